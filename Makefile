@@ -1,0 +1,167 @@
+# nobrick: `make help` lists the targets. Everything is built into $(BUILD).
+BUILD  ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+CLANG  ?= clang
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Werror
+STD    := -std=c11 -D_GNU_SOURCE -I. $(WARN)
+LIBS   := -lpaho-mqtt3as -lcjson -lssl -lcrypto -lpthread -lm
+
+ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=all
+FUZZ_CFLAGS := $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link
+
+SOURCES := $(shell find agent flashsim sim harness -name '*.c' | sort)
+TESTS   := $(filter %_test.c,$(SOURCES))
+FUZZ    := $(filter %_fuzz.c,$(SOURCES))
+MAIN    := harness/cli/main.c
+LIBSRC  := $(filter-out $(TESTS) $(FUZZ) $(MAIN),$(SOURCES))
+OBJ     := $(LIBSRC:%.c=$(BUILD)/obj/%.o)
+TESTBIN := $(foreach t,$(TESTS),$(BUILD)/test/$(subst /,_,$(t:.c=)))
+FUZZBIN := $(foreach t,$(FUZZ),$(BUILD)/fuzz/$(subst /,_,$(t:.c=)))
+
+# All processors unless -j says otherwise; a sub-make shares the parent's.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1) --no-print-directory
+endif
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+.DELETE_ON_ERROR:
+
+# `make V=1` shows whole commands, otherwise one short line each.
+ifeq ($(V),1)
+say = @:
+run :=
+else
+say = @printf '%-4s %s\n' $(1) $(2)
+run := @
+endif
+
+.PHONY: all
+all: $(BUILD)/nobrick
+
+.PHONY: help
+help:
+	@echo 'make            build $(BUILD)/nobrick'
+	@echo 'make demo       watch a device update itself, refuse, revert, and survive power cuts'
+	@echo 'make test       unit tests and scenarios'
+	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, format and house rules'
+	@echo 'make bench      measure what the README quotes'
+	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
+	@echo 'make format     lay out the sources with clang-format'
+	@echo 'make install    into PREFIX=$(PREFIX) (DESTDIR is honoured)'
+	@echo 'make clean      remove $(BUILD)'
+	@echo 'Variables: BUILD CC CFLAGS PREFIX DESTDIR V=1. Missing packages: sh ci/setup'
+
+# Lists and flags that are not files: rewritten only when they change, so that a source that went
+# away or another CFLAGS rebuilds what depends on it.
+define remember
+@mkdir -p $(@D)
+@printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' >$@
+endef
+
+$(BUILD)/flags: FORCE
+	$(call remember,$(CC) $(STD) $(CFLAGS) $(LIBS))
+
+$(BUILD)/objects: FORCE
+	$(call remember,$(OBJ))
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/libraries: ci/libraries
+	@mkdir -p $(@D)
+	@sh ci/libraries '$(CC)'
+	@touch $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(run)$(CC) $(STD) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libnobrick.a: $(OBJ) $(BUILD)/objects
+	$(call say,AR,$@)
+	@rm -f $@
+	$(run)ar rcs $@ $(OBJ)
+
+$(BUILD)/nobrick: $(BUILD)/obj/harness/cli/main.o $(BUILD)/libnobrick.a $(BUILD)/flags
+	$(call say,LINK,$@)
+	$(run)$(CC) $(CFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+define test_rule
+$(BUILD)/test/$(subst /,_,$(1:.c=)): $(BUILD)/obj/$(1:.c=.o) $(BUILD)/libnobrick.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(run)$$(CC) $$(CFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+endef
+$(foreach t,$(TESTS),$(eval $(call test_rule,$(t))))
+
+define fuzz_rule
+$(BUILD)/fuzz/$(subst /,_,$(1:.c=)): $(BUILD)/obj/$(1:.c=.o) $(BUILD)/libnobrick.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(run)$$(CC) $$(CFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS)
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+
+# Parts that ci/ asks for by name.
+.PHONY: test-programs fuzz-programs
+test-programs: $(TESTBIN)
+fuzz-programs: $(FUZZBIN)
+
+# The unit tests are built only where CMocka is; ci/test names the package otherwise.
+HAVE_CMOCKA := $(shell printf '%s\n' '\#include <stdarg.h>' '\#include <stddef.h>' \
+    '\#include <setjmp.h>' '\#include <stdint.h>' '\#include <cmocka.h>' | \
+    $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+
+.PHONY: test-build
+test-build: $(BUILD)/nobrick $(if $(HAVE_CMOCKA),$(TESTBIN))
+
+.PHONY: test
+test: test-build
+	@sh ci/test $(BUILD)
+
+.PHONY: demo
+demo:
+	@echo 'nobrick demo: building, if anything is to be built'
+	@$(MAKE) $(BUILD)/nobrick
+	@sh ci/demo $(BUILD)/nobrick
+
+.PHONY: asan-build fuzz-build
+asan-build:
+	@$(MAKE) BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' test-build
+fuzz-build:
+	@$(MAKE) BUILD=$(BUILD)/clang CC='$(CLANG)' CFLAGS='$(FUZZ_CFLAGS)' fuzz-programs
+
+.PHONY: gate
+gate:
+	+@MAKE="$(MAKE)" sh ci/gate $(BUILD)
+
+.PHONY: fuzz
+fuzz: fuzz-build
+	@sh ci/fuzz $(BUILD)/clang $(or $(FUZZ_SECONDS),60)
+
+.PHONY: bench
+bench: $(BUILD)/nobrick
+	@$(BUILD)/nobrick bench
+
+.PHONY: format
+format:
+	@find agent flashsim sim harness -name '*.[ch]' -exec clang-format -i {} +
+
+.PHONY: install
+install: $(BUILD)/nobrick
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/nobrick
+	install -m 755 $(BUILD)/nobrick $(DESTDIR)$(PREFIX)/bin/nobrick
+	cp -R scenarios/. $(DESTDIR)$(PREFIX)/share/nobrick/
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJ:.o=.d) $(BUILD)/obj/harness/cli/main.d
+-include $(TESTS:%.c=$(BUILD)/obj/%.d) $(FUZZ:%.c=$(BUILD)/obj/%.d)

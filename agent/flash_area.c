@@ -1,0 +1,136 @@
+#include "agent/flash_area.h"
+
+/* Bytes looked at in one go: small, for it lies on the device's stack. */
+#define LOOK_SIZE 64
+
+static int check_range(const struct flash_area *area, uint32_t offset, uint32_t length)
+{
+    if (offset > area->size || length > area->size - offset ||
+        area->size > UINT32_MAX - area->address) {
+        return OTA_E_FLASH_BOUNDS;
+    }
+    return 0;
+}
+
+int flash_area_read(const struct flash_area *area, uint32_t offset, void *data, uint32_t length)
+{
+    int error = check_range(area, offset, length);
+    if (error != 0 || length == 0) {
+        return error;
+    }
+    return area->flash->read(area->flash->context, area->address + offset, data, length);
+}
+
+int flash_area_sector(const struct flash_area *area, uint32_t offset, struct flash_sector *out)
+{
+    int error = check_range(area, offset, 1);
+    if (error != 0) {
+        return error;
+    }
+    struct flash_sector sector;
+    error = area->flash->sector(area->flash->context, area->address + offset, &sector);
+    if (error != 0) {
+        return error;
+    }
+    if (sector.start < area->address) {
+        return OTA_E_FLASH_BOUNDS;
+    }
+    sector.start -= area->address;
+    if (sector.size == 0 || sector.size > area->size - sector.start) {
+        return OTA_E_FLASH_BOUNDS;
+    }
+    *out = sector;
+    return 0;
+}
+
+int flash_area_program(const struct flash_area *area, uint32_t offset, const void *data,
+                       uint32_t length)
+{
+    int error = check_range(area, offset, length);
+    const uint8_t *bytes = data;
+    uint32_t sector_left = 0;
+    uint32_t page = 0;
+    while (error == 0 && length > 0) {
+        if (sector_left == 0) {
+            struct flash_sector sector;
+            error = flash_area_sector(area, offset, &sector);
+            if (error != 0) {
+                return error;
+            }
+            sector_left = sector.start + sector.size - offset;
+            page = sector.page;
+        }
+        /* Never past the sector either: the next one may lie on another chip. */
+        uint32_t step = length < sector_left ? length : sector_left;
+        uint32_t address = area->address + offset;
+        if (page != 0 && step > page - address % page) {
+            step = page - address % page;
+        }
+        error = area->flash->program(area->flash->context, address, bytes, step);
+        bytes += step;
+        offset += step;
+        length -= step;
+        sector_left -= step;
+    }
+    return error;
+}
+
+int flash_area_erase_sector(const struct flash_area *area, uint32_t offset)
+{
+    struct flash_sector sector;
+    int error = flash_area_sector(area, offset, &sector);
+    if (error != 0) {
+        return error;
+    }
+    if (sector.start != offset) {
+        return OTA_E_FLASH_ALIGN;
+    }
+    return area->flash->erase(area->flash->context, area->address + offset);
+}
+
+int flash_area_erase_back(const struct flash_area *area, uint32_t from, uint32_t to)
+{
+    if (from > to || to > area->size) {
+        return OTA_E_FLASH_BOUNDS;
+    }
+    while (to > from) {
+        struct flash_sector sector;
+        int error = flash_area_sector(area, to - 1, &sector);
+        if (error == 0) {
+            error = area->flash->erase(area->flash->context, area->address + sector.start);
+        }
+        if (error != 0) {
+            return error;
+        }
+        to = sector.start;
+    }
+    return 0;
+}
+
+int flash_area_is_erased(const struct flash_area *area, uint32_t offset, uint32_t length)
+{
+    if (check_range(area, offset, length) != 0) {
+        return 0;
+    }
+    while (length > 0) {
+        struct flash_sector sector;
+        if (flash_area_sector(area, offset, &sector) != 0) {
+            return 0;
+        }
+        uint32_t step = sector.start + sector.size - offset;
+        step = step < LOOK_SIZE ? step : LOOK_SIZE;
+        step = step < length ? step : length;
+        uint8_t bytes[LOOK_SIZE];
+        if (flash_area_read(area, offset, bytes, step) != 0) {
+            return 0;
+        }
+        for (uint32_t i = 0; i < step; i++) {
+            if (bytes[i] != sector.erased) {
+                return 0;
+            }
+        }
+        offset += step;
+        length -= step;
+    }
+    return 1;
+}
