@@ -1,0 +1,144 @@
+/* What a part allows: refuses, counts and words every violation. */
+#include "flashsim/store.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+int flash_refuse(struct flash_sim *sim, int error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sim->violation, sizeof sim->violation, format, arguments);
+    va_end(arguments);
+    sim->stats.violations++;
+    return error;
+}
+
+bool flash_is_inside(const struct flash_sim *sim, uint32_t address, uint32_t length)
+{
+    return address <= sim->size && length <= sim->size - address;
+}
+
+/* Two words that hosts handle at once. */
+typedef uint64_t words __attribute__((vector_size(16)));
+
+/* Does the program ask for a bit at the erased value where there is another already? */
+static bool sets_bits_back(const uint8_t *old, const uint8_t *new, uint32_t length, uint8_t erased)
+{
+    uint64_t flip = erased == 0xFF ? 0 : ~(uint64_t)0;
+    words bad = {0};
+    uint32_t i = 0;
+    for (; i + sizeof(words) <= length; i += (uint32_t)sizeof(words)) {
+        words a;
+        words b;
+        memcpy(&a, old + i, sizeof a);
+        memcpy(&b, new + i, sizeof b);
+        bad |= (b ^ flip) & ~(a ^ flip);
+    }
+    uint64_t rest = bad[0] | bad[1];
+    for (; i < length; i++) {
+        rest |= (uint8_t)((new[i] ^ flip) & ~(old[i] ^ flip));
+    }
+    return rest != 0;
+}
+
+bool flash_is_all(const uint8_t *bytes, uint32_t length, uint8_t value)
+{
+    return length == 0 || (bytes[0] == value && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+/* The first unit that may not be programmed again, as an offset in the piece; its length when all
+ * may. */
+static uint32_t first_used_up(const struct flash_piece *piece, const struct flash_view *view,
+                              const uint8_t *data)
+{
+    const struct flash_part *part = piece->region->part;
+    const uint8_t *counts = view->counts + (piece->offset >> piece->region->unit_shift);
+    for (uint32_t at = 0; at < piece->length; at += part->unit, counts++) {
+        bool zero = part->reprogram_zero && flash_is_all(data + at, part->unit, 0x00);
+        if (*counts >= part->programs && !zero) {
+            return at;
+        }
+    }
+    return piece->length;
+}
+
+static int check_piece(struct flash_sim *sim, const struct flash_piece *piece, uint32_t address,
+                       const uint8_t *data)
+{
+    struct flash_view view;
+    flash_look(sim, piece->region, piece->block, &view);
+    const struct flash_region *region = piece->region;
+    const struct flash_part *part = region->part;
+    const uint8_t *old = view.bytes + piece->offset;
+    if (view.counts != NULL &&
+        flash_counts_reach(view.counts + (piece->offset >> region->unit_shift),
+                           piece->length >> region->unit_shift, part->programs)) {
+        uint32_t at = first_used_up(piece, &view, data);
+        if (at < piece->length) {
+            return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
+                          "program at 0x%08x: this unit was programmed %u times since its erase, "
+                          "%s allows %u",
+                          address + at, view.counts[(piece->offset + at) >> region->unit_shift],
+                          part->name, part->programs);
+        }
+    }
+    if (view.faults != NULL &&
+        flash_is_faulty(region, view.faults, piece->offset, piece->offset + piece->length)) {
+        return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
+                      "program of %u bytes at 0x%08x: holds a unit that cannot be read and has "
+                      "not been erased",
+                      piece->length, address);
+    }
+    if (sets_bits_back(old, data, piece->length, part->erased)) {
+        uint32_t at = 0;
+        while (!sets_bits_back(old + at, data + at, 1, part->erased)) {
+            at++;
+        }
+        return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
+                      "program at 0x%08x: 0x%02x over 0x%02x would bring back erased bits",
+                      address + at, data[at], old[at]);
+    }
+    return 0;
+}
+
+int flash_check_program(struct flash_sim *sim, uint32_t address, const uint8_t *data,
+                         uint32_t length)
+{
+    if (length == 0) {
+        return flash_refuse(sim, OTA_E_ARGUMENT, "program of 0 bytes at 0x%08x", address);
+    }
+    if (!flash_is_inside(sim, address, length)) {
+        return flash_refuse(sim, OTA_E_FLASH_BOUNDS, "program of %u bytes at 0x%08x: outside the device",
+                      length, address);
+    }
+    const struct flash_region *region = flash_region_at(sim, address);
+    const struct flash_part *part = region->part;
+    if (length > region->chip_end - address) {
+        return flash_refuse(sim, OTA_E_FLASH_BOUNDS,
+                      "program of %u bytes at 0x%08x: past the end of its chip %s", length, address,
+                      part->name);
+    }
+    if (((address | length) & (part->unit - 1)) != 0) {
+        return flash_refuse(sim, OTA_E_FLASH_ALIGN,
+                      "program of %u bytes at 0x%08x: not in whole units of %u bytes", length,
+                      address, part->unit);
+    }
+    if (part->page != 0 && length > part->page - (address & (part->page - 1))) {
+        return flash_refuse(sim, OTA_E_FLASH_ALIGN,
+                      "program of %u bytes at 0x%08x: crosses a page of %u bytes", length, address,
+                      part->page);
+    }
+    while (length > 0) {
+        struct flash_piece piece;
+        flash_first_piece(sim, address, length, &piece);
+        int error = check_piece(sim, &piece, address, data);
+        if (error != 0) {
+            return error;
+        }
+        address += piece.length;
+        data += piece.length;
+        length -= piece.length;
+    }
+    return 0;
+}
