@@ -1,0 +1,40 @@
+/* The parts of the verb `nobrick image`. Private to harness/image.
+ *
+ * Each takes argv[0] = its own name and returns the exit code: 0, 1 refused, 2 usage or bad file.
+ * Whatever fails says so in one line on stderr. */
+#ifndef NOBRICK_HARNESS_IMAGE_IMAGE_CLI_H
+#define NOBRICK_HARNESS_IMAGE_IMAGE_CLI_H
+
+#include "agent/image/mcuboot.h"
+
+#include <stdio.h>
+
+#define NB_IMAGE_FILE_MAX (256u << 20)
+
+int nb_image_cmd_create(int argc, char **argv);
+int nb_image_cmd_pad(int argc, char **argv);
+int nb_image_cmd_verify(int argc, char **argv);
+int nb_image_cmd_show(int argc, char **argv);
+
+/* Prints `nobrick image PART: …` and a line end on stderr; returns 2. */
+int nb_image_complain(const char *part, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The line for an option that getopt_long did not take ('?' or ':' in `option`). Returns 2. */
+int nb_image_bad_option(const char *part, int option, char *const *argv);
+
+/* Reads the file, or prints why not. 0 or OTA_E_IO. */
+OTA_MUST_CHECK int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *size);
+
+/* Prints `nobrick image PART: FILE: refused: WORD at offset 0x… (FIELD): text` on stderr. */
+void nb_image_print_refusal(const char *part, const char *path, int err,
+                            const struct img_fault *fault);
+
+/* Number with an optional 0x and an optional K or M behind it. */
+OTA_MUST_CHECK int nb_image_parse_size(const char *text, uint64_t max, uint64_t *out);
+
+/* "1.2.3", with "+4" when there is a build number. */
+#define NB_VERSION_TEXT 32
+void nb_version_print_full(const struct img_version *version, char out[NB_VERSION_TEXT]);
+
+#endif
