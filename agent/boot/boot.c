@@ -1,0 +1,242 @@
+#include "agent/boot/boot.h"
+
+#include "agent/boot/copy.h"
+
+#include <string.h>
+
+/* After an installation, and once more after a recovery. */
+#define MAX_ROUNDS 3
+
+static void log_text(const struct boot_config *config, enum ota_log_level level, const char *text)
+{
+    if (config->platform != NULL)
+        config->platform->log(config->platform->context, level, text);
+}
+
+/* Errors that say something about an image, as opposed to flash or power. */
+static bool is_verdict(int err)
+{
+    switch (err) {
+    case OTA_E_IMG_MAGIC:
+    case OTA_E_IMG_HEADER:
+    case OTA_E_IMG_SIZE:
+    case OTA_E_IMG_TLV:
+    case OTA_E_IMG_TRUNCATED:
+    case OTA_E_IMG_NO_HASH:
+    case OTA_E_IMG_HASH:
+    case OTA_E_IMG_NO_SIGNATURE:
+    case OTA_E_IMG_KEY:
+    case OTA_E_IMG_SIGNATURE:
+    case OTA_E_IMG_VERSION:
+    case OTA_E_IMG_COUNTER:
+    case OTA_E_FLASH_READ: /* an image with a unit that cannot be read is not whole */
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int check_counter(const struct boot_config *config, const struct img_info *image)
+{
+    uint32_t floor;
+    if (!config->use_counter)
+        return 0;
+    int err = config->nv->get(config->nv->context, &floor);
+    if (err != 0)
+        return err;
+    return image->has_counter && image->counter >= floor ? 0 : OTA_E_IMG_COUNTER;
+}
+
+/* Hash, signature and counter of the image in `slot`. */
+static int check_image(const struct boot_config *config, const struct flash_area *slot,
+                       uint32_t largest_end, struct img_info *out)
+{
+    const struct img_rules rules = {
+        .keys = config->keys, .key_count = config->key_count, .max_end = largest_end};
+    int err = img_check(slot, &rules, config->crypto, out, NULL);
+    return err != 0 ? err : check_counter(config, out);
+}
+
+/* May the primary run? Without validate_primary only its structure is looked at. */
+static int check_primary(const struct boot_config *config, struct img_info *out)
+{
+    if (config->validate_primary)
+        return check_image(config, &config->primary, 0, out);
+    int err = img_measure(&config->primary, out, NULL);
+    return err;
+}
+
+/* What the trailers ask for. A revert that an earlier boot began stands in the secondary trailer
+ * as a permanent request of type REVERT (see swap_move.c). */
+static enum img_swap_type requested(const struct boot_config *config)
+{
+    struct img_trailer primary;
+    struct img_trailer secondary;
+    img_trailer_read(&config->primary, &config->format, &primary);
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (secondary.magic == IMG_MAGIC_GOOD) {
+        if (!img_flag_on(secondary.image_ok))
+            return IMG_SWAP_TEST;
+        return secondary.swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT : IMG_SWAP_PERM;
+    }
+    return config->scheme->reverts && img_is_trial(&primary) ? IMG_SWAP_REVERT : IMG_SWAP_NONE;
+}
+
+/* May the secondary be installed as `type`? Also finds the larger image's end. */
+static int check_request(const struct boot_config *config, enum img_swap_type type,
+                         uint32_t *larger_end)
+{
+    struct img_info old;
+    struct img_info new;
+    uint32_t limit = config->scheme->max_end(config);
+    int err = check_image(config, &config->secondary, limit, &new);
+    if (err != 0)
+        return err;
+    *larger_end = new.end;
+    err = img_measure(&config->primary, &old, NULL);
+    if (err != 0) /* nothing there worth keeping or comparing with */
+        return is_verdict(err) ? 0 : err;
+    if (type != IMG_SWAP_REVERT && config->refuse_older_version &&
+        img_version_compare(&new.header.version, &old.header.version) < 0)
+        return OTA_E_IMG_VERSION;
+    if (type != IMG_SWAP_REVERT && config->use_counter && new.counter < old.counter)
+        return OTA_E_IMG_COUNTER;
+    if (config->scheme->reverts && old.end > limit)
+        return OTA_E_IMG_SIZE; /* the running image could not be kept */
+    if (old.end > *larger_end)
+        *larger_end = old.end;
+    return 0;
+}
+
+/* Overwrite erases the request only after the copy, and that erase may be cut where image and
+ * trailer share a sector: the secondary is damaged, the request stands, and yet all is done. */
+static bool is_done_already(const struct boot_config *config)
+{
+    struct img_info image;
+    uint8_t primary[IMG_HEADER_SIZE];
+    uint8_t secondary[IMG_HEADER_SIZE];
+    return !config->scheme->reverts && check_image(config, &config->primary, 0, &image) == 0 &&
+           flash_area_read(&config->primary, 0, primary, sizeof primary) == 0 &&
+           flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
+           memcmp(primary, secondary, sizeof primary) == 0;
+}
+
+/* The pending secondary must not run: take the request away, so that it is not asked again. */
+static int refuse(const struct boot_config *config, enum img_swap_type type)
+{
+    struct img_trailer primary;
+    struct img_trailer secondary;
+    img_trailer_read(&config->primary, &config->format, &primary);
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (type == IMG_SWAP_REVERT && secondary.magic != IMG_MAGIC_GOOD) {
+        log_text(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
+        return img_trailer_set_image_ok(&config->primary, &config->format);
+    }
+    log_text(config, OTA_LOG_WARNING, "pending image refused");
+    /* A primary trailer that was written for this very request would take over without it. */
+    if (primary.magic == IMG_MAGIC_GOOD && primary.swap_type != IMG_SWAP_NONE &&
+        !img_flag_on(primary.copy_done)) {
+        int err = boot_erase_trailer(config, &config->primary);
+        if (err != 0)
+            return err;
+    }
+    return boot_discard_secondary(config);
+}
+
+/* Finishes what was interrupted, or installs what is asked for. */
+static int update(const struct boot_config *config, struct boot_result *out)
+{
+    uint32_t larger_end;
+    enum img_swap_type type = config->scheme->interrupted(config);
+    if (type != IMG_SWAP_NONE) {
+        log_text(config, OTA_LOG_NOTICE, "going on with an interrupted installation");
+        out->resumed = true;
+        out->performed = type;
+        return config->scheme->resume(config);
+    }
+    type = requested(config);
+    if (type == IMG_SWAP_NONE)
+        return 0;
+    int err = check_request(config, type, &larger_end);
+    if (err == 0) {
+        log_text(config, OTA_LOG_NOTICE,
+                 type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
+        out->performed = type;
+        return config->scheme->install(config, type, larger_end);
+    }
+    if (!is_verdict(err))
+        return err;
+    if (is_done_already(config))
+        return boot_discard_secondary(config);
+    out->refused = err;
+    return refuse(config, type);
+}
+
+/* The primary may not run: put the secondary in its place if that one may. */
+static int recover(const struct boot_config *config, struct boot_result *out)
+{
+    uint32_t larger_end;
+    int err = check_request(config, IMG_SWAP_REVERT, &larger_end);
+    if (err != 0)
+        return is_verdict(err) ? OTA_E_NO_IMAGE : err;
+    log_text(config, OTA_LOG_WARNING, "primary image is damaged: installing the other one");
+    out->performed = IMG_SWAP_REVERT;
+    return config->scheme->install(config, IMG_SWAP_REVERT, larger_end);
+}
+
+/* An image that stays may raise the floor; one on trial may not, or there were no way back. */
+static int raise_counter(const struct boot_config *config, const struct boot_result *result)
+{
+    if (!config->use_counter || result->trial || !result->image.has_counter)
+        return 0;
+    return config->nv->raise(config->nv->context, result->image.counter);
+}
+
+int boot_check_config(const struct boot_config *config, const char **reason)
+{
+    const struct flash_area *const slots[] = {&config->primary, &config->secondary};
+    for (size_t i = 0; i < 2; i++) {
+        struct flash_sector sector;
+        *reason = "a slot lies outside the flash or not on sector boundaries";
+        if (slots[i]->size == 0 || flash_area_sector(slots[i], 0, &sector) != 0 ||
+            sector.start != 0)
+            return OTA_E_LAYOUT;
+        *reason = "the copy buffer is no multiple of the program unit";
+        if (config->buffer_size == 0 || config->buffer_size % sector.unit != 0)
+            return OTA_E_LAYOUT;
+    }
+    *reason = "alignment must be 8, 16 or 32";
+    if (config->format.align != 8 && config->format.align != 16 && config->format.align != 32)
+        return OTA_E_LAYOUT;
+    return config->scheme->check(config, reason);
+}
+
+int boot_go(const struct boot_config *config, struct boot_result *out)
+{
+    const char *reason;
+    memset(out, 0, sizeof *out);
+    out->performed = IMG_SWAP_NONE;
+    if (config->platform != NULL && config->watchdog_ms != 0) {
+        int err = config->platform->watchdog_start(config->platform->context, config->watchdog_ms);
+        if (err != 0)
+            return err;
+    }
+    int layout = boot_check_config(config, &reason);
+    if (layout != 0) /* nothing can be installed, but what is there may still run */
+        log_text(config, OTA_LOG_ERROR, reason);
+    int err = layout == 0 ? update(config, out) : 0;
+    for (int round = 0; err == 0 && round < MAX_ROUNDS; round++) {
+        err = check_primary(config, &out->image);
+        if (err == 0)
+            break;
+        if (is_verdict(err))
+            err = layout == 0 && round + 1 < MAX_ROUNDS ? recover(config, out) : OTA_E_NO_IMAGE;
+    }
+    if (err != 0)
+        return err;
+    struct img_trailer primary;
+    img_trailer_read(&config->primary, &config->format, &primary);
+    out->trial = config->scheme->reverts && img_is_trial(&primary);
+    err = raise_counter(config, out);
+    return err != 0 ? err : config->primary.flash->sync(config->primary.flash->context);
+}

@@ -1,0 +1,69 @@
+#include "agent/boot/copy.h"
+
+#include <string.h>
+
+void boot_feed(const struct boot_config *config)
+{
+    if (config->platform != NULL)
+        config->platform->watchdog_feed(config->platform->context);
+}
+
+/* Reads piece by piece what could not be read at once; pieces that still fail become `erased`. */
+static int read_around_faults(const struct flash_area *source, uint32_t offset, uint8_t *data,
+                              uint32_t length, uint8_t erased)
+{
+    struct flash_sector sector;
+    int err = flash_area_sector(source, offset, &sector);
+    if (err != 0)
+        return err;
+    for (uint32_t done = 0; done < length;) {
+        uint32_t piece = sector.unit - (offset + done) % sector.unit;
+        if (piece > length - done)
+            piece = length - done;
+        err = flash_area_read(source, offset + done, data + done, piece);
+        if (err == OTA_E_FLASH_READ)
+            memset(data + done, erased, piece);
+        else if (err != 0)
+            return err;
+        done += piece;
+    }
+    return 0;
+}
+
+static bool all_equal(const uint8_t *data, uint32_t length, uint8_t value)
+{
+    return length == 0 || (data[0] == value && memcmp(data, data + 1, length - 1) == 0);
+}
+
+int boot_copy(const struct boot_config *config, const struct flash_area *source,
+              uint32_t source_offset, const struct flash_area *target, uint32_t target_offset,
+              uint32_t length)
+{
+    struct flash_sector sector;
+    int err = flash_area_sector(target, target_offset, &sector);
+    for (uint32_t done = 0; err == 0 && done < length;) {
+        uint32_t piece = length - done;
+        if (piece > config->buffer_size)
+            piece = config->buffer_size;
+        err = flash_area_read(source, source_offset + done, config->buffer, piece);
+        if (err == OTA_E_FLASH_READ)
+            err = read_around_faults(source, source_offset + done, config->buffer, piece,
+                                     sector.erased);
+        if (err == 0 && !all_equal(config->buffer, piece, sector.erased))
+            err = flash_area_program(target, target_offset + done, config->buffer, piece);
+        done += piece;
+    }
+    return err;
+}
+
+int boot_erase_trailer(const struct boot_config *config, const struct flash_area *slot)
+{
+    boot_feed(config);
+    return flash_area_erase_back(slot, slot->size - img_trailer_size(&config->format), slot->size);
+}
+
+int boot_discard_secondary(const struct boot_config *config)
+{
+    int err = boot_erase_trailer(config, &config->secondary);
+    return err != 0 ? err : flash_area_erase_sector(&config->secondary, 0);
+}

@@ -1,0 +1,26 @@
+/* What every boot scheme needs to move images between slots. */
+#ifndef NOBRICK_AGENT_BOOT_COPY_H
+#define NOBRICK_AGENT_BOOT_COPY_H
+
+#include "agent/boot/boot.h"
+
+/* Copies `length` bytes between areas through the configuration's buffer. The target is erased;
+ * stretches that read erased are not programmed. A source unit that cannot be read stays erased
+ * in the target: it is either outside the image, or the image's hash will tell. `length` is a
+ * multiple of the target's program unit. */
+OTA_MUST_CHECK int boot_copy(const struct boot_config *config, const struct flash_area *source,
+                             uint32_t source_offset, const struct flash_area *target,
+                             uint32_t target_offset, uint32_t length);
+
+/* Erases the sectors that hold the slot's trailer, last one first. */
+OTA_MUST_CHECK int boot_erase_trailer(const struct boot_config *config,
+                                      const struct flash_area *slot);
+
+/* Makes the secondary slot unbootable: its trailer first, so that a cut in between leaves nothing
+ * pending, then the sector that holds its header. */
+OTA_MUST_CHECK int boot_discard_secondary(const struct boot_config *config);
+
+/* Feeds the watchdog, when there is one. */
+void boot_feed(const struct boot_config *config);
+
+#endif

@@ -1,0 +1,240 @@
+/* Swap using move: the slots exchange their images sector by sector, with no scratch area.
+ *
+ * With N the sectors of the larger image, P and Q the sectors of primary and secondary:
+ *
+ *   move  k = 0 … N-1    erase P[N-k],  copy P[N-k-1] there          status entry k
+ *   swap  i = 0 … N-1    erase P[i],    copy Q[i]   -> P[i]          entry max_sectors + 2i
+ *                        erase Q[i],    copy P[i+1] -> Q[i]          entry max_sectors + 2i + 1
+ *
+ * Every step reads only what the steps before it left alone, so the first step without an entry can
+ * be done again from its erase. The primary trailer owns the state from its magic (written last)
+ * to copy_done; until it is complete, the request in the secondary trailer stands and everything
+ * starts over. At each handover the next owner is complete before the last one is erased, and a
+ * record that was begun counts as written: nothing before it is needed any more. That is what
+ * makes a torn flag, entry or magic harmless. */
+#include "agent/boot/copy.h"
+
+#include <string.h>
+
+#define ENTRIES_PER_SECTOR 3u
+
+static uint32_t sector_size(const struct flash_area *slot)
+{
+    struct flash_sector sector;
+    return flash_area_sector(slot, 0, &sector) == 0 ? sector.size : 0;
+}
+
+static uint32_t trailer_sectors(const struct boot_config *config)
+{
+    uint32_t size = sector_size(&config->primary);
+    return (img_trailer_size(&config->format) + size - 1) / size;
+}
+
+/* 0 when all sectors of the slot have `size` bytes and can hold a status entry in one program. */
+static int check_slot(const struct boot_config *config, const struct flash_area *slot,
+                      uint32_t size, const char **reason)
+{
+    for (uint32_t offset = 0; offset < slot->size; offset += size) {
+        struct flash_sector sector;
+        *reason = "swap-move needs equal sectors in both slots";
+        if (flash_area_sector(slot, offset, &sector) != 0 || sector.size != size)
+            return OTA_E_LAYOUT;
+        *reason = "the part programs larger units than a trailer field takes";
+        if (config->format.write_size % sector.unit != 0 ||
+            config->format.align < config->format.write_size)
+            return OTA_E_LAYOUT;
+    }
+    return 0;
+}
+
+static int check(const struct boot_config *config, const char **reason)
+{
+    uint32_t size = sector_size(&config->primary);
+    *reason = "the slots lie outside the flash";
+    if (size == 0)
+        return OTA_E_LAYOUT;
+    int err = check_slot(config, &config->primary, size, reason);
+    if (err == 0)
+        err = check_slot(config, &config->secondary, size, reason);
+    if (err != 0)
+        return err;
+    uint32_t primary = config->primary.size / size;
+    uint32_t secondary = config->secondary.size / size;
+    *reason = "swap-move needs slots of equal size, or one sector more in the primary";
+    if (primary != secondary && primary != secondary + 1)
+        return OTA_E_LAYOUT;
+    *reason = "max-sectors is smaller than the number of sectors in a slot";
+    if (config->format.max_sectors < secondary)
+        return OTA_E_LAYOUT;
+    *reason = "no room for an image: trailer and spare sector fill the slot";
+    return trailer_sectors(config) + 1 < primary && trailer_sectors(config) < secondary
+               ? 0
+               : OTA_E_LAYOUT;
+}
+
+static uint32_t max_end(const struct boot_config *config)
+{
+    uint32_t size = sector_size(&config->primary);
+    uint32_t primary = config->primary.size - (trailer_sectors(config) + 1) * size;
+    uint32_t secondary = config->secondary.size - trailer_sectors(config) * size;
+    return primary < secondary ? primary : secondary;
+}
+
+static uint32_t step_entry(const struct boot_config *config, uint32_t moves, uint32_t step)
+{
+    uint32_t index = step < moves ? step : config->format.max_sectors + (step - moves);
+    return config->primary.size - img_trailer_size(&config->format) +
+           index * config->format.write_size;
+}
+
+/* An entry that cannot be read was begun: it counts. */
+static int entry_is_set(const struct boot_config *config, uint32_t offset, bool *set)
+{
+    struct flash_sector sector;
+    uint8_t entry[32];
+    int err = flash_area_sector(&config->primary, offset, &sector);
+    if (err == 0)
+        err = flash_area_read(&config->primary, offset, entry, config->format.write_size);
+    *set = err == OTA_E_FLASH_READ;
+    for (uint32_t i = 0; err == 0 && i < config->format.write_size; i++)
+        *set = *set || entry[i] != sector.erased;
+    return err == OTA_E_FLASH_READ ? 0 : err;
+}
+
+static int write_entry(const struct boot_config *config, uint32_t offset, uint8_t state)
+{
+    struct flash_sector sector;
+    uint8_t entry[32];
+    int err = flash_area_sector(&config->primary, offset, &sector);
+    if (err != 0)
+        return err;
+    memset(entry, sector.erased, sizeof entry);
+    entry[0] = state;
+    return flash_area_program(&config->primary, offset, entry, config->format.write_size);
+}
+
+static int copy_sector(const struct boot_config *config, const struct flash_area *source,
+                       uint32_t from, const struct flash_area *target, uint32_t to)
+{
+    uint32_t size = sector_size(&config->primary);
+    boot_feed(config);
+    int err = flash_area_erase_sector(target, to * size);
+    return err != 0 ? err : boot_copy(config, source, from * size, target, to * size, size);
+}
+
+static int perform_step(const struct boot_config *config, uint32_t moves, uint32_t step)
+{
+    uint8_t state = 1;
+    int err;
+    if (step < moves) {
+        uint32_t to = moves - step;
+        err = copy_sector(config, &config->primary, to - 1, &config->primary, to);
+    } else {
+        uint32_t sector = (step - moves) / 2;
+        if ((step - moves) % 2 == 0) {
+            err = copy_sector(config, &config->secondary, sector, &config->primary, sector);
+        } else {
+            err = copy_sector(config, &config->primary, sector + 1, &config->secondary, sector);
+            state = 2;
+        }
+    }
+    return err != 0 ? err : write_entry(config, step_entry(config, moves, step), state);
+}
+
+static uint32_t move_count(const struct boot_config *config, uint32_t larger_end)
+{
+    uint32_t size = sector_size(&config->primary);
+    return larger_end / size + (larger_end % size != 0);
+}
+
+/* From the first step without an entry to copy_done. */
+static int finish(const struct boot_config *config, uint32_t moves, uint32_t step)
+{
+    int err = 0;
+    for (; err == 0 && step < ENTRIES_PER_SECTOR * moves; step++)
+        err = perform_step(config, moves, step);
+    if (err == 0)
+        err = config->primary.flash->sync(config->primary.flash->context);
+    return err != 0 ? err : img_trailer_set_copy_done(&config->primary, &config->format);
+}
+
+static enum img_swap_type interrupted(const struct boot_config *config)
+{
+    struct img_trailer primary;
+    struct img_trailer secondary;
+    img_trailer_read(&config->primary, &config->format, &primary);
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (primary.magic != IMG_MAGIC_GOOD || img_flag_on(primary.copy_done) ||
+        secondary.magic == IMG_MAGIC_GOOD || !primary.has_swap_size || primary.swap_size == 0 ||
+        primary.swap_size > max_end(config))
+        return IMG_SWAP_NONE; /* includes a factory image with magic but without a swap type */
+    return (enum img_swap_type)primary.swap_type;
+}
+
+static int resume(const struct boot_config *config)
+{
+    struct img_trailer primary;
+    img_trailer_read(&config->primary, &config->format, &primary);
+    uint32_t moves = move_count(config, primary.swap_size);
+    uint32_t step = ENTRIES_PER_SECTOR * moves;
+    for (; step > 0; step--) {
+        bool set;
+        int err = entry_is_set(config, step_entry(config, moves, step - 1), &set);
+        if (err != 0)
+            return err;
+        if (set)
+            break;
+    }
+    if (step == 0) { /* the cut may lie inside the erase of the secondary trailer */
+        int err = boot_erase_trailer(config, &config->secondary);
+        if (err != 0)
+            return err;
+    }
+    return finish(config, moves, step);
+}
+
+/* A revert is asked for by the primary trailer alone, which the swap is about to erase: first write
+ * the request where every swap finds it. */
+static int request_revert(const struct boot_config *config, uint32_t larger_end)
+{
+    struct img_trailer secondary;
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (secondary.magic == IMG_MAGIC_GOOD && secondary.swap_type == IMG_SWAP_REVERT)
+        return 0;
+    const struct img_trailer_record request = {
+        .swap_type = IMG_SWAP_REVERT,
+        .image_ok = true,
+        .with_swap_size = true,
+        .swap_size = larger_end,
+    };
+    int err = boot_erase_trailer(config, &config->secondary);
+    return err != 0 ? err : img_trailer_write(&config->secondary, &config->format, &request);
+}
+
+static int install(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end)
+{
+    const struct img_trailer_record owner = {
+        .swap_type = type,
+        .image_ok = type != IMG_SWAP_TEST,
+        .with_swap_size = true,
+        .swap_size = larger_end,
+    };
+    int err = type == IMG_SWAP_REVERT ? request_revert(config, larger_end) : 0;
+    if (err == 0)
+        err = boot_erase_trailer(config, &config->primary);
+    if (err == 0)
+        err = img_trailer_write(&config->primary, &config->format, &owner);
+    if (err == 0)
+        err = boot_erase_trailer(config, &config->secondary);
+    return err != 0 ? err : finish(config, move_count(config, larger_end), 0);
+}
+
+const struct boot_scheme boot_swap_move = {
+    .name = "swap-move",
+    .reverts = true,
+    .check = check,
+    .max_end = max_end,
+    .interrupted = interrupted,
+    .install = install,
+    .resume = resume,
+};
