@@ -1,0 +1,30 @@
+/* Whatever a broker delivers: understood or refused, and what is understood keeps its promises. */
+#include "agent/protocol/anycloud.h"
+
+#include <stdlib.h>
+
+static void demand(bool kept)
+{
+    if (!kept)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct ota_identity identity = {.board = "B"};
+    static const struct ota_speaker speaker = {.identity = &identity};
+    struct ota_message message;
+    int error = ota_anycloud.read(&speaker, data, size, &message);
+    demand(error <= 0 && message.kind <= OTA_MESSAGE_CHUNK);
+    if (error != 0 || message.kind != OTA_MESSAGE_CHUNK)
+        return 0;
+    const struct ota_chunk *chunk = &message.chunk;
+    demand(chunk->size > 0 && chunk->size <= OTA_CHUNK_SIZE);
+    demand(chunk->offset % OTA_CHUNK_SIZE == 0 && chunk->offset < chunk->total);
+    demand(chunk->size <= chunk->total - chunk->offset);
+    demand(chunk->data >= data + ANYCLOUD_HEADER_SIZE);
+    demand(chunk->size <= (size_t)(data + size - chunk->data)); /* all of it is there */
+    return 0;
+}

@@ -1,0 +1,175 @@
+#include "agent/protocol/json_arena.h"
+
+#include <string.h>
+
+/* Room for 64 values, with 24 bytes of text each: a job document has 13. */
+#define ARENA_SIZE (64u * (sizeof(cJSON) + 24u))
+#define ARENA_STEP sizeof(max_align_t)
+
+static union {
+    max_align_t align;
+    uint8_t bytes[ARENA_SIZE];
+} arena;
+static size_t arena_used;
+static bool arena_full;
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static void *arena_take(size_t size)
+{
+    if (size > sizeof arena.bytes - arena_used) {
+        arena_full = true;
+        return NULL;
+    }
+    void *taken = arena.bytes + arena_used;
+    arena_used += (size + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    if (arena_used > sizeof arena.bytes)
+        arena_used = sizeof arena.bytes;
+    return taken;
+}
+
+static void arena_give(void *taken)
+{
+    (void)taken; /* all at once, in json_release */
+}
+
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* cJSON descends once a level: a bound on the nesting bounds the stack. A NUL, plain or escaped,
+ * would make a string shorter than it is. */
+static bool is_harmless(const uint8_t *data, size_t length)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] == 0)
+            return false;
+        if (in_string && data[i] == '\\') {
+            if (length - i >= 6 && memcmp(data + i, "\\u0000", 6) == 0)
+                return false;
+            i++;
+        } else if (data[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (data[i] == '{' || data[i] == '[')) {
+            if (++depth > JSON_DEPTH_MAX)
+                return false;
+        } else if (!in_string && (data[i] == '}' || data[i] == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return true;
+}
+
+int json_read(const uint8_t *data, size_t length, cJSON **out)
+{
+    static cJSON_Hooks hooks = {arena_take, arena_give};
+    const char *end = NULL;
+    *out = NULL;
+    if (!is_harmless(data, length))
+        return OTA_E_JSON;
+    arena_used = 0;
+    arena_full = false;
+    cJSON_InitHooks(&hooks);
+    cJSON *root = cJSON_ParseWithLengthOpts((const char *)data, length, &end, 0);
+    size_t at = root == NULL ? 0 : (size_t)(end - (const char *)data);
+    while (root != NULL && at < length && is_space(data[at]))
+        at++;
+    if (root != NULL && at == length && cJSON_IsObject(root)) {
+        *out = root;
+        return 0;
+    }
+    json_release();
+    return arena_full ? OTA_E_NO_SPACE : OTA_E_JSON;
+}
+
+void json_release(void)
+{
+    cJSON_InitHooks(NULL);
+    arena_used = 0;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+static void put(struct json_writer *writer, char c)
+{
+    if (writer->length + 1 < writer->size)
+        writer->out[writer->length++] = c;
+    else
+        writer->overflow = true;
+}
+
+static void put_plain(struct json_writer *writer, const char *text)
+{
+    for (; *text != 0; text++)
+        put(writer, *text);
+}
+
+static void put_string(struct json_writer *writer, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+    put(writer, '"');
+    for (; text != NULL && *text != 0; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20) {
+            put_plain(writer, "\\u00");
+            put(writer, hex[c >> 4]);
+            put(writer, hex[c & 15]);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            put(writer, '\\');
+        put(writer, *text);
+    }
+    put(writer, '"');
+}
+
+void json_begin(struct json_writer *writer, char *out, size_t size, const char *name,
+                const char *value)
+{
+    *writer = (struct json_writer){.out = out, .size = size};
+    put(writer, '{');
+    put_string(writer, name);
+    put(writer, ':');
+    put_string(writer, value);
+}
+
+void json_member(struct json_writer *writer, const char *name, const char *value)
+{
+    put_plain(writer, ", ");
+    put_string(writer, name);
+    put_plain(writer, ": ");
+    put_string(writer, value);
+}
+
+void json_member_number(struct json_writer *writer, const char *name, uint32_t value)
+{
+    char digits[11];
+    json_decimal(digits, value);
+    json_member(writer, name, digits);
+}
+
+int json_end(struct json_writer *writer)
+{
+    put(writer, '}');
+    if (writer->size > 0)
+        writer->out[writer->length] = 0;
+    return writer->overflow ? OTA_E_NO_SPACE : (int)writer->length;
+}
+
+size_t json_decimal(char out[11], uint32_t value)
+{
+    char reversed[10];
+    size_t count = 0;
+    size_t length = 0;
+    do {
+        reversed[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        out[length++] = reversed[--count];
+    out[length] = 0;
+    return length;
+}

@@ -1,0 +1,63 @@
+/* The seam between the update session and one system's way of speaking.
+ *
+ * A protocol is a table of pure functions: it names topics, writes the documents that the device
+ * sends and understands what arrives. It keeps no state, touches no flash and sends nothing; the
+ * session does. Writers return the length of the text they wrote (NUL-terminated) or a negative
+ * ota_err; OTA_E_NO_SPACE when it does not fit. */
+#ifndef NOBRICK_AGENT_PROTOCOL_PROTOCOL_H
+#define NOBRICK_AGENT_PROTOCOL_PROTOCOL_H
+
+#include "agent/update/session.h"
+
+/* Who speaks: what a writer may mention. `inbox` is the topic on which this session listens. */
+struct ota_speaker {
+    const struct ota_identity *identity;
+    const char *topic_prefix;
+    const char *inbox;
+    struct img_version running;
+};
+
+enum ota_message_kind {
+    OTA_MESSAGE_OTHER,     /* understood as none of these: of no interest */
+    OTA_MESSAGE_JOB,       /* an offer: `version` */
+    OTA_MESSAGE_NO_UPDATE, /* nothing to do */
+    OTA_MESSAGE_CHUNK,     /* a piece of the image: `chunk` */
+};
+
+/* A piece of the image, consistent in itself: offset + size <= total, size > 0, offset and size are
+ * those of piece `offset / OTA_CHUNK_SIZE`. `data` points into the message. */
+struct ota_chunk {
+    struct img_version version;
+    uint32_t total;
+    uint32_t offset;
+    uint32_t size;
+    const uint8_t *data;
+};
+
+struct ota_message {
+    enum ota_message_kind kind;
+    struct img_version version; /* of a job, as far as it was understood */
+    struct ota_chunk chunk;
+};
+
+struct ota_protocol {
+    const char *name;
+    const char *will_topic;
+    const char *will_payload;
+    /* The topic to listen on, unlike any other device's or session's. */
+    int (*inbox)(const struct ota_speaker *speaker, uint64_t nonce, char *out, size_t size);
+    /* The topic that the cloud side listens on. */
+    int (*outbox)(const struct ota_speaker *speaker, char *out, size_t size);
+    int (*ask)(const struct ota_speaker *speaker, char *out, size_t size);
+    int (*request)(const struct ota_speaker *speaker, char *out, size_t size);
+    int (*request_chunk)(const struct ota_speaker *speaker, uint32_t offset, uint32_t length,
+                         char *out, size_t size);
+    int (*result)(const struct ota_speaker *speaker, bool success, char *out, size_t size);
+    /* Understands one message. On an error `kind` still says what it seemed to be: OTA_MESSAGE_JOB
+     * with _JSON, _NO_SPACE, _JOB_FIELD, _JOB_BOARD or _UNSUPPORTED, OTA_MESSAGE_CHUNK with
+     * _CHUNK. */
+    int (*read)(const struct ota_speaker *speaker, const uint8_t *data, size_t length,
+                struct ota_message *out);
+};
+
+#endif

@@ -1,0 +1,339 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/update/journal.h"
+#include "flashsim/flashsim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A part of a few sectors: every kind of program unit, erased value and write-once rule. */
+struct shape {
+    uint32_t unit;
+    uint32_t sector;
+    uint32_t sectors;
+    uint32_t page;
+    uint8_t erased;
+    uint32_t programs;
+    uint32_t ecc;
+};
+
+static const struct shape shapes[] = {
+    {1, 512, 2, 64, 0xFF, FLASH_PROGRAMS_ANY, 0},
+    {1, 256, 3, 0, 0x00, FLASH_PROGRAMS_ANY, 0},
+    {2, 128, 2, 0, 0xFF, 1, 0},
+    {4, 512, 2, 256, 0xFF, 2, 0},
+    {8, 256, 2, 0, 0xFF, 1, 8},
+    {16, 512, 3, 0, 0xFF, 1, 16},
+    {32, 256, 2, 0, 0xFF, 1, 32},
+    {64, 256, 2, 128, 0xFF, 1, 0},
+    {256, 512, 2, 256, 0xFF, 1, 0},
+    {512, 512, 2, 512, 0x00, FLASH_PROGRAMS_ANY, 0},
+    {512, 512, 5, 512, 0x00, 1, 0},
+};
+#define SHAPES (sizeof shapes / sizeof shapes[0])
+
+struct bench {
+    struct flash_sim *sim;
+    struct flash_area area;
+    struct ota_journal journal;
+    struct ota_record record;
+    uint32_t cut_at;
+    enum flash_tear cut;
+};
+
+static enum flash_tear observe(void *context, struct flash_sim *sim, const struct flash_op *op)
+{
+    struct bench *bench = context;
+    (void)sim;
+    return op->index == bench->cut_at ? bench->cut : FLASH_TEAR_NONE;
+}
+
+static void bench_open(struct bench *bench, const struct shape *shape)
+{
+    memset(bench, 0, sizeof *bench);
+    struct flash_chip chip = {.part = {.name = "shape",
+                                       .size = shape->sector * shape->sectors,
+                                       .runs = {{shape->sectors, shape->sector}},
+                                       .run_count = 1,
+                                       .unit = shape->unit,
+                                       .page = shape->page,
+                                       .erased = shape->erased,
+                                       .programs = shape->programs,
+                                       .ecc = shape->ecc}};
+    bench->sim = flash_sim_memory(&chip, 1);
+    assert_non_null(bench->sim);
+    bench->area = (struct flash_area){flash_sim_port(bench->sim), 0, chip.part.size};
+    bench->cut_at = UINT32_MAX;
+    flash_sim_observe(bench->sim, observe, bench);
+    assert_int_equal(ota_journal_open(&bench->journal, &bench->area, &bench->record), 0);
+}
+
+/* A record in which every field depends on `n`. */
+static struct ota_record sample(uint32_t n)
+{
+    struct ota_record record;
+    memset(&record, 0, sizeof record);
+    record.phase = (enum ota_phase)(n % 5);
+    record.target = (struct img_version){(uint8_t)n, (uint8_t)(n + 1), (uint16_t)(n * 300), n * n};
+    record.reason = -(int)n;
+    record.failures = n * 7;
+    record.failed = (struct img_version){(uint8_t)(n + 9), 255, 65535, UINT32_MAX - n};
+    for (size_t i = 0; i < sizeof record.failed_digest; i++)
+        record.failed_digest[i] = (uint8_t)(n + i);
+    return record;
+}
+
+static bool same(const struct ota_record *a, const struct ota_record *b)
+{
+    return a->phase == b->phase && a->reason == b->reason && a->failures == b->failures &&
+           memcmp(&a->target, &b->target, sizeof a->target) == 0 &&
+           memcmp(&a->failed, &b->failed, sizeof a->failed) == 0 &&
+           memcmp(a->failed_digest, b->failed_digest, sizeof a->failed_digest) == 0;
+}
+
+static void assert_newest(struct bench *bench, uint32_t n)
+{
+    struct ota_journal journal;
+    struct ota_record found;
+    struct ota_record wanted = sample(n);
+    assert_int_equal(ota_journal_open(&journal, &bench->area, &found), 0);
+    assert_true(same(&found, &wanted));
+}
+
+static void an_empty_area_owes_nothing(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, &shapes[0]);
+    assert_int_equal(bench.record.phase, OTA_PHASE_IDLE);
+    assert_int_equal(bench.record.failures, 0);
+    flash_sim_close(bench.sim);
+}
+
+/* STOR-10, STOR-11, STOR-14: on every kind of part, many times around, no rule of it broken, all
+ * sectors worn alike. */
+static void the_newest_record_is_found_on_every_part(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench bench;
+        bench_open(&bench, &shapes[s]);
+        for (uint32_t n = 1; n <= 60; n++) {
+            struct ota_record record = sample(n);
+            if (n % 3 == 0) /* as after a reset */
+                assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &bench.record), 0);
+            assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+            assert_newest(&bench, n);
+        }
+        assert_string_equal(flash_sim_violation(bench.sim), "");
+        uint32_t first = flash_sim_erases_at(bench.sim, 0);
+        uint32_t last = flash_sim_erases_at(bench.sim, bench.area.size - 1);
+        assert_true(first - last <= 1);
+        flash_sim_close(bench.sim);
+    }
+}
+
+/* Cuts operation `at` of ten writes with `tear`. The old or the new record is found, and writing
+ * goes on. False: there is no such operation. */
+static bool cut_once(const struct shape *shape, uint32_t at, enum flash_tear tear)
+{
+    struct bench bench;
+    struct ota_record found;
+    struct ota_record record;
+    uint32_t n;
+    int error = 0;
+    bench_open(&bench, shape);
+    bench.cut_at = at;
+    bench.cut = tear;
+    for (n = 1; n <= 10 && error == 0; n++) {
+        record = sample(n);
+        error = ota_journal_write(&bench.journal, &record);
+    }
+    bool reached = flash_sim_is_off(bench.sim);
+    assert_int_equal(reached, error != 0);
+    flash_sim_power_on(bench.sim);
+    bench.cut_at = UINT32_MAX;
+    n--; /* the one that was cut, or the last */
+    assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &found), 0);
+    struct ota_record newer = sample(n);
+    struct ota_record older = sample(n - 1);
+    if (n == 1)
+        memset(&older, 0, sizeof older);
+    assert_true(same(&found, &newer) || (reached && same(&found, &older)));
+    for (uint32_t next = 100; next < 110; next++) {
+        record = sample(next);
+        assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+        assert_newest(&bench, next);
+    }
+    assert_string_equal(flash_sim_violation(bench.sim), "");
+    flash_sim_close(bench.sim);
+    return reached;
+}
+
+/* RESM-13, STOR-18: every operation, every tear, every kind of part. */
+static void old_or_new_under_any_cut(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < SHAPES; s++) {
+        uint32_t operations = 0;
+        for (uint32_t at = 0; cut_once(&shapes[s], at, FLASH_TEAR_AFTER); at++)
+            operations++;
+        assert_true(operations >= 11);
+        for (uint32_t at = 0; at < operations; at++)
+            for (enum flash_tear tear = FLASH_TEAR_BEFORE; tear < FLASH_TEAR_COUNT; tear++)
+                assert_true(cut_once(&shapes[s], at, tear));
+    }
+}
+
+/* A second cut while the first one's damage is being passed over. */
+static void old_or_new_under_two_cuts(void **state)
+{
+    (void)state;
+    const struct shape *shape = &shapes[4];
+    for (uint32_t first = 0; first < 12; first++) {
+        for (uint32_t second = 0; second < 6; second++) {
+            struct bench bench;
+            struct ota_record found;
+            bench_open(&bench, shape);
+            bench.cut_at = first;
+            bench.cut = FLASH_TEAR_HALF;
+            uint32_t n = 1;
+            for (int error = 0; error == 0 && n < 30; n++) {
+                struct ota_record record = sample(n);
+                error = ota_journal_write(&bench.journal, &record);
+            }
+            flash_sim_power_on(bench.sim);
+            assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &found), 0);
+            uint32_t kept = found.failures / 7;
+            bench.cut_at = flash_sim_op_count(bench.sim) + second;
+            bench.cut = FLASH_TEAR_FAULT;
+            for (n = kept + 1; n < kept + 30; n++) {
+                struct ota_record record = sample(n);
+                if (ota_journal_write(&bench.journal, &record) != 0)
+                    break;
+            }
+            flash_sim_power_on(bench.sim);
+            assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &found), 0);
+            assert_true(found.failures / 7 == n || found.failures / 7 == n - 1);
+            flash_sim_close(bench.sim);
+        }
+    }
+}
+
+/* A program that fails without a cut: the next write takes another place, and on a part whose
+ * sectors hold one record each the only good one is not erased for it. */
+static void a_failed_write_does_not_cost_the_record_before(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench bench;
+        struct ota_record record = sample(1);
+        bench_open(&bench, &shapes[s]);
+        assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+        for (unsigned i = 0; i < 8; i++) {
+            bench.cut_at = flash_sim_op_count(bench.sim);
+            if (bench.journal.next == bench.area.size)
+                bench.cut_at++; /* the program after the erase */
+            bench.cut = FLASH_TEAR_FIRST;
+            record = sample(2);
+            assert_int_not_equal(ota_journal_write(&bench.journal, &record), 0);
+            flash_sim_power_on(bench.sim); /* the agent did not notice any reset */
+            struct ota_journal journal;
+            assert_int_equal(ota_journal_open(&journal, &bench.area, &record), 0);
+            assert_true(record.failures == 7 || record.failures == 14);
+        }
+        record = sample(3);
+        bench.cut_at = UINT32_MAX;
+        assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+        assert_newest(&bench, 3);
+        flash_sim_close(bench.sim);
+    }
+}
+
+/* Any bit of a record flipped: it counts as absent. */
+static void a_damaged_record_counts_as_absent(void **state)
+{
+    (void)state;
+    for (uint32_t bit = 0; bit < OTA_RECORD_SIZE * 8; bit++) {
+        struct bench bench;
+        uint8_t byte;
+        bench_open(&bench, &shapes[0]);
+        for (uint32_t n = 1; n <= 2; n++) {
+            struct ota_record record = sample(n);
+            assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+        }
+        uint32_t at = OTA_RECORD_SIZE + bit / 8;
+        assert_int_equal(flash_sim_peek(bench.sim, at, &byte, 1), 0);
+        byte ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(flash_sim_put(bench.sim, at, &byte, 1), 0);
+        assert_newest(&bench, 1);
+        flash_sim_close(bench.sim);
+    }
+}
+
+static void an_area_without_room_is_refused(void **state)
+{
+    (void)state;
+    const struct shape tiny = {1, 64, 4, 0, 0xFF, FLASH_PROGRAMS_ANY, 0};
+    struct bench bench;
+    bench_open(&bench, &shapes[0]);
+    bench.area.size = shapes[0].sector;
+    assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &bench.record), OTA_E_LAYOUT);
+    flash_sim_close(bench.sim);
+    struct flash_chip chip = {.part = {.size = 256,
+                                       .runs = {{tiny.sectors, tiny.sector}},
+                                       .run_count = 1,
+                                       .unit = 1,
+                                       .erased = 0xFF}};
+    bench.sim = flash_sim_memory(&chip, 1);
+    bench.area = (struct flash_area){flash_sim_port(bench.sim), 0, 256};
+    assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &bench.record), OTA_E_LAYOUT);
+    flash_sim_close(bench.sim);
+}
+
+/* The record as it lies in flash: a change of format must be a decision. */
+static void the_format_is_what_it_was(void **state)
+{
+    (void)state;
+    static const uint8_t golden[OTA_RECORD_SIZE] = {
+        'O',  'T',  'A',  'J',  1,    0,    0,    0,    1,    0,    2,    0,    1,    2,
+        3,    0,    4,    0,    0,    0,    0x19, 0xFC, 0xFF, 0xFF, 2,    0,    0,    0,
+        5,    6,    7,    0,    8,    0,    0,    0,    0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
+        0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
+        0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0,    0,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0,    0,    0,    0x4B, 0xEB, 0xC8, 0xBF};
+    uint8_t raw[OTA_RECORD_SIZE];
+    struct bench bench;
+    struct ota_record record = {.phase = OTA_PHASE_INSTALL,
+                                .target = {1, 2, 3, 4},
+                                .reason = -999,
+                                .failures = 2,
+                                .failed = {5, 6, 7, 8}};
+    memset(record.failed_digest, 0xAA, sizeof record.failed_digest);
+    bench_open(&bench, &shapes[0]);
+    assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
+    assert_int_equal(flash_sim_peek(bench.sim, 0, raw, sizeof raw), 0);
+    assert_memory_equal(raw, golden, OTA_RECORD_SIZE);
+    flash_sim_close(bench.sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_area_owes_nothing),
+        cmocka_unit_test(the_newest_record_is_found_on_every_part),
+        cmocka_unit_test(old_or_new_under_any_cut),
+        cmocka_unit_test(old_or_new_under_two_cuts),
+        cmocka_unit_test(a_failed_write_does_not_cost_the_record_before),
+        cmocka_unit_test(a_damaged_record_counts_as_absent),
+        cmocka_unit_test(an_area_without_room_is_refused),
+        cmocka_unit_test(the_format_is_what_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

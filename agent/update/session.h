@@ -1,0 +1,110 @@
+/* The update session: finds a job, fills the secondary slot, verifies what lies there, asks the
+ * loader to install it, and after the reboot confirms and reports.
+ *
+ * A state machine written as one table (session.c), driven by ota_step with one event at a time.
+ * Nothing blocks and nothing is allocated: the agent is this struct, which the caller owns. How a
+ * device learns of an image and fetches it is a protocol (agent/protocol). What must survive a
+ * reset (a result that is owed, versions that failed) lies in the journal (agent/update/journal).
+ */
+#ifndef NOBRICK_AGENT_UPDATE_SESSION_H
+#define NOBRICK_AGENT_UPDATE_SESSION_H
+
+#include "agent/image/mcuboot.h"
+#include "agent/image/trailer.h"
+#include "agent/ports.h"
+#include "agent/update/journal.h"
+
+#define OTA_CHUNK_SIZE 4096u
+#define OTA_MAX_CHUNKS 4096u /* 16 MiB */
+#define OTA_TOPIC_MAX  160u
+#define OTA_JSON_MAX   1024u
+
+struct ota_ports {
+    const struct flash_port *flash;
+    const struct crypto_port *crypto;
+    const struct mqtt_port *mqtt;
+    const struct clock_port *clock;
+    const struct random_port *random;
+    const struct platform_port *platform;
+};
+
+struct ota_identity {
+    const char *manufacturer;
+    const char *manufacturer_id;
+    const char *product;
+    const char *serial;
+    const char *board;
+};
+
+/* Times in milliseconds; 0 takes the default (documented beside ota_default_timing). */
+struct ota_timing {
+    uint32_t initial_check; /* from start to the first check */
+    uint32_t next_check;    /* after a session, whatever its end */
+    uint32_t job_wait;      /* for the answer to an availability request */
+    uint32_t data_wait;     /* for the next chunk before the missing ones are asked for again */
+    uint32_t connect_wait;  /* for a connection, a subscription, an acknowledgement */
+    uint32_t retry_first;   /* back-off: first pause, doubled each time … */
+    uint32_t retry_last;    /* … up to this, with jitter */
+    uint32_t connect_tries; /* in one session */
+    uint32_t data_tries;    /* re-requests without any progress before giving up */
+};
+
+/* What the application hears of, for its own log, display and tests. */
+enum ota_notice_type {
+    OTA_NOTICE_STATE,     /* text: the state's name */
+    OTA_NOTICE_JOB,       /* version offered; total unknown yet */
+    OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash */
+    OTA_NOTICE_REFUSED,   /* code: the offer or the image was refused */
+    OTA_NOTICE_PENDING,   /* version: the loader will install it */
+    OTA_NOTICE_CONFIRMED, /* version */
+    OTA_NOTICE_REPORTED,  /* code: 0 Success was delivered, else Failure (with the reason) */
+    OTA_NOTICE_IDLE,      /* code: how the session ended; 0: updated, NO_UPDATE: nothing new */
+};
+
+struct ota_notice {
+    enum ota_notice_type type;
+    int code;
+    const char *text;
+    struct img_version version;
+    uint32_t done;
+    uint32_t total;
+};
+
+struct ota_config {
+    const struct ota_protocol *protocol;
+    struct ota_identity identity;
+    const char *topic_prefix; /* AnyCloud: "anycloud" or "OTAUpdate" */
+    struct flash_area primary;
+    struct flash_area secondary;
+    struct flash_area journal;
+    struct img_trailer_format format;
+    const struct crypto_key *keys;
+    size_t key_count;
+    uint32_t max_end;    /* largest image the loader's scheme accepts */
+    bool reverts;        /* the scheme gives an unconfirmed image one trial */
+    bool permanent;      /* ask for installation without a trial */
+    bool confirm_itself; /* confirm once the broker answered; else the application does */
+    struct ota_timing timing;
+    void (*notify)(void *context, const struct ota_notice *notice); /* may be NULL */
+    void *notify_context;
+};
+
+struct ota_agent; /* defined below the table in session_state.h so that callers can own one */
+
+extern const struct ota_timing ota_default_timing;
+
+/* Prepares `agent` for the image that runs from config->primary. Config and ports are copied; what
+ * they point to must outlive the agent. Reads flash, writes none. */
+OTA_MUST_CHECK int ota_init(struct ota_agent *agent, const struct ota_config *config,
+                            const struct ota_ports *ports);
+
+/* Handles one event. Everything the agent does, it does in here. */
+void ota_step(struct ota_agent *agent, const struct ota_event *event);
+
+/* Name of the present state ("idle", "connect", …); static. */
+const char *ota_state_name(const struct ota_agent *agent);
+
+/* Prints the state table as Markdown rows through `line`, for `nobrick list states`. */
+void ota_states_print(void (*line)(void *context, const char *text), void *context);
+
+#endif

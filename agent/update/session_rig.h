@@ -1,0 +1,517 @@
+/* A device for the tests of the session: simulated flash with a running v1, scripted ports, and the
+ * story of everything the agent said and did, one line each. The tests play broker and cloud. */
+#ifndef NOBRICK_AGENT_UPDATE_SESSION_RIG_H
+#define NOBRICK_AGENT_UPDATE_SESSION_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/protocol/anycloud.h"
+#include "agent/update/session_state.h"
+#include "flashsim/flashsim.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RIG_SLOT     (64u * 1024)
+#define RIG_MAX_END  (60u * 1024)
+#define RIG_JOURNAL  (8u * 1024)
+#define RIG_IMAGE    (RIG_SLOT + 8192u)
+#define RIG_NO_TIMER UINT32_MAX
+
+struct rig {
+    struct flash_sim *sim;
+    struct ota_agent agent;
+    struct ota_config config;
+    struct ota_ports ports;
+    struct mqtt_port mqtt;
+    struct clock_port clock;
+    struct random_port random;
+    struct platform_port platform;
+    struct crypto_port crypto;
+    char story[65536];
+    size_t told;    /* up to where the story was checked */
+    uint32_t armed; /* the deadline, RIG_NO_TIMER without one */
+    uint32_t chance;
+    int mqtt_error; /* what connect, subscribe and publish return */
+    unsigned resets;
+    uint32_t cut_at; /* flash operation, and how it is cut */
+    enum flash_tear cut;
+    int verdict; /* of every signature */
+    uint8_t image[RIG_IMAGE];
+    uint32_t image_size;
+    struct img_version image_version; /* as announced */
+};
+
+/* ---- the ports --------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static inline void rig_tell(struct rig *rig,
+                                                                  const char *format, ...)
+{
+    va_list args;
+    size_t length = strlen(rig->story);
+    va_start(args, format);
+    vsnprintf(rig->story + length, sizeof rig->story - length, format, args);
+    va_end(args);
+}
+
+static inline int rig_connect(void *context, const struct mqtt_connect *options)
+{
+    struct rig *rig = context;
+    rig_tell(rig, "> connect %s\n", options->client_id);
+    return rig->mqtt_error;
+}
+
+static inline int rig_subscribe(void *context, const char *topic, int qos)
+{
+    struct rig *rig = context;
+    rig_tell(rig, "> subscribe %s %d\n", topic, qos);
+    return rig->mqtt_error;
+}
+
+static inline int rig_publish(void *context, const char *topic, const void *payload, size_t length,
+                              int qos)
+{
+    struct rig *rig = context;
+    rig_tell(rig, "> publish %s %d %.*s\n", topic, qos, (int)length, (const char *)payload);
+    return rig->mqtt_error;
+}
+
+static inline int rig_disconnect(void *context)
+{
+    rig_tell(context, "> disconnect\n");
+    return 0;
+}
+
+static inline uint64_t rig_now(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static inline int rig_arm(void *context, unsigned id, uint32_t ms)
+{
+    struct rig *rig = context;
+    assert_int_equal(id, 0);
+    rig->armed = ms;
+    return 0;
+}
+
+static inline void rig_disarm(void *context, unsigned id)
+{
+    struct rig *rig = context;
+    assert_int_equal(id, 0);
+    rig->armed = RIG_NO_TIMER;
+}
+
+static inline int rig_bytes(void *context, void *out, size_t length)
+{
+    struct rig *rig = context;
+    for (size_t i = 0; i < length; i++) {
+        rig->chance = rig->chance * 1103515245u + 12345u;
+        ((uint8_t *)out)[i] = (uint8_t)(rig->chance >> 16);
+    }
+    return 0;
+}
+
+static inline void rig_reset(void *context)
+{
+    struct rig *rig = context;
+    rig->resets++;
+    rig_tell(rig, "> reset\n");
+}
+
+static inline void rig_log(void *context, enum ota_log_level level, const char *text)
+{
+    (void)context;
+    (void)level;
+    (void)text;
+}
+
+static inline int rig_sha256(void *context, const void *data, size_t length, uint8_t digest[32])
+{
+    (void)context;
+    SHA256(data, length, digest);
+    return 0;
+}
+
+static inline int rig_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
+                                   uint32_t length, uint8_t digest[32])
+{
+    static uint8_t bytes[RIG_SLOT];
+    (void)context;
+    int error = flash->read(flash->context, address, bytes, length);
+    SHA256(bytes, length, digest);
+    return error;
+}
+
+static inline int rig_verify(void *context, const struct crypto_key *key, const uint8_t digest[32],
+                             const uint8_t *signature, size_t size)
+{
+    (void)key;
+    (void)digest;
+    (void)signature;
+    (void)size;
+    return ((struct rig *)context)->verdict;
+}
+
+static inline void rig_notify(void *context, const struct ota_notice *notice)
+{
+    static const char *const words[] = {
+        [OTA_NOTICE_STATE] = "state",       [OTA_NOTICE_JOB] = "job",
+        [OTA_NOTICE_PROGRESS] = "progress", [OTA_NOTICE_REFUSED] = "refused",
+        [OTA_NOTICE_PENDING] = "pending",   [OTA_NOTICE_CONFIRMED] = "confirmed",
+        [OTA_NOTICE_REPORTED] = "reported", [OTA_NOTICE_IDLE] = "idle",
+    };
+    const struct img_version *v = &notice->version;
+    if (notice->type == OTA_NOTICE_PROGRESS)
+        rig_tell(context, "progress %u %u\n", notice->done, notice->total);
+    else if (notice->type == OTA_NOTICE_JOB || notice->type == OTA_NOTICE_PENDING ||
+             notice->type == OTA_NOTICE_CONFIRMED)
+        rig_tell(context, "%s %u.%u.%u\n", words[notice->type], v->major, v->minor, v->revision);
+    else
+        rig_tell(context, "%s %s\n", words[notice->type], notice->text);
+}
+
+static inline enum flash_tear rig_observe(void *context, struct flash_sim *sim,
+                                          const struct flash_op *op)
+{
+    struct rig *rig = context;
+    (void)sim;
+    return op->index == rig->cut_at ? rig->cut : FLASH_TEAR_NONE;
+}
+
+/* ---- images ------------------------------------------------------------------------------ */
+
+static inline void rig_put(uint8_t *at, uint32_t value, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline uint32_t rig_tlv(uint8_t *at, uint32_t type, const void *data, uint32_t size)
+{
+    rig_put(at, type, 2);
+    rig_put(at + 2, size, 2);
+    memcpy(at + 4, data, size);
+    return 4 + size;
+}
+
+#define RIG_KEY "a public key"
+
+/* An image of version major.0.0 whose payload is made from `seed`. Returns its size. */
+static inline uint32_t rig_make_image(uint8_t *out, uint8_t major, uint32_t payload, uint8_t seed)
+{
+    uint8_t hash[32];
+    static const uint8_t signature[] = {0x30, 0x04, 'g', 'o', 'o', 'd'};
+    memset(out, 0, IMG_HEADER_SIZE);
+    rig_put(out, IMG_MAGIC, 4);
+    rig_put(out + 8, IMG_HEADER_SIZE, 2);
+    rig_put(out + 12, payload, 4);
+    out[20] = major;
+    for (uint32_t i = 0; i < payload; i++)
+        out[IMG_HEADER_SIZE + i] = (uint8_t)(i * 7 + i / 256 + seed);
+    uint32_t tlv = IMG_HEADER_SIZE + payload;
+    uint32_t end = tlv + IMG_TLV_INFO_SIZE;
+    SHA256(out, tlv, hash);
+    end += rig_tlv(out + end, IMG_TLV_SHA256, hash, sizeof hash);
+    SHA256((const uint8_t *)RIG_KEY, strlen(RIG_KEY), hash);
+    end += rig_tlv(out + end, IMG_TLV_KEYHASH, hash, sizeof hash);
+    end += rig_tlv(out + end, IMG_TLV_ECDSA_SIG, signature, sizeof signature);
+    rig_put(out + tlv, IMG_TLV_MAGIC, 2);
+    rig_put(out + tlv + 2, end - tlv, 2);
+    return end;
+}
+
+static inline void rig_put_area(struct rig *rig, const struct flash_area *area, uint32_t offset,
+                                const void *data, uint32_t size)
+{
+    assert_int_equal(flash_sim_put(rig->sim, area->address + offset, data, size), 0);
+}
+
+/* The image that the cloud offers from now on, announced as what it is. */
+static inline void rig_offer(struct rig *rig, uint8_t major, uint32_t payload, uint8_t seed)
+{
+    rig->image_size = rig_make_image(rig->image, major, payload, seed);
+    rig->image_version = (struct img_version){.major = major};
+}
+
+/* ---- the device -------------------------------------------------------------------------- */
+
+static inline void rig_event(struct rig *rig, enum ota_event_type type, int code)
+{
+    const struct ota_event event = {.type = type, .code = code};
+    ota_step(&rig->agent, &event);
+}
+
+/* Power on: what the loader left in the primary slot runs. */
+static inline void rig_boot(struct rig *rig)
+{
+    flash_sim_power_on(rig->sim);
+    rig->armed = RIG_NO_TIMER;
+    assert_int_equal(ota_init(&rig->agent, &rig->config, &rig->ports), 0);
+    rig_event(rig, OTA_EVENT_START, 0);
+}
+
+static inline void rig_areas(struct rig *rig)
+{
+    const struct flash_port *flash = flash_sim_port(rig->sim);
+    rig->ports.flash = flash;
+    rig->config.primary = (struct flash_area){flash, 0, RIG_SLOT};
+    rig->config.secondary = (struct flash_area){flash, RIG_SLOT, RIG_SLOT};
+    rig->config.journal = (struct flash_area){flash, 2 * RIG_SLOT, RIG_JOURNAL};
+}
+
+static inline void rig_ports(struct rig *rig)
+{
+    rig->mqtt =
+        (struct mqtt_port){rig, rig_connect, rig_subscribe, NULL, rig_publish, rig_disconnect};
+    rig->clock = (struct clock_port){rig, rig_now, rig_arm, rig_disarm};
+    rig->random = (struct random_port){rig, rig_bytes};
+    rig->platform = (struct platform_port){.context = rig, .reset = rig_reset, .log = rig_log};
+    rig->crypto = (struct crypto_port){rig, rig_sha256, rig_sha256_flash, rig_verify};
+    rig->ports.mqtt = &rig->mqtt;
+    rig->ports.clock = &rig->clock;
+    rig->ports.random = &rig->random;
+    rig->ports.platform = &rig->platform;
+    rig->ports.crypto = &rig->crypto;
+}
+
+/* A device that runs a confirmed v1, not started yet. Write-once units: a second write fails. */
+static inline struct rig *rig_new(void)
+{
+    static const struct crypto_key key = {CRYPTO_ECDSA_P256, (const uint8_t *)RIG_KEY,
+                                          sizeof RIG_KEY - 1};
+    struct rig *rig = calloc(1, sizeof *rig);
+    assert_non_null(rig);
+    struct flash_chip chip = {.part = {.name = "rig",
+                                       .size = 2 * RIG_SLOT + RIG_JOURNAL,
+                                       .runs = {{(2 * RIG_SLOT + RIG_JOURNAL) / 4096, 4096}},
+                                       .run_count = 1,
+                                       .unit = 8,
+                                       .page = 256,
+                                       .erased = 0xFF,
+                                       .programs = 1}};
+    rig->sim = flash_sim_memory(&chip, 1);
+    assert_non_null(rig->sim);
+    rig_ports(rig);
+    rig_areas(rig);
+    rig->chance = 1;
+    rig->cut_at = UINT32_MAX;
+    rig->config.protocol = &ota_anycloud;
+    rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
+                                                 "Easy Widgit", "ABC213450001", "BOARD_A"};
+    rig->config.topic_prefix = "anycloud";
+    rig->config.format = (struct img_trailer_format){8, 8, 16};
+    rig->config.keys = &key;
+    rig->config.key_count = 1;
+    rig->config.max_end = RIG_MAX_END;
+    rig->config.reverts = true;
+    rig->config.confirm_itself = true;
+    rig->config.notify = rig_notify;
+    rig->config.notify_context = rig;
+    flash_sim_observe(rig->sim, rig_observe, rig);
+    rig_offer(rig, 1, 5000, 1);
+    rig_put_area(rig, &rig->config.primary, 0, rig->image, rig->image_size);
+    rig_offer(rig, 2, 9800, 2);
+    return rig;
+}
+
+static inline void rig_free(struct rig *rig)
+{
+    flash_sim_close(rig->sim);
+    free(rig);
+}
+
+/* What a loader does on swapping: the image in the secondary slot goes on trial in the primary. */
+static inline void rig_swap(struct rig *rig, bool trial)
+{
+    static uint8_t slot[RIG_SLOT];
+    const struct flash_area *primary = &rig->config.primary;
+    const struct img_trailer_record record = {
+        .swap_type = IMG_SWAP_TEST, .image_ok = !trial, .copy_done = true};
+    assert_int_equal(flash_area_read(&rig->config.secondary, 0, slot, RIG_SLOT), 0);
+    assert_int_equal(flash_area_erase_back(primary, 0, RIG_SLOT), 0);
+    rig_put_area(rig, primary, 0, slot, RIG_SLOT - 4096);
+    assert_int_equal(flash_area_erase_back(&rig->config.secondary, RIG_SLOT - 4096, RIG_SLOT), 0);
+    assert_int_equal(img_trailer_write(primary, &rig->config.format, &record), 0);
+}
+
+/* ---- broker and cloud -------------------------------------------------------------------- */
+
+static inline void rig_timer(struct rig *rig)
+{
+    assert_int_not_equal(rig->armed, RIG_NO_TIMER);
+    rig->armed = RIG_NO_TIMER;
+    rig_event(rig, OTA_EVENT_TIMER, 0);
+}
+
+static inline void rig_message(struct rig *rig, const void *data, size_t length)
+{
+    char topic[OTA_TOPIC_MAX];
+    uint8_t *copy = malloc(length + 1); /* exact, for the sanitizers */
+    memcpy(topic, rig->agent.inbox, sizeof topic);
+    memcpy(copy, data, length);
+    copy = realloc(copy, length == 0 ? 1 : length);
+    const struct ota_event event = {
+        .type = OTA_EVENT_MQTT_MESSAGE, .topic = topic, .data = copy, .length = length};
+    ota_step(&rig->agent, &event);
+    free(copy);
+}
+
+static inline void rig_text(struct rig *rig, const char *text)
+{
+    rig_message(rig, text, strlen(text));
+}
+
+static inline void rig_job(struct rig *rig)
+{
+    char text[512];
+    const struct img_version *v = &rig->image_version;
+    snprintf(text, sizeof text,
+             "{\"Message\": \"Update Available\", \"Manufacturer\": \"Express Widgits "
+             "Corporation\", \"ManufacturerId\": \"EWCO\", \"Product\": \"Easy Widgit\", "
+             "\"SerialNumber\": \"ABC213450001\", \"Board\": \"BOARD_A\", \"Version\": "
+             "\"%u.%u.%u\", \"Connection\": \"MQTT\", \"Broker\": \"\", \"Port\": \"1883\", "
+             "\"UniqueTopicName\": \"%s\"}",
+             v->major, v->minor, v->revision, rig->agent.inbox);
+    rig_text(rig, text);
+}
+
+/* Chunk `index` of what is offered, as the publisher sends it. Returns the message's length. */
+static inline size_t rig_chunk_bytes(const struct rig *rig, uint32_t index, uint8_t out[4128])
+{
+    uint32_t offset = index * OTA_CHUNK_SIZE;
+    uint32_t rest = rig->image_size - offset;
+    uint32_t size = rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
+    memcpy(out, ANYCLOUD_MAGIC, 8);
+    rig_put(out + 8, 32, 2);
+    rig_put(out + 10, 0, 2);
+    rig_put(out + 12, rig->image_version.major, 2);
+    rig_put(out + 14, rig->image_version.minor, 2);
+    rig_put(out + 16, rig->image_version.revision, 2);
+    rig_put(out + 18, rig->image_size, 4);
+    rig_put(out + 22, offset, 4);
+    rig_put(out + 26, size, 2);
+    rig_put(out + 28, (rig->image_size + OTA_CHUNK_SIZE - 1) / OTA_CHUNK_SIZE, 2);
+    rig_put(out + 30, index, 2);
+    memcpy(out + 32, rig->image + offset, size);
+    return 32 + size;
+}
+
+static inline void rig_chunk(struct rig *rig, uint32_t index)
+{
+    uint8_t message[4128];
+    rig_message(rig, message, rig_chunk_bytes(rig, index, message));
+}
+
+static inline uint32_t rig_chunks(const struct rig *rig)
+{
+    return (rig->image_size + OTA_CHUNK_SIZE - 1) / OTA_CHUNK_SIZE;
+}
+
+/* A connection that works. */
+static inline void rig_link(struct rig *rig)
+{
+    rig_event(rig, OTA_EVENT_MQTT_CONNECTED, 0);
+    rig_event(rig, OTA_EVENT_MQTT_SUBSCRIBED, 0);
+}
+
+/* … from idle to the answer of the broker to the availability request. */
+static inline void rig_to_ask(struct rig *rig)
+{
+    rig_event(rig, OTA_EVENT_CHECK, 0);
+    rig_link(rig);
+    rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+    assert_string_equal(ota_state_name(&rig->agent), "ask");
+}
+
+static inline void rig_erase(struct rig *rig)
+{
+    while (strcmp(ota_state_name(&rig->agent), "erase") == 0)
+        rig_timer(rig);
+}
+
+/* … to the first wait for a chunk. */
+static inline void rig_to_receive(struct rig *rig)
+{
+    rig_to_ask(rig);
+    rig_job(rig);
+    rig_erase(rig);
+    rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+    assert_string_equal(ota_state_name(&rig->agent), "receive");
+}
+
+/* … to the reset (or whatever else follows the last chunk). */
+static inline void rig_download(struct rig *rig)
+{
+    rig_to_receive(rig);
+    for (uint32_t i = 0; i < rig_chunks(rig); i++)
+        rig_chunk(rig, i);
+}
+
+/* ---- the story --------------------------------------------------------------------------- */
+
+/* The story goes on with a line that begins so: skips everything up to it. */
+static inline void rig_expect(struct rig *rig, const char *line)
+{
+    const char *rest = rig->story + rig->told;
+    const char *at = rest;
+    while (at != NULL && strncmp(at, line, strlen(line)) != 0) {
+        at = strchr(at, '\n');
+        at = at == NULL || at[1] == 0 ? NULL : at + 1;
+    }
+    if (at == NULL)
+        fail_msg("no \"%s\" in:\n%s", line, rest);
+    else
+        rig->told = (size_t)(strchr(at, '\n') + 1 - rig->story);
+}
+
+/* How often a line that begins so occurs in the whole story. */
+static inline unsigned rig_count(const struct rig *rig, const char *line)
+{
+    unsigned count = 0;
+    for (const char *at = rig->story; *at != 0; at = strchr(at, '\n') + 1)
+        count += strncmp(at, line, strlen(line)) == 0;
+    return count;
+}
+
+#define RIG_PUBLISH      "> publish anycloud/BOARD_A/publish_notify 1 {\"Message\":"
+#define RIG_SUCCESS      RIG_PUBLISH "\"Success\", \"UniqueTopicName\": \"anycloud/BOARD_A/OTAImage/"
+#define RIG_FAILURE      RIG_PUBLISH "\"Failure\", \"UniqueTopicName\": \"anycloud/BOARD_A/OTAImage/"
+#define RIG_ASK          RIG_PUBLISH "\"Update Availability\""
+#define RIG_REQUEST      RIG_PUBLISH "\"Request Update\""
+#define RIG_REQUEST_DATA RIG_PUBLISH "\"Request Data Chunk\""
+
+/* The session ends: the line is closed, and the agent says how. */
+static inline void rig_closes(struct rig *rig, const char *idle)
+{
+    rig_expect(rig, "> disconnect");
+    rig_event(rig, OTA_EVENT_MQTT_CLOSED, 0);
+    rig_expect(rig, idle);
+    assert_string_equal(ota_state_name(&rig->agent), "idle");
+}
+
+/* A Failure is reported and the session ends with `word`. */
+static inline void rig_fails(struct rig *rig, const char *word)
+{
+    char line[64];
+    snprintf(line, sizeof line, "refused %s", word);
+    rig_expect(rig, line);
+    rig_expect(rig, RIG_FAILURE);
+    for (int i = 0; i < 10 && rig->agent.unacked > 0; i++)
+        rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+    snprintf(line, sizeof line, "reported %s", word);
+    rig_expect(rig, line);
+    snprintf(line, sizeof line, "idle %s", word);
+    rig_closes(rig, line);
+    assert_int_equal(rig->agent.record.phase, OTA_PHASE_IDLE);
+}
+
+#endif
