@@ -1,0 +1,20 @@
+/* The verbs of the program `nobrick`: one row and one function each.
+ *
+ * A verb gets argv[0] = its own name, answers --help, prints one line on stderr when it fails and
+ * returns the exit code: 0 pass, 1 fail, 2 usage or a bad file or script, 3 vacuous. */
+#ifndef NOBRICK_HARNESS_CLI_VERBS_H
+#define NOBRICK_HARNESS_CLI_VERBS_H
+
+struct nb_verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* one line */
+};
+
+/* Ends with a row whose name is NULL. */
+extern const struct nb_verb nb_verbs[];
+
+int nb_cmd_device(int argc, char **argv);
+int nb_cmd_list(int argc, char **argv);
+
+#endif

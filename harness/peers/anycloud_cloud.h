@@ -1,0 +1,67 @@
+/* The AnyCloud cloud side: what a publisher does for a device.
+ *
+ * Stands on the mqtt and clock seams like the agent does, so it serves real devices over a real
+ * broker today and simulated ones in process later. It survives any message: what it cannot
+ * understand it reports and drops. Sessions (topic, version offered, sender position) are kept per
+ * unique topic; the newest request of a topic replaces the one before. */
+#ifndef NOBRICK_HARNESS_PEERS_ANYCLOUD_CLOUD_H
+#define NOBRICK_HARNESS_PEERS_ANYCLOUD_CLOUD_H
+
+#include "agent/image/mcuboot.h"
+#include "agent/ports.h"
+
+struct anycloud_cloud;
+
+struct anycloud_offer {
+    const uint8_t *image; /* owned by the caller for as long as it is offered; NULL: no update */
+    uint32_t size;
+    struct img_version version; /* announced (major.minor.revision) */
+    char board[64];
+    uint32_t chunk_size; /* 4096 */
+};
+
+/* Each armed fault is consumed by the first thing it fits; `count` times. */
+enum anycloud_fault_kind {
+    ANYCLOUD_DROP_CHUNK,    /* chunk `index` is not sent */
+    ANYCLOUD_REPEAT_CHUNK,  /* chunk `index` is sent twice */
+    ANYCLOUD_REVERSE,       /* chunks are sent last first */
+    ANYCLOUD_CORRUPT_CHUNK, /* one payload byte of chunk `index` is flipped */
+    ANYCLOUD_RAW_CHUNK,     /* `raw` bytes are sent in place of chunk `index` */
+    ANYCLOUD_RAW_JOB,       /* `raw` bytes are sent in place of the job document */
+    ANYCLOUD_SILENT_JOB,    /* an availability request is not answered */
+    ANYCLOUD_FAULTS
+};
+
+struct anycloud_fault {
+    enum anycloud_fault_kind kind;
+    uint32_t index;
+    uint32_t count;
+    const uint8_t *raw; /* copied */
+    size_t raw_size;
+};
+
+/* What the cloud saw and did, as a line for logs and scenario `expect`s:
+ *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC
+ *   request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
+ *   result success TOPIC | result failure TOPIC | fault WORD INDEX | bad WHY */
+typedef void (*anycloud_observer)(void *context, const char *line);
+
+struct anycloud_cloud *anycloud_cloud_new(const struct mqtt_port *mqtt,
+                                          const struct clock_port *clock, const char *topic_prefix,
+                                          const char *board, anycloud_observer observer,
+                                          void *context);
+void anycloud_cloud_free(struct anycloud_cloud *cloud);
+/* Feed MQTT and timer events here. */
+void anycloud_cloud_event(struct anycloud_cloud *cloud, const struct ota_event *event);
+OTA_MUST_CHECK int anycloud_cloud_start(struct anycloud_cloud *cloud);
+void anycloud_cloud_offer(struct anycloud_cloud *cloud, const struct anycloud_offer *offer);
+OTA_MUST_CHECK int anycloud_cloud_fault(struct anycloud_cloud *cloud,
+                                        const struct anycloud_fault *fault);
+/* Faults armed and not yet fired. */
+size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud);
+bool anycloud_cloud_ready(const struct anycloud_cloud *cloud); /* connected and subscribed */
+
+/* The verb `nobrick cloud …`. Returns the exit code. */
+int nb_cmd_cloud(int argc, char **argv);
+
+#endif

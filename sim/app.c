@@ -1,0 +1,168 @@
+#include "sim/app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum app_timer_id { TIMER_FEED, TIMER_REFUSE };
+
+/* ---- no network -------------------------------------------------------------------------- */
+
+static int refuse_connect(void *context, const struct mqtt_connect *options)
+{
+    struct app *app = context;
+    (void)options;
+    return app->config.clock->arm(app->config.clock->context, TIMER_REFUSE, 0);
+}
+
+static int refuse_topic(void *context, const char *topic, int qos)
+{
+    (void)context, (void)topic, (void)qos;
+    return OTA_E_DISCONNECTED;
+}
+
+static int refuse_unsubscribe(void *context, const char *topic)
+{
+    (void)context, (void)topic;
+    return OTA_E_DISCONNECTED;
+}
+
+static int refuse_publish(void *context, const char *topic, const void *payload, size_t length,
+                          int qos)
+{
+    (void)context, (void)topic, (void)payload, (void)length, (void)qos;
+    return OTA_E_DISCONNECTED;
+}
+
+static int refuse_disconnect(void *context)
+{
+    (void)context;
+    return OTA_E_DISCONNECTED;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+/* Feeds the watchdog now and every quarter of its time. */
+static int feed(struct app *app)
+{
+    const struct platform_port *platform = app->config.ports.platform;
+    if (app->config.watchdog_ms == 0)
+        return OTA_OK;
+    platform->watchdog_feed(platform->context);
+    return app->config.clock->arm(app->config.clock->context, TIMER_FEED,
+                                  app->config.watchdog_ms / 4);
+}
+
+int app_start(struct app *app, const struct app_config *config)
+{
+    memset(app, 0, sizeof *app);
+    app->config = *config;
+    if (config->behaviour == APP_HANGS)
+        return OTA_OK;
+    if (config->behaviour == APP_CRASHES) {
+        config->crash(config->context);
+        return OTA_OK;
+    }
+    app->no_network = (struct mqtt_port){app,
+                                         refuse_connect,
+                                         refuse_topic,
+                                         refuse_unsubscribe,
+                                         refuse_publish,
+                                         refuse_disconnect};
+    struct ota_ports ports = config->ports;
+    if (config->behaviour == APP_OFFLINE)
+        ports.mqtt = &app->no_network;
+    struct ota_config agent = config->agent;
+    agent.confirm_itself = config->behaviour != APP_FORGETS;
+    int result = feed(app);
+    if (result == OTA_OK)
+        result = ota_init(&app->agent, &agent, &ports);
+    if (result != OTA_OK)
+        return result;
+    const struct ota_event start = {.type = OTA_EVENT_START};
+    ota_step(&app->agent, &start);
+    return OTA_OK;
+}
+
+static bool is_alive(const struct app *app)
+{
+    return app->config.behaviour != APP_HANGS && app->config.behaviour != APP_CRASHES;
+}
+
+void app_event(struct app *app, const struct ota_event *event)
+{
+    if (is_alive(app))
+        ota_step(&app->agent, event);
+}
+
+void app_timer(struct app *app, unsigned id)
+{
+    if (!is_alive(app))
+        return;
+    if (id == TIMER_REFUSE) {
+        const struct ota_event refused = {.type = OTA_EVENT_MQTT_CONNECTED, .code = OTA_E_CONNECT};
+        ota_step(&app->agent, &refused);
+    } else if (id == TIMER_FEED && feed(app) != OTA_OK) {
+        /* Without the timer the watchdog will fire: that is what it is for. */
+        return;
+    }
+}
+
+/* ---- event lines ------------------------------------------------------------------------- */
+
+static const char *swap_word(enum img_swap_type type)
+{
+    switch (type) {
+    case IMG_SWAP_TEST:
+        return " test";
+    case IMG_SWAP_PERM:
+        return " permanent";
+    case IMG_SWAP_REVERT:
+        return " revert";
+    case IMG_SWAP_NONE:
+    default:
+        return "";
+    }
+}
+
+void app_boot_line(const struct boot_result *result, char out[APP_LINE])
+{
+    const struct img_version *version = &result->image.header.version;
+    snprintf(out, APP_LINE, "boot %u.%u.%u %s%s%s", version->major, version->minor,
+             version->revision, result->trial ? "trial" : "confirmed",
+             swap_word(result->performed), result->resumed ? " resumed" : "");
+}
+
+void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
+{
+    const struct img_version *v = &notice->version;
+    const char *word = ota_err_word(notice->code);
+    switch (notice->type) {
+    case OTA_NOTICE_STATE:
+        snprintf(out, APP_LINE, "state %s", notice->text);
+        break;
+    case OTA_NOTICE_JOB:
+        snprintf(out, APP_LINE, "job %u.%u.%u", v->major, v->minor, v->revision);
+        break;
+    case OTA_NOTICE_PROGRESS:
+        snprintf(out, APP_LINE, "progress %u %u", notice->done, notice->total);
+        break;
+    case OTA_NOTICE_REFUSED:
+        snprintf(out, APP_LINE, "reject %s", word);
+        break;
+    case OTA_NOTICE_PENDING:
+        snprintf(out, APP_LINE, "pending %u.%u.%u", v->major, v->minor, v->revision);
+        break;
+    case OTA_NOTICE_CONFIRMED:
+        snprintf(out, APP_LINE, "confirmed %u.%u.%u", v->major, v->minor, v->revision);
+        break;
+    case OTA_NOTICE_REPORTED:
+        if (notice->code == OTA_OK)
+            snprintf(out, APP_LINE, "reported success");
+        else
+            snprintf(out, APP_LINE, "reported failure %s", word);
+        break;
+    case OTA_NOTICE_IDLE:
+        snprintf(out, APP_LINE, "idle %s", word);
+        break;
+    }
+}

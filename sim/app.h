@@ -1,0 +1,48 @@
+/* The one application that every simulated device runs, on top of the update agent.
+ *
+ * How it behaves is written in its image (app_tag.h). It reaches the world through the agent's
+ * seams only, so the same application runs in every world. The caller owns the struct; what the
+ * configuration points to must outlive it. */
+#ifndef NOBRICK_SIM_APP_H
+#define NOBRICK_SIM_APP_H
+
+#include "agent/boot/boot.h"
+#include "agent/update/session_state.h"
+#include "sim/app_tag.h"
+
+struct app_config {
+    enum app_behaviour behaviour;
+    struct ota_config agent; /* confirm_itself is the application's to decide and is ignored */
+    struct ota_ports ports;
+    /* Timers of the application itself, beside the agent's; they fire app_timer. */
+    const struct clock_port *clock;
+    uint32_t watchdog_ms; /* what the loader started; 0: none */
+    /* The application ran into a fault: the device resets. May return. */
+    void (*crash)(void *context);
+    void *context;
+};
+
+struct app {
+    struct app_config config;
+    struct mqtt_port no_network; /* of an application that never gets a connection */
+    struct ota_agent agent;
+};
+
+/* Starts the application: runs it as far as it gets without an event. */
+OTA_MUST_CHECK int app_start(struct app *app, const struct app_config *config);
+
+/* An event for the agent. An application that hangs or crashed takes no notice. */
+void app_event(struct app *app, const struct ota_event *event);
+
+/* A timer of the application's own clock fired. */
+void app_timer(struct app *app, unsigned id);
+
+/* The event lines of a device (without newline), as `--events` and scenarios spell them. */
+#define APP_LINE 160
+
+/* "boot 2.0.0 trial test resumed". */
+void app_boot_line(const struct boot_result *result, char out[APP_LINE]);
+/* "state receive", "progress 4096 65536" … */
+void app_notice_line(const struct ota_notice *notice, char out[APP_LINE]);
+
+#endif

@@ -1,0 +1,83 @@
+/* The device file: which parts a device has, where its slots lie, what it is and whom it trusts.
+ *
+ * One `key value...` a line, `#` starts a comment. Positions are `CHIP OFFSET SIZE`; CHIP is the
+ * part's name (or part#2 for the second of two equal parts). Loaded once, owned by the caller,
+ * released with sim_device_free. */
+#ifndef NOBRICK_SIM_DEVICE_H
+#define NOBRICK_SIM_DEVICE_H
+
+#include "agent/boot/boot.h"
+#include "flashsim/flashsim.h"
+
+#define SIM_TEXT     64
+#define SIM_MAX_KEYS 4
+
+struct sim_region {
+    uint32_t address; /* in the device's flash */
+    uint32_t size;
+};
+
+struct sim_device {
+    char name[SIM_TEXT];
+    char system[SIM_TEXT]; /* "anycloud" */
+    struct flash_chip chips[FLASH_MAX_CHIPS];
+    size_t chip_count;
+    struct sim_region loader; /* the bootloader's own region: nobody may write it */
+    struct sim_region primary;
+    struct sim_region secondary;
+    struct sim_region journal; /* the agent's records: at least two erase sectors */
+    const struct boot_scheme *scheme;
+    struct img_trailer_format format;
+    bool validate_primary;
+    bool refuse_older_version;
+    bool use_counter;
+    char key_paths[SIM_MAX_KEYS][256]; /* PEM public keys named in the file, as found */
+    struct crypto_key keys[SIM_MAX_KEYS];
+    uint8_t *key_der[SIM_MAX_KEYS];
+    size_t key_count;
+    uint32_t header_size; /* what images for this device use: 32, 0x400 … */
+    char manufacturer[SIM_TEXT];
+    char manufacturer_id[SIM_TEXT];
+    char product[SIM_TEXT];
+    char serial[SIM_TEXT];
+    char board[SIM_TEXT];
+    char topic_prefix[SIM_TEXT]; /* "anycloud" or "OTAUpdate" */
+    uint32_t watchdog_ms;
+};
+
+/* The table of boot schemes linked into the host: NULL-terminated. */
+extern const struct boot_scheme *const sim_schemes[];
+const struct boot_scheme *sim_scheme_find(const char *name);
+
+/* Parses device text. Keys are not read (only named). Overlapping regions, regions across chips or
+ * off sector boundaries, unknown parts and schemes that do not fit are refused with line and
+ * column. */
+OTA_MUST_CHECK int sim_device_parse(const char *text, size_t length, const char *name,
+                                    const char *parts_dir, struct sim_device *out,
+                                    struct flash_text_error *error);
+
+/* The file at `path`, its keys read too (paths relative to the device file). */
+OTA_MUST_CHECK int sim_device_load(const char *path, const char *parts_dir, struct sim_device *out,
+                                   struct flash_text_error *error);
+
+/* Adds the PEM public key at `path` to those the device trusts. */
+OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *path,
+                                      struct flash_text_error *error);
+
+/* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
+ * name a part: loader region, primary, secondary and journal one after another. */
+OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
+                                      const struct boot_scheme *scheme, uint32_t slot_size,
+                                      struct sim_device *out, struct flash_text_error *error);
+
+void sim_device_free(struct sim_device *device);
+
+/* Fills the loader's configuration for `device` on `flash`. `buffer` is the copy buffer. */
+void sim_device_boot_config(const struct sim_device *device, const struct flash_port *flash,
+                            const struct crypto_port *crypto, const struct nv_port *nv,
+                            const struct platform_port *platform, uint8_t *buffer,
+                            uint32_t buffer_size, struct boot_config *out);
+
+#define SIM_COPY_BUFFER 1024u
+
+#endif

@@ -1,0 +1,56 @@
+/* A device made from one part: regions one after another, for sweeps and scripts. */
+#include "sim/device_layout.h"
+
+#include <string.h>
+
+#define LOADER_SIZE     (32u * 1024u)
+#define JOURNAL_SECTORS 2u
+
+static int fail(struct flash_text_error *error, const char *text)
+{
+    memset(error, 0, sizeof *error);
+    snprintf(error->message, sizeof error->message, "%s", text);
+    return OTA_E_LAYOUT;
+}
+
+/* Takes whole sectors from *next on until `size` bytes are covered. */
+static int take(const struct sim_device *device, uint32_t *next, uint32_t size, uint32_t sectors,
+                struct sim_region *out)
+{
+    struct flash_sector sector;
+    out->address = *next;
+    out->size = 0;
+    for (uint32_t count = 0; out->size < size || count < sectors; count++) {
+        if (sim_layout_sector(device, *next, &sector) != OTA_OK)
+            return OTA_E_LAYOUT;
+        out->size += sector.size;
+        *next += sector.size;
+    }
+    return OTA_OK;
+}
+
+int sim_device_generic(const struct flash_part *part, const struct boot_scheme *scheme,
+                       uint32_t slot_size, struct sim_device *out, struct flash_text_error *error)
+{
+    uint32_t next = 0;
+    sim_device_defaults(out, part->name);
+    snprintf(out->system, sizeof out->system, "anycloud");
+    out->chips[0].part = *part;
+    out->chip_count = 1;
+    out->scheme = scheme;
+    int result = take(out, &next, LOADER_SIZE, 0, &out->loader);
+    if (result == OTA_OK)
+        result = take(out, &next, slot_size, 0, &out->primary);
+    if (result == OTA_OK)
+        result = take(out, &next, slot_size, 0, &out->secondary);
+    if (result == OTA_OK)
+        result = take(out, &next, 0, JOURNAL_SECTORS, &out->journal);
+    if (result != OTA_OK)
+        return fail(error, "the part is too small for loader, two slots and journal");
+    if (slot_size == 0 || out->primary.size != slot_size || out->secondary.size != slot_size)
+        return fail(error, "the slot size is no whole number of erase sectors");
+    out->format =
+        sim_layout_format(part->unit, scheme, sim_layout_sectors(out, &out->primary));
+    const char *reason = "";
+    return sim_layout_check(out, &reason) == OTA_OK ? OTA_OK : fail(error, reason);
+}

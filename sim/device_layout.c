@@ -1,0 +1,134 @@
+#include "sim/device_layout.h"
+
+#include <string.h>
+
+void sim_device_defaults(struct sim_device *device, const char *name)
+{
+    memset(device, 0, sizeof *device);
+    snprintf(device->name, sizeof device->name, "%s", name);
+    device->validate_primary = true;
+    device->refuse_older_version = true;
+    device->header_size = 32;
+    device->watchdog_ms = 4000;
+    snprintf(device->manufacturer, SIM_TEXT, "Express Widgits Corporation");
+    snprintf(device->manufacturer_id, SIM_TEXT, "EWCO");
+    snprintf(device->product, SIM_TEXT, "Easy Widgit");
+    snprintf(device->serial, SIM_TEXT, "ABC213450001");
+    snprintf(device->board, SIM_TEXT, "CY8CPROTO_062_4343W");
+    snprintf(device->topic_prefix, SIM_TEXT, "OTAUpdate");
+}
+
+int sim_layout_sector(const struct sim_device *device, uint32_t address, struct flash_sector *out)
+{
+    for (size_t i = 0; i < device->chip_count; i++) {
+        const struct flash_chip *chip = &device->chips[i];
+        if (address < chip->start || address - chip->start >= chip->part.size)
+            continue;
+        uint32_t start = chip->start;
+        for (size_t r = 0; r < chip->part.run_count; r++) {
+            const struct flash_sector_run *run = &chip->part.runs[r];
+            if (address - start < run->count * run->size) {
+                out->start = start + (address - start) / run->size * run->size;
+                out->size = run->size;
+                out->unit = chip->part.unit;
+                out->page = chip->part.page;
+                out->erased = chip->part.erased;
+                return OTA_OK;
+            }
+            start += run->count * run->size;
+        }
+    }
+    return OTA_E_FLASH_BOUNDS;
+}
+
+uint32_t sim_layout_sectors(const struct sim_device *device, const struct sim_region *region)
+{
+    uint32_t count = 0;
+    struct flash_sector sector;
+    for (uint32_t offset = 0; offset < region->size; offset += sector.size) {
+        if (sim_layout_sector(device, region->address + offset, &sector) != OTA_OK)
+            break;
+        count++;
+    }
+    return count;
+}
+
+int sim_layout_cut(struct flash_part *part, uint32_t size)
+{
+    if (size == 0 || size > part->size)
+        return OTA_E_LAYOUT;
+    uint32_t left = size;
+    size_t runs = 0;
+    for (; runs < part->run_count && left > 0; runs++) {
+        struct flash_sector_run *run = &part->runs[runs];
+        if (left < run->count * run->size) {
+            if (left % run->size != 0)
+                return OTA_E_LAYOUT;
+            run->count = left / run->size;
+        }
+        left -= run->count * run->size;
+    }
+    part->run_count = runs;
+    part->size = size;
+    return OTA_OK;
+}
+
+/* A flash seam of which only the geometry answers. */
+
+static int no_read(void *context, uint32_t address, void *data, uint32_t length)
+{
+    (void)context, (void)address, (void)data, (void)length;
+    return OTA_E_UNSUPPORTED;
+}
+
+static int no_program(void *context, uint32_t address, const void *data, uint32_t length)
+{
+    (void)context, (void)address, (void)data, (void)length;
+    return OTA_E_UNSUPPORTED;
+}
+
+static int no_erase(void *context, uint32_t address)
+{
+    (void)context, (void)address;
+    return OTA_E_UNSUPPORTED;
+}
+
+static int no_sync(void *context)
+{
+    (void)context;
+    return OTA_OK;
+}
+
+static int geometry_sector(void *context, uint32_t address, struct flash_sector *out)
+{
+    return sim_layout_sector(context, address, out);
+}
+
+int sim_layout_check(const struct sim_device *device, const char **reason)
+{
+    struct sim_device copy = *device; /* the seam's context is not const */
+    const struct flash_port geometry = {
+        .context = &copy,
+        .read = no_read,
+        .program = no_program,
+        .erase = no_erase,
+        .sync = no_sync,
+        .sector = geometry_sector,
+    };
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config config;
+    sim_device_boot_config(device, &geometry, NULL, NULL, NULL, buffer, sizeof buffer, &config);
+    return boot_check_config(&config, reason);
+}
+
+struct img_trailer_format sim_layout_format(uint32_t unit, const struct boot_scheme *scheme,
+                                            uint32_t slot_sectors)
+{
+    struct img_trailer_format format = {.align = 8, .write_size = 8};
+    if (unit > 8 && unit <= 32)
+        format.align = unit <= 16 ? 16 : 32;
+    if (unit > 8)
+        format.write_size = unit;
+    format.max_sectors = scheme->reverts ? slot_sectors : 0;
+    return format;
+}

@@ -1,0 +1,568 @@
+#include "sim/posix/device.h"
+
+#include "agent/protocol/anycloud.h"
+#include "sim/app.h"
+#include "sim/crypto_openssl.h"
+#include "sim/posix/nv.h"
+#include "sim/posix/platform.h"
+#include "sim/posix/random.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define MAX_CRASHES  8   /* in a row, under `once` */
+#define GOODBYE_MS   1000
+#define FORGETFUL_MS 1000 /* how long an application that never confirms is watched */
+
+enum end_timer { TIMER_END };
+enum stop { STOP_RESET = 1, STOP_IDLE, STOP_SIGNAL, STOP_CLOSED };
+
+struct device_process {
+    const struct posix_device_config *config;
+    struct posix_device_life *life;
+    struct posix_device_end *end;
+    /* flash */
+    struct flash_sim *sim;
+    struct flash_port flash; /* the simulator's, but a cut ends the process */
+    FILE *journal;
+    bool journal_failed;
+    uint32_t first_operation; /* number of this life's first one */
+    struct posix_nv nv;
+    struct crypto_openssl *crypto;
+    uint8_t buffer[SIM_COPY_BUFFER];
+    /* world */
+    struct posix_loop *loop;
+    struct posix_clock *agent_clock;
+    struct posix_clock *app_clock;
+    struct posix_clock *own_clock;
+    struct posix_platform platform;
+    struct posix_mqtt *mqtt;
+    int signal_fd;
+    int signal_number;
+    bool leaving;
+    /* what runs */
+    struct boot_result boot;
+    enum app_behaviour behaviour;
+    struct app app;
+    bool pending; /* the loader was asked to install */
+    const char *reset; /* why, or NULL */
+    int idle_code;
+    bool same_version; /* the cloud offered what runs already */
+};
+
+/* ---- saying what happens ----------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void say(const struct device_process *process,
+                                                      int code, const char *format, ...)
+{
+    char line[APP_LINE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    process->config->event(process->config->context, line, code);
+}
+
+__attribute__((format(printf, 3, 4))) static void conclude(struct device_process *process,
+                                                           bool good, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(process->end->text, sizeof process->end->text, format, arguments);
+    va_end(arguments);
+    process->end->good = good;
+}
+
+/* ---- flash ------------------------------------------------------------------------------- */
+
+static uint32_t fnv1a(const uint8_t *data, uint32_t length)
+{
+    uint32_t hash = 2166136261u;
+    for (uint32_t i = 0; i < length; i++)
+        hash = (hash ^ data[i]) * 16777619u;
+    return hash;
+}
+
+static enum flash_tear observe(void *context, struct flash_sim *sim, const struct flash_op *op)
+{
+    struct device_process *process = context;
+    const struct posix_device_config *config = process->config;
+    uint32_t number = process->first_operation + op->index;
+    (void)sim;
+    process->life->operations = number + 1;
+    if (process->journal != NULL) {
+        int n = op->kind == FLASH_OP_ERASE
+                    ? fprintf(process->journal, "%u erase 0x%X %u\n", number, op->address,
+                              op->length)
+                    : fprintf(process->journal, "%u program 0x%X %u %08x\n", number, op->address,
+                              op->length, fnv1a(op->data, op->length));
+        process->journal_failed |= n < 0;
+    }
+    return config->has_cut && number == config->cut_operation ? config->cut_tear : FLASH_TEAR_NONE;
+}
+
+static void close_flash(struct device_process *process)
+{
+    if (process->journal != NULL)
+        process->journal_failed |= fclose(process->journal) != 0;
+    process->journal = NULL;
+    if (process->sim != NULL)
+        flash_sim_close(process->sim);
+    process->sim = NULL;
+}
+
+/* The power went: nothing of this device runs on. */
+static int unless_cut(struct device_process *process, int result)
+{
+    if (result != OTA_E_POWER)
+        return result;
+    say(process, OTA_E_POWER, "cut %u %s", process->config->cut_operation,
+        flash_tear_word(process->config->cut_tear));
+    say(process, OTA_OK, "exit %d", POSIX_DEVICE_CUT_EXIT);
+    close_flash(process);
+    fflush(NULL);
+    _exit(POSIX_DEVICE_CUT_EXIT);
+}
+
+static const struct flash_port *inner(const struct device_process *process)
+{
+    return flash_sim_port(process->sim);
+}
+
+static int flash_read(void *context, uint32_t address, void *data, uint32_t length)
+{
+    struct device_process *process = context;
+    return unless_cut(process,
+                      inner(process)->read(inner(process)->context, address, data, length));
+}
+
+static int flash_program(void *context, uint32_t address, const void *data, uint32_t length)
+{
+    struct device_process *process = context;
+    return unless_cut(process,
+                      inner(process)->program(inner(process)->context, address, data, length));
+}
+
+static int flash_erase(void *context, uint32_t address)
+{
+    struct device_process *process = context;
+    return unless_cut(process, inner(process)->erase(inner(process)->context, address));
+}
+
+static int flash_sync(void *context)
+{
+    struct device_process *process = context;
+    return unless_cut(process, inner(process)->sync(inner(process)->context));
+}
+
+static int flash_sector(void *context, uint32_t address, struct flash_sector *out)
+{
+    const struct device_process *process = context;
+    return inner(process)->sector(inner(process)->context, address, out);
+}
+
+static int open_flash(struct device_process *process)
+{
+    const struct posix_device_config *config = process->config;
+    const struct sim_device *device = config->device;
+    struct flash_text_error error = {0};
+    bool created = false;
+    char nv_path[4096];
+    if (config->factory_size > device->primary.size) {
+        conclude(process, false, "factory image of %zu bytes is larger than the slot (%u)",
+                 config->factory_size, device->primary.size);
+        return OTA_E_IMG_SIZE;
+    }
+    int n = snprintf(nv_path, sizeof nv_path, "%s.nv", config->flash_path);
+    if (n < 0 || (size_t)n >= sizeof nv_path || posix_nv_init(&process->nv, nv_path) != OTA_OK) {
+        conclude(process, false, "path of the flash file is too long");
+        return OTA_E_NO_SPACE;
+    }
+    int result = flash_sim_file(config->flash_path, device->chips, device->chip_count, &created,
+                                &process->sim, &error);
+    if (result != OTA_OK) {
+        conclude(process, false, "%s: %s", config->flash_path, error.message);
+        return result;
+    }
+    if (created && config->factory != NULL) {
+        result = flash_sim_put(process->sim, device->primary.address, config->factory,
+                               (uint32_t)config->factory_size);
+        if (result != OTA_OK) {
+            conclude(process, false, "factory image: %s", ota_err_text(result));
+            return result;
+        }
+    }
+    process->flash = (struct flash_port){process,     flash_read, flash_program,
+                                         flash_erase, flash_sync, flash_sector};
+    process->first_operation = process->life->operations;
+    flash_sim_observe(process->sim, observe, process);
+    if (config->journal_path == NULL)
+        return OTA_OK;
+    process->journal = fopen(config->journal_path, "ae");
+    if (process->journal == NULL) {
+        conclude(process, false, "%s: %s", config->journal_path, strerror(errno));
+        return OTA_E_IO;
+    }
+    setvbuf(process->journal, NULL, _IOLBF, 0);
+    return OTA_OK;
+}
+
+/* ---- loader ------------------------------------------------------------------------------ */
+
+static void boot_configure(struct device_process *process, struct boot_config *out)
+{
+    sim_device_boot_config(process->config->device, &process->flash,
+                           crypto_openssl_port(process->crypto), &process->nv.port,
+                           &process->platform.port, process->buffer, sizeof process->buffer, out);
+}
+
+/* Runs the loader. 0, or the exit code of a device that cannot go on. */
+static int power_on(struct device_process *process)
+{
+    struct boot_config config;
+    boot_configure(process, &config);
+    int result = boot_go(&config, &process->boot);
+    if (process->boot.refused != OTA_OK) {
+        process->life->failure = process->boot.refused;
+        say(process, process->boot.refused, "refused %s", ota_err_word(process->boot.refused));
+    }
+    if (result != OTA_OK) {
+        say(process, result, "boot none %s", ota_err_word(result));
+        conclude(process, false, "%s: %s", "nothing boots", ota_err_text(result));
+        return 1;
+    }
+    if (process->boot.performed == IMG_SWAP_REVERT)
+        process->life->failure = OTA_E_REVERTED;
+    char line[APP_LINE];
+    app_boot_line(&process->boot, line);
+    say(process, OTA_OK, "%s", line);
+    return 0;
+}
+
+/* ---- application ------------------------------------------------------------------------- */
+
+static void request_reset(struct device_process *process, const char *why)
+{
+    if (process->reset == NULL)
+        process->reset = why;
+    posix_loop_stop(process->loop, STOP_RESET);
+}
+
+static void on_reset(void *context)
+{
+    struct device_process *process = context;
+    request_reset(process, process->pending ? "install" : "selftest");
+}
+
+static void on_watchdog(void *context)
+{
+    request_reset(context, "watchdog");
+}
+
+static void on_crash(void *context)
+{
+    request_reset(context, "crash");
+}
+
+static void on_notice(void *context, const struct ota_notice *notice)
+{
+    struct device_process *process = context;
+    char line[APP_LINE];
+    app_notice_line(notice, line);
+    say(process, notice->code, "%s", line);
+    if (notice->type == OTA_NOTICE_PENDING)
+        process->pending = true;
+    if (notice->type == OTA_NOTICE_REPORTED && notice->code != OTA_OK)
+        process->life->failure = notice->code;
+    if (notice->type == OTA_NOTICE_REFUSED && notice->code == OTA_E_JOB_VERSION)
+        process->same_version =
+            img_version_compare(&notice->version, &process->boot.image.header.version) == 0;
+    if (notice->type != OTA_NOTICE_IDLE)
+        return;
+    process->idle_code = notice->code;
+    if (process->config->once && process->reset == NULL)
+        posix_loop_stop(process->loop, STOP_IDLE);
+}
+
+static void on_mqtt(void *context, const struct ota_event *event)
+{
+    struct device_process *process = context;
+    if (!process->leaving)
+        app_event(&process->app, event);
+    else if (event->type == OTA_EVENT_MQTT_CLOSED || event->type == OTA_EVENT_MQTT_CONNECTED)
+        posix_loop_stop(process->loop, STOP_CLOSED);
+}
+
+static void on_agent_timer(void *context, unsigned id)
+{
+    struct device_process *process = context;
+    const struct ota_event event = {.type = OTA_EVENT_TIMER, .id = id};
+    app_event(&process->app, &event);
+}
+
+static void on_app_timer(void *context, unsigned id)
+{
+    struct device_process *process = context;
+    app_timer(&process->app, id);
+}
+
+static void on_end_timer(void *context, unsigned id)
+{
+    struct device_process *process = context;
+    (void)id;
+    process->idle_code = OTA_E_UNCONFIRMED;
+    posix_loop_stop(process->loop, STOP_IDLE);
+}
+
+static void on_signal(void *context, int fd)
+{
+    struct device_process *process = context;
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    process->signal_number = (int)info.ssi_signo;
+    posix_loop_stop(process->loop, STOP_SIGNAL);
+}
+
+/* Short enough for a test, long enough for a loaded machine. */
+static const struct ota_timing fast_timing = {
+    .initial_check = 1,
+    .next_check = 1000,
+    .job_wait = 2000,
+    .data_wait = 500,
+    .connect_wait = 3000,
+    .retry_first = 100,
+    .retry_last = 1000,
+    .connect_tries = 3,
+    .data_tries = 5,
+};
+
+/* At a desk nobody waits a day for the next check. */
+static const struct ota_timing desk_timing = {
+    .initial_check = 1,
+    .next_check = 10000,
+    .job_wait = 10000,
+    .data_wait = 3000,
+    .connect_wait = 5000,
+    .retry_first = 1000,
+    .retry_last = 8000,
+    .connect_tries = 4,
+};
+
+static void agent_configure(struct device_process *process, struct ota_config *out)
+{
+    const struct sim_device *device = process->config->device;
+    struct boot_config boot;
+    boot_configure(process, &boot);
+    *out = (struct ota_config){
+        .protocol = &ota_anycloud,
+        .identity = {device->manufacturer, device->manufacturer_id, device->product,
+                     device->serial, device->board},
+        .topic_prefix = device->topic_prefix,
+        .primary = boot.primary,
+        .secondary = boot.secondary,
+        .journal = {&process->flash, device->journal.address, device->journal.size},
+        .format = device->format,
+        .keys = device->keys,
+        .key_count = device->key_count,
+        .max_end = device->scheme->max_end(&boot),
+        .reverts = device->scheme->reverts,
+        .timing = process->config->fast ? fast_timing : desk_timing,
+        .notify = on_notice,
+        .notify_context = process,
+    };
+}
+
+static int start_app(struct device_process *process)
+{
+    struct app_config config = {
+        .behaviour = process->behaviour,
+        .ports = {&process->flash, crypto_openssl_port(process->crypto),
+                  posix_mqtt_port(process->mqtt), posix_clock_port(process->agent_clock),
+                  &posix_random, &process->platform.port},
+        .clock = posix_clock_port(process->app_clock),
+        .watchdog_ms = process->config->device->watchdog_ms,
+        .crash = on_crash,
+        .context = process,
+    };
+    agent_configure(process, &config.agent);
+    say(process, OTA_OK, "app %s", app_behaviour_word(process->behaviour));
+    int result = app_start(&process->app, &config);
+    if (result != OTA_OK)
+        conclude(process, false, "the agent cannot start: %s", ota_err_text(result));
+    /* Such an image has no session of its own; it just runs until somebody turns it off. */
+    if (result == OTA_OK && process->config->once && process->behaviour == APP_FORGETS &&
+        process->boot.trial) {
+        const struct clock_port *clock = posix_clock_port(process->own_clock);
+        result = clock->arm(clock->context, TIMER_END, FORGETFUL_MS);
+    }
+    return result;
+}
+
+/* ---- ends -------------------------------------------------------------------------------- */
+
+static void running_version(const struct device_process *process, char *out, size_t size)
+{
+    const struct img_version *version = &process->boot.image.header.version;
+    snprintf(out, size, "%u.%u.%u", version->major, version->minor, version->revision);
+}
+
+/* The check is over: what came of it? Returns the exit code. */
+static int conclude_check(struct device_process *process)
+{
+    char runs[40];
+    int code = process->idle_code;
+    running_version(process, runs, sizeof runs);
+    if (code == OTA_E_CONNECT && process->behaviour == APP_OFFLINE)
+        conclude(process, false, "%s runs and never gets a connection", runs);
+    else if (code == OTA_E_CONNECT)
+        conclude(process, false, "cannot connect to %s:%u: %s", process->config->broker.host,
+                 process->config->broker.port, posix_mqtt_reason(process->mqtt));
+    else if (code == OTA_E_UNCONFIRMED)
+        conclude(process, false, "%s runs on trial and was not confirmed: the next boot reverts it",
+                 runs);
+    else if (code == OTA_E_NO_UPDATE || (code == OTA_E_JOB_VERSION && process->same_version))
+        conclude(process, true, "nothing new: %s runs", runs);
+    else if (process->life->failure != OTA_OK)
+        conclude(process, false, "update failed: %s; %s runs",
+                 ota_err_text(process->life->failure), runs);
+    else if (code == OTA_OK)
+        conclude(process, true, "updated: %s runs, confirmed and reported", runs);
+    else
+        conclude(process, false, "no update: %s; %s runs", ota_err_text(code), runs);
+    return process->end->good ? 0 : 1;
+}
+
+static int conclude_reset(struct device_process *process)
+{
+    bool asked_for = strcmp(process->reset, "install") == 0;
+    say(process, OTA_OK, "reset %s", process->reset);
+    process->life->crashes = asked_for ? 0 : process->life->crashes + 1;
+    if (!process->config->once || process->life->crashes < MAX_CRASHES)
+        return POSIX_DEVICE_RESET;
+    conclude(process, false, "%d resets in a row and no application that stays up", MAX_CRASHES);
+    return 1;
+}
+
+/* Says goodbye to the broker, if it is there. */
+static void leave(struct device_process *process)
+{
+    const struct mqtt_port *mqtt = posix_mqtt_port(process->mqtt);
+    process->leaving = true;
+    if (mqtt->disconnect(mqtt->context) == OTA_OK)
+        (void)posix_loop_run(process->loop, GOODBYE_MS);
+}
+
+static int run_app(struct device_process *process)
+{
+    if (start_app(process) != OTA_OK)
+        return 2;
+    switch (posix_loop_run(process->loop, UINT32_MAX)) {
+    case STOP_RESET:
+        return conclude_reset(process);
+    case STOP_IDLE:
+        return conclude_check(process);
+    default:
+        leave(process);
+        conclude(process, false, "stopped by signal %d", process->signal_number);
+        return 128 + process->signal_number;
+    }
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+/* SIGINT and SIGTERM become events of the loop. Blocked before any thread exists. */
+static int watch_signals(struct device_process *process)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return OTA_E_IO;
+    process->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (process->signal_fd < 0)
+        return OTA_E_IO;
+    return posix_loop_watch(process->loop, process->signal_fd, on_signal, process);
+}
+
+static int make_world(struct device_process *process)
+{
+    process->loop = posix_loop_new();
+    if (process->loop == NULL)
+        return OTA_E_NO_SPACE;
+    int result = watch_signals(process);
+    if (result != OTA_OK)
+        return result;
+    process->agent_clock = posix_clock_new(process->loop, on_agent_timer, process);
+    process->app_clock = posix_clock_new(process->loop, on_app_timer, process);
+    process->own_clock = posix_clock_new(process->loop, on_end_timer, process);
+    process->mqtt = posix_mqtt_new(process->loop, &process->config->broker, on_mqtt, process);
+    process->crypto = crypto_openssl_new(process->sim, false);
+    if (process->agent_clock == NULL || process->app_clock == NULL || process->own_clock == NULL ||
+        process->mqtt == NULL || process->crypto == NULL)
+        return OTA_E_NO_SPACE;
+    return posix_platform_init(&process->platform, process->loop, process->config->log_level,
+                               on_reset, on_watchdog, process);
+}
+
+static int run(struct device_process *process)
+{
+    if (open_flash(process) != OTA_OK)
+        return 2;
+    int result = make_world(process);
+    if (result != OTA_OK) {
+        conclude(process, false, "cannot start: %s", ota_err_text(result));
+        return 2;
+    }
+    result = power_on(process);
+    if (result != 0)
+        return result;
+    process->behaviour =
+        app_tag_read(&(struct flash_area){&process->flash, process->config->device->primary.address,
+                                          process->config->device->primary.size},
+                     &process->boot.image.header);
+    if (process->config->boot_only) {
+        char runs[40];
+        running_version(process, runs, sizeof runs);
+        conclude(process, true, "%s boots, %s", runs, process->boot.trial ? "on trial" : "confirmed");
+        return 0;
+    }
+    return run_app(process);
+}
+
+int posix_device_run(const struct posix_device_config *config, struct posix_device_life *life,
+                     struct posix_device_end *end)
+{
+    memset(end, 0, sizeof *end);
+    struct device_process *process = calloc(1, sizeof *process);
+    if (process == NULL) {
+        snprintf(end->text, sizeof end->text, "out of memory");
+        return 2;
+    }
+    process->config = config;
+    process->life = life;
+    process->end = end;
+    process->signal_fd = -1;
+    int code = run(process);
+    posix_mqtt_free(process->mqtt);
+    posix_loop_free(process->loop);
+    crypto_openssl_free(process->crypto);
+    close_flash(process);
+    if (process->signal_fd >= 0)
+        close(process->signal_fd);
+    if (process->journal_failed) {
+        conclude(process, false, "%s: cannot be written", config->journal_path);
+        code = 2;
+    }
+    if (code != POSIX_DEVICE_RESET)
+        say(process, OTA_OK, "exit %d", code);
+    free(process);
+    return code;
+}
