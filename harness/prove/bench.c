@@ -1,0 +1,137 @@
+#include "harness/prove/bench.h"
+
+#include "harness/run/kit.h"
+#include "sim/crypto_openssl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* The case that other simulators are quoted with: 100 KiB images, 128 KiB slots, 4 KiB sectors,
+ * alignment 8, primary validated at every boot. */
+static const char *const permanent_swap = "title bench: permanent swap\n"
+                                          "req STOR-02\n"
+                                          "world posix\n"
+                                          "part nrf52840\n"
+                                          "scheme swap-move\n"
+                                          "slot 128K\n"
+                                          "flash slot0 v1 size=100K\n"
+                                          "flash slot1 v2 size=100K pending permanent\n"
+                                          "@flash:* cut\n"
+                                          "device boot\n"
+                                          "until stable boot v2\n";
+
+struct costs {
+    double hash;   /* seconds for one hash of the image */
+    double verify; /* seconds for one signature */
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Times one whole check of the image, then its hash alone; the rest is the signature. */
+static int measure(struct nb_kit *kit, const struct nb_script *script, const struct nb_cell *cell,
+                   struct costs *out)
+{
+    struct sim_device device;
+    struct flash_text_error error = {0};
+    struct nb_blob blob;
+    struct img_info info;
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    int err = nb_cell_device(script, cell, &device, &error);
+    if (err != 0)
+        return err;
+    struct flash_sim *sim = flash_sim_memory(device.chips, device.chip_count);
+    struct crypto_openssl *crypto = sim != NULL ? crypto_openssl_new(sim, false) : NULL;
+    err = crypto == NULL
+              ? OTA_E_NO_SPACE
+              : nb_kit_image(kit, script, cell, &device, nb_script_image(script, 2), &blob, &error);
+    if (err == 0)
+        err = flash_sim_put(sim, device.primary.address, blob.data, blob.size);
+    const struct crypto_port *port = crypto != NULL ? crypto_openssl_port(crypto) : NULL;
+    const struct flash_area slot = {sim != NULL ? flash_sim_port(sim) : NULL,
+                                    device.primary.address, device.primary.size};
+    const struct img_rules rules = {.keys = device.keys, .key_count = device.key_count};
+    unsigned rounds = 0;
+    double begin = now();
+    for (; err == 0 && now() - begin < 0.5; rounds++)
+        err = img_check(&slot, &rules, port, &info, NULL);
+    double check = (now() - begin) / (rounds != 0 ? rounds : 1);
+    begin = now();
+    for (rounds = 0; err == 0 && now() - begin < 0.5; rounds++)
+        err = port->sha256_flash(port->context, slot.flash, slot.address, info.tlv_offset, digest);
+    out->hash = (now() - begin) / (rounds != 0 ? rounds : 1);
+    out->verify = check - out->hash;
+    if (crypto != NULL)
+        crypto_openssl_free(crypto);
+    if (sim != NULL)
+        flash_sim_close(sim);
+    sim_device_free(&device);
+    return err;
+}
+
+/* One sweep; prints its row. */
+static int row(const struct nb_script *script, struct nb_cell *cell, bool compute,
+               const struct costs *costs)
+{
+    static struct nb_outcome outcome;
+    memset(&outcome, 0, sizeof outcome);
+    cell->compute = compute;
+    int err = nb_bench_run(script, cell, &outcome);
+    if (err != 0 || outcome.verdict != NB_PASS || outcome.points == 0) {
+        fprintf(stderr, "nobrick bench: the sweep did not pass: %s\n",
+                err != 0 ? ota_err_text(err) : outcome.reason);
+        return 1;
+    }
+    double points = (double)outcome.points / outcome.seconds;
+    double validations = (double)outcome.validations / (double)outcome.points;
+    double crypto = validations * (costs->hash + costs->verify);
+    double bound = 1.0 / crypto;
+    printf("| %s | %llu | %.0f | %.2f | ", compute ? "computed" : "remembered",
+           (unsigned long long)outcome.points, points, validations);
+    if (compute)
+        printf("%.0f | %.0f %% |\n", bound, 100.0 * points / bound);
+    else
+        printf("- | - |\n");
+    return 0;
+}
+
+int nb_cmd_bench(int argc, char **argv)
+{
+    struct nb_script script;
+    struct flash_text_error error = {0};
+    struct nb_cell cell = {.world = "posix", .part = "nrf52840", .scheme = "swap-move"};
+    struct costs costs;
+    if (argc > 1) {
+        bool help = strcmp(argv[1], "--help") == 0;
+        fprintf(help ? stdout : stderr,
+                "%susage: nobrick bench\nTimes the sweep of a permanent swap (100 KiB images, "
+                "128 KiB slots) on one core.\n",
+                help ? "" : "nobrick bench: takes no options\n");
+        return help ? 0 : 2;
+    }
+    if (nb_script_parse(permanent_swap, strlen(permanent_swap), "bench", &script, &error) != 0) {
+        fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
+        return 1;
+    }
+    cell.kit = nb_kit_new();
+    int result = cell.kit == NULL ? 1 : 0;
+    if (result == 0)
+        result = measure(cell.kit, &script, &cell, &costs) == 0 ? 0 : 1;
+    if (result == 0) {
+        printf("one validation: SHA-256 %.1f us, ECDSA P-256 %.1f us\n\n", costs.hash * 1e6,
+               costs.verify * 1e6);
+        printf("| verdicts | power cuts | points/s, one core | validations a point | crypto bound "
+               "/s | of the bound |\n|---|---:|---:|---:|---:|---:|\n");
+        result = row(&script, &cell, true, &costs);
+    }
+    if (result == 0)
+        result = row(&script, &cell, false, &costs);
+    nb_kit_free(cell.kit);
+    nb_script_free(&script);
+    return result;
+}

@@ -1,0 +1,8 @@
+/* `nobrick bench`: how fast this machine proves, beside the bound that real crypto sets. */
+#ifndef NOBRICK_HARNESS_PROVE_BENCH_H
+#define NOBRICK_HARNESS_PROVE_BENCH_H
+
+/* The verb. Prints a table on stdout; returns the exit code. */
+int nb_cmd_bench(int argc, char **argv);
+
+#endif

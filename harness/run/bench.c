@@ -1,0 +1,463 @@
+#include "harness/run/bench.h"
+
+#include "harness/prove/sweep.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- events and judgement ---------------------------------------------------------------- */
+
+void nb_bench_event(struct nb_bench *bench, const char *format, ...)
+{
+    struct nb_bench_state *state = &bench->state;
+    if (state->event_count == NB_BENCH_EVENTS) { /* keep the newest */
+        memmove(state->events[0], state->events[1], sizeof state->events - NB_BENCH_LINE);
+        state->event_count--;
+        state->cursor -= state->cursor > 0;
+    }
+    char *line = state->events[state->event_count++];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, NB_BENCH_LINE, format, arguments);
+    va_end(arguments);
+    nb_oracle_event(&state->oracle, line);
+}
+
+static void violation(struct nb_bench *bench, const char *text)
+{
+    char *out = bench->state.oracle.violation;
+    if (out[0] == '\0')
+        snprintf(out, NB_LINE, "%s", text);
+}
+
+/* Judges what boots by its bytes, independently of what the loader thinks of them. */
+static void judge_content(struct nb_bench *bench, const struct img_info *image)
+{
+    uint64_t fingerprint =
+        flash_sim_fingerprint(bench->sim, bench->device.primary.address, image->end);
+    bool known = false;
+    for (size_t i = 0; i < bench->known_count && !known; i++)
+        known = bench->known[i].genuine && bench->known[i].end == image->end &&
+                bench->known[i].fingerprint == fingerprint;
+    if (!known)
+        violation(bench, "what boots is not, byte for byte, a genuine image that was put down");
+    if (bench->device.loader.size != 0 &&
+        flash_sim_fingerprint(bench->sim, bench->device.loader.address,
+                              bench->device.loader.size) != bench->loader_fingerprint)
+        violation(bench, "the bootloader's region was written");
+}
+
+/* ---- what a device does ------------------------------------------------------------------ */
+
+static int boot_once(struct nb_bench *bench)
+{
+    struct boot_result result;
+    char line[NB_BENCH_LINE];
+    int err = boot_go(&bench->config, &result);
+    if (err == OTA_E_POWER)
+        return err;
+    if (result.refused != 0)
+        nb_bench_event(bench, "refused %s", ota_err_word(result.refused));
+    if (err == OTA_E_NO_IMAGE) {
+        nb_bench_event(bench, "boot none %s", ota_err_word(err));
+        return err;
+    }
+    if (err != 0) {
+        nb_bench_event(bench, "loader-error %s", ota_err_word(err));
+        return err;
+    }
+    nb_event_boot(&result, line, sizeof line);
+    nb_bench_event(bench, "%s", line);
+    judge_content(bench, &result.image);
+    return 0;
+}
+
+/* Boots; a loader that met a flash error resets and tries again. */
+static int boot_through_errors(struct nb_bench *bench)
+{
+    int err = 0;
+    for (int i = 0; i < NB_BENCH_MAX_BOOT; i++) {
+        err = boot_once(bench);
+        if (err == 0 || err == OTA_E_NO_IMAGE || err == OTA_E_POWER)
+            return err == OTA_E_POWER ? err : 0;
+    }
+    nb_bench_event(bench, "boot none %s", ota_err_word(err));
+    return 0;
+}
+
+void nb_bench_boot(struct nb_bench *bench)
+{
+    /* No cut is armed here: OTA_E_POWER cannot come. */
+    if (boot_through_errors(bench) != 0)
+        nb_bench_event(bench, "boot none %s", ota_err_word(OTA_E_POWER));
+}
+
+static int confirm(struct nb_bench *bench)
+{
+    struct img_info image;
+    char version[24];
+    int err = img_confirm(&bench->config.primary, &bench->config.format);
+    if (err != 0 || img_measure(&bench->config.primary, &image, NULL) != 0)
+        return err;
+    nb_version_print(&image.header.version, version, sizeof version);
+    nb_bench_event(bench, "confirmed %s", version);
+    return 0;
+}
+
+static int ask_for_installation(struct nb_bench *bench, bool permanent)
+{
+    int err = img_set_pending(&bench->config.secondary, &bench->config.format, permanent);
+    if (err != 0 && err != OTA_E_POWER)
+        nb_bench_event(bench, "reject %s", ota_err_word(err));
+    return err == OTA_E_TRAILER ? 0 : err;
+}
+
+bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step)
+{
+    return step->permanent || bench->cell->permanent;
+}
+
+void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
+{
+    struct img_info image;
+    char version[24];
+    if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
+        return;
+    nb_version_print(&image.header.version, version, sizeof version);
+    nb_bench_event(bench, "pending %s", version);
+}
+
+int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
+{
+    switch (step->kind) {
+    case NB_DEVICE_BOOT:
+        return boot_through_errors(bench);
+    case NB_DEVICE_CONFIRM:
+        return confirm(bench);
+    case NB_DEVICE_PENDING:
+        return ask_for_installation(bench, nb_bench_permanent(bench, step));
+    default:
+        return OTA_E_ARGUMENT;
+    }
+}
+
+/* ---- the device's memories and faults ---------------------------------------------------- */
+
+static int counter_get(void *context, uint32_t *value)
+{
+    *value = ((struct nb_bench *)context)->state.counter;
+    return 0;
+}
+
+static int counter_raise(void *context, uint32_t value)
+{
+    struct nb_bench *bench = context;
+    if (value > bench->state.counter)
+        bench->state.counter = value;
+    return 0;
+}
+
+static enum flash_tear cut_there(void *context, struct flash_sim *sim, const struct flash_op *op)
+{
+    struct nb_bench *bench = context;
+    (void)sim;
+    if (op->index != bench->cut.op)
+        return FLASH_TEAR_NONE;
+    bench->cut_fired = true;
+    return bench->cut.tear;
+}
+
+/* True once: when the armed error falls on the operation that comes now. */
+static bool fails_now(struct nb_bench *bench)
+{
+    if (!bench->fail_armed || bench->fail_fired || flash_sim_op_count(bench->sim) != bench->fail_op)
+        return false;
+    bench->fail_fired = true;
+    return true;
+}
+
+static int failing_program(void *context, uint32_t address, const void *data, uint32_t length)
+{
+    struct nb_bench *bench = context;
+    const struct flash_port *port = flash_sim_port(bench->sim);
+    return fails_now(bench) ? OTA_E_FLASH_PROGRAM
+                            : port->program(port->context, address, data, length);
+}
+
+static int failing_erase(void *context, uint32_t address)
+{
+    struct nb_bench *bench = context;
+    const struct flash_port *port = flash_sim_port(bench->sim);
+    return fails_now(bench) ? OTA_E_FLASH_ERASE : port->erase(port->context, address);
+}
+
+static int failing_read(void *context, uint32_t address, void *data, uint32_t length)
+{
+    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
+    return port->read(port->context, address, data, length);
+}
+
+static int failing_sync(void *context)
+{
+    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
+    return port->sync(port->context);
+}
+
+static int failing_sector(void *context, uint32_t address, struct flash_sector *out)
+{
+    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
+    return port->sector(port->context, address, out);
+}
+
+static void use_flash(struct nb_bench *bench, const struct flash_port *port)
+{
+    bench->config.primary.flash = port;
+    bench->config.secondary.flash = port;
+}
+
+/* ---- expectations ------------------------------------------------------------------------ */
+
+static bool expect_event(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+{
+    struct nb_bench_state *state = &bench->state;
+    for (size_t i = state->cursor; i < state->event_count; i++) {
+        if (nb_expect_matches(&step->expect, state->events[i], false)) {
+            state->cursor = i + 1;
+            return true;
+        }
+    }
+    snprintf(reason, NB_LINE, "line %u: nothing met `%.100s`", step->line, step->text);
+    return false;
+}
+
+static bool boots_one_of(const struct nb_bench *bench, const struct nb_expect *expect)
+{
+    const struct nb_bench_state *state = &bench->state;
+    for (size_t i = state->event_count; i > 0; i--)
+        if (strncmp(state->events[i - 1], "boot ", 5) == 0)
+            return nb_expect_matches(expect, state->events[i - 1], false);
+    return false;
+}
+
+/* Boots without cuts until two boots in a row have left flash alone. */
+static bool until_stable(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+{
+    int quiet = 0;
+    bench->state.cursor = bench->state.event_count;
+    for (int i = 0; i < NB_BENCH_MAX_BOOT && quiet < 2; i++) {
+        flash_sim_restart_count(bench->sim);
+        nb_bench_boot(bench);
+        quiet = flash_sim_op_count(bench->sim) == 0 ? quiet + 1 : 0;
+    }
+    if (quiet < 2) {
+        snprintf(reason, NB_LINE, "line %u: flash still changes after %d boots", step->line,
+                 NB_BENCH_MAX_BOOT);
+        return false;
+    }
+    if (!boots_one_of(bench, &step->expect)) {
+        snprintf(reason, NB_LINE, "line %u: stable, but not as `%.80s` says", step->line,
+                 step->text);
+        return false;
+    }
+    bench->state.cursor = bench->state.event_count;
+    return true;
+}
+
+/* ---- running steps ----------------------------------------------------------------------- */
+
+static bool is_device_step(const struct nb_step *step)
+{
+    return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
+           step->kind == NB_DEVICE_PENDING;
+}
+
+/* A device step with whatever faults are armed for it. */
+static bool device_step(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE],
+                        bool *vacuous)
+{
+    bench->state.cursor = bench->state.event_count;
+    nb_bench_announce(bench, step);
+    flash_sim_restart_count(bench->sim);
+    if (bench->cut_armed)
+        flash_sim_observe(bench->sim, cut_there, bench);
+    if (bench->fail_armed)
+        use_flash(bench, &bench->failing);
+    int err = nb_bench_act(bench, step);
+    flash_sim_observe(bench->sim, NULL, NULL);
+    use_flash(bench, flash_sim_port(bench->sim));
+    flash_sim_power_on(bench->sim);
+    if (err == OTA_E_POWER) {
+        nb_oracle_cut(&bench->state.oracle);
+        nb_bench_event(bench, "cut %u %s", bench->cut.op, flash_tear_word(bench->cut.tear));
+        nb_bench_boot(bench);
+    } else if (err != 0) {
+        snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
+        return false;
+    }
+    *vacuous = (bench->cut_armed && !bench->cut_fired) || (bench->fail_armed && !bench->fail_fired);
+    if (*vacuous)
+        snprintf(reason, NB_LINE, "line %u: a fault armed for it never fired", step->line);
+    bench->cut_armed = bench->fail_armed = false;
+    return !*vacuous;
+}
+
+static void arm(struct nb_bench *bench, const struct nb_step *step, size_t *next_cut)
+{
+    const struct nb_cell *cell = bench->cell;
+    if (step->kind == NB_FAULT_FAIL) {
+        bench->fail_armed = true;
+        bench->fail_fired = false;
+        bench->fail_op = step->value;
+        return;
+    }
+    bench->cut_fired = false;
+    if (step->all && cell->cut_count == 0) {
+        bench->sweep_armed = true;
+        return;
+    }
+    bench->cut_armed = true;
+    if (step->all) {
+        bench->cut = cell->cuts[*next_cut < cell->cut_count ? *next_cut : cell->cut_count - 1];
+        (*next_cut)++;
+    } else {
+        bench->cut.op = step->value;
+        bench->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
+    }
+}
+
+static bool plain_step(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+{
+    struct flash_text_error error = {0};
+    int err = 0;
+    switch (step->kind) {
+    case NB_EXPECT:
+        return expect_event(bench, step, reason);
+    case NB_EXPECT_FLASH:
+        return nb_bench_expect_flash(bench, step, reason);
+    case NB_UNTIL_STABLE:
+        return until_stable(bench, step, reason);
+    case NB_DEVICE_COUNTER:
+        bench->state.counter = step->value;
+        return true;
+    case NB_FLASH_IMAGE:
+        err = nb_bench_put(bench, step->slot, &bench->script->images[step->image], step, &error);
+        break;
+    case NB_FLASH_ERASE:
+    case NB_FLASH_FLIP:
+    case NB_FLASH_BREAK:
+        err = nb_bench_damage(bench, step);
+        break;
+    default:
+        snprintf(error.message, sizeof error.message, "needs a cloud: not possible on the bench");
+        err = OTA_E_UNSUPPORTED;
+    }
+    if (err != 0)
+        snprintf(reason, NB_LINE, "line %u: %s", step->line,
+                 error.message[0] != '\0' ? error.message : ota_err_text(err));
+    return err == 0;
+}
+
+bool nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE], bool *vacuous,
+                    struct nb_outcome *outcome)
+{
+    size_t next_cut = 0;
+    for (size_t i = from; i < bench->script->step_count; i++) {
+        const struct nb_step *step = &bench->script->steps[i];
+        bool good = true;
+        if (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) {
+            arm(bench, step, &next_cut);
+        } else if (is_device_step(step) && bench->sweep_armed) {
+            int err = nb_sweep(bench, i, outcome);
+            if (err != 0)
+                snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
+            return err == 0; /* the steps behind it were run at every point */
+        } else if (is_device_step(step)) {
+            good = device_step(bench, step, reason, vacuous);
+        } else {
+            good = plain_step(bench, step, reason);
+        }
+        const char *wrong = nb_oracle_violation(&bench->state.oracle);
+        if (good && wrong != NULL) {
+            snprintf(reason, NB_LINE, "line %u: %.150s", step->line, wrong);
+            good = false;
+        }
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* ---- one cell ---------------------------------------------------------------------------- */
+
+static const struct nb_image factory_image = {
+    .number = 1, .version = {.major = 1}, .app = APP_GOOD, .key = NB_KEY_TRUSTED};
+
+static bool names_slot0_first(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++) {
+        const struct nb_step *step = &script->steps[i];
+        if (step->kind == NB_FLASH_IMAGE || step->kind == NB_FLASH_ERASE) {
+            if (step->slot == 0)
+                return true;
+        } else if (is_device_step(step)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static int set_up(struct nb_bench *bench, struct flash_text_error *error)
+{
+    int err = nb_cell_device(bench->script, bench->cell, &bench->device, error);
+    if (err != 0)
+        return err;
+    bench->sim = flash_sim_memory(bench->device.chips, bench->device.chip_count);
+    bench->crypto =
+        bench->sim != NULL ? crypto_openssl_new(bench->sim, !bench->cell->compute) : NULL;
+    if (bench->crypto == NULL)
+        return OTA_E_NO_SPACE;
+    bench->nv = (struct nv_port){bench, counter_get, counter_raise};
+    bench->failing = (struct flash_port){bench,         failing_read, failing_program,
+                                         failing_erase, failing_sync, failing_sector};
+    sim_device_boot_config(&bench->device, flash_sim_port(bench->sim),
+                           crypto_openssl_port(bench->crypto), &bench->nv, NULL, bench->buffer,
+                           sizeof bench->buffer, &bench->config);
+    bench->loader_fingerprint =
+        flash_sim_fingerprint(bench->sim, bench->device.loader.address, bench->device.loader.size);
+    nb_oracle_init(&bench->state.oracle, bench->device.scheme->reverts,
+                   bench->device.validate_primary);
+    if (names_slot0_first(bench->script))
+        return 0;
+    const struct nb_image *first = nb_script_image(bench->script, 1);
+    return nb_bench_put(bench, 0, first != NULL ? first : &factory_image, NULL, error);
+}
+
+int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
+                 struct nb_outcome *outcome)
+{
+    struct nb_bench *bench = calloc(1, sizeof *bench);
+    struct flash_text_error error = {0};
+    char reason[NB_LINE] = "";
+    bool vacuous = false;
+    if (bench == NULL)
+        return OTA_E_NO_SPACE;
+    bench->script = script;
+    bench->cell = cell;
+    int err = set_up(bench, &error);
+    if (err != 0) {
+        nb_outcome_set(outcome, NB_ERROR, "%s",
+                       error.message[0] != '\0' ? error.message : ota_err_text(err));
+    } else if (!nb_bench_steps(bench, 0, reason, &vacuous, outcome)) {
+        for (size_t i = 0; i < bench->state.event_count; i++)
+            nb_story_add(outcome, "%s", bench->state.events[i]);
+        nb_outcome_set(outcome, vacuous ? NB_VACUOUS : NB_FAIL, "%s", reason);
+    }
+    if (bench->crypto != NULL)
+        crypto_openssl_free(bench->crypto);
+    if (bench->sim != NULL)
+        flash_sim_close(bench->sim);
+    sim_device_free(&bench->device);
+    free(bench);
+    return 0;
+}

@@ -1,0 +1,89 @@
+/* The bench: loader and application calls on flash in memory, in this process.
+ *
+ * Runs scenarios without a cloud: it boots through boot_go, confirms and asks for installation as
+ * the application does, cuts the power, and judges every boot. All that changes while a scenario
+ * runs is in struct nb_bench_state and in the flash, so that a sweep (harness/prove/sweep.c) can
+ * branch from any moment. */
+#ifndef NOBRICK_HARNESS_RUN_BENCH_H
+#define NOBRICK_HARNESS_RUN_BENCH_H
+
+#include "harness/image/image.h"
+#include "harness/run/kit.h"
+#include "harness/run/oracle.h"
+#include "sim/crypto_openssl.h"
+
+#define NB_BENCH_EVENTS   48
+#define NB_BENCH_LINE     72
+#define NB_BENCH_IMAGES   NB_ORACLE_IMAGES
+#define NB_BENCH_MAX_BOOT 8 /* uncut boots within which a device must be stable */
+
+struct nb_bench_state {
+    uint32_t counter; /* the device's security counter */
+    struct nb_oracle oracle;
+    char events[NB_BENCH_EVENTS][NB_BENCH_LINE];
+    size_t event_count;
+    size_t cursor; /* events before it have met an expectation, or are older than the last step */
+};
+
+/* What an image in the primary slot looks like to the flash's fingerprint. */
+struct nb_bench_known {
+    struct img_version version;
+    uint32_t end;
+    uint64_t fingerprint;
+    bool genuine;
+};
+
+struct nb_bench {
+    const struct nb_script *script;
+    const struct nb_cell *cell;
+    struct sim_device device;
+    struct flash_sim *sim;
+    struct crypto_openssl *crypto;
+    struct boot_config config;
+    struct nv_port nv;
+    uint8_t buffer[SIM_COPY_BUFFER];
+    uint64_t loader_fingerprint;
+    struct nb_bench_known known[NB_BENCH_IMAGES];
+    size_t known_count;
+    struct nb_bench_state state;
+    bool cut_armed; /* `@flash:N cut`, for the next device step */
+    struct nb_cut cut;
+    bool cut_fired;
+    bool sweep_armed; /* `@flash:* cut` */
+    bool fail_armed;  /* `@flash:N fail` */
+    uint32_t fail_op;
+    bool fail_fired;
+    struct flash_port failing; /* the flash as the device sees it, errors put in */
+};
+
+/* The device's own part of a step: 0, OTA_E_POWER when the power was cut in it, or its error. */
+OTA_MUST_CHECK int nb_bench_act(struct nb_bench *bench, const struct nb_step *step);
+
+/* What the application says it is about to do: an event that a cut in the step cannot take back. */
+void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step);
+
+/* One boot, with its event, its judgement and, after a flash error, the resets that follow. */
+void nb_bench_boot(struct nb_bench *bench);
+
+/* Puts an image into a slot like a programmer would, with the trailer that `step` (may be NULL)
+ * says. The reason of a failure in error->message. */
+OTA_MUST_CHECK int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *image,
+                                const struct nb_step *step, struct flash_text_error *error);
+/* `flash slotN erase|flip|break`. */
+OTA_MUST_CHECK int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step);
+/* `expect flash slotN …`. */
+bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
+                           char reason[NB_LINE]);
+/* `pending` of this step means for good. */
+bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step);
+
+/* Runs steps [from, count) in the present state. True: all went well; else `reason` says what did
+ * not, and `vacuous` whether it was only a fault that never fired. */
+bool nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE], bool *vacuous,
+                    struct nb_outcome *outcome);
+
+/* Appends an event line and shows it to the oracle. */
+void nb_bench_event(struct nb_bench *bench, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

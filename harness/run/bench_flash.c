@@ -1,0 +1,146 @@
+/* The bench's steps that only touch flash: images put down, damage, and what lies there. */
+#include "harness/run/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct sim_region *slot_region(const struct nb_bench *bench, unsigned slot)
+{
+    return slot == 0 ? &bench->device.primary : &bench->device.secondary;
+}
+
+static int slot_erased(const struct nb_bench *bench, unsigned slot, uint8_t *erased)
+{
+    struct flash_sector sector;
+    const struct flash_area *area = slot == 0 ? &bench->config.primary : &bench->config.secondary;
+    int err = flash_area_sector(area, 0, &sector);
+    *erased = err == 0 ? sector.erased : 0xFF;
+    return err;
+}
+
+/* Fills a whole slot with `bytes` and the erased value behind them. */
+static int put_slot(struct nb_bench *bench, unsigned slot, const uint8_t *bytes, uint32_t size)
+{
+    const struct sim_region *region = slot_region(bench, slot);
+    uint8_t erased;
+    int err = slot_erased(bench, slot, &erased);
+    if (err != 0)
+        return err;
+    if (size > region->size)
+        return OTA_E_IMG_SIZE;
+    uint8_t *whole = malloc(region->size);
+    if (whole == NULL)
+        return OTA_E_NO_SPACE;
+    memset(whole, erased, region->size);
+    if (size != 0)
+        memcpy(whole, bytes, size);
+    err = flash_sim_put(bench->sim, region->address, whole, region->size);
+    free(whole);
+    return err;
+}
+
+/* Remembers how the image looks in the primary slot, and its version from its own header. */
+static int learn(struct nb_bench *bench, const struct nb_blob *blob, struct img_version *version)
+{
+    struct nb_bench_known *known = &bench->known[bench->known_count];
+    struct img_info info;
+    struct img_fault fault;
+    memset(version, 0, sizeof *version);
+    const struct img_rules rules = {0};
+    if (nb_image_check(blob->data, blob->size, &rules, &info, &fault) != 0 ||
+        info.end > bench->device.primary.size)
+        return 0; /* nothing that could ever run */
+    *version = info.header.version;
+    if (bench->known_count == NB_BENCH_IMAGES)
+        return OTA_E_NO_SPACE;
+    struct flash_sim *scratch = flash_sim_memory(bench->device.chips, bench->device.chip_count);
+    if (scratch == NULL)
+        return OTA_E_NO_SPACE;
+    int err = flash_sim_put(scratch, bench->device.primary.address, blob->data, info.end);
+    known->version = info.header.version;
+    known->end = info.end;
+    known->genuine = blob->genuine;
+    known->fingerprint = flash_sim_fingerprint(scratch, bench->device.primary.address, info.end);
+    bench->known_count += err == 0;
+    flash_sim_close(scratch);
+    return err;
+}
+
+int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *image,
+                 const struct nb_step *step, struct flash_text_error *error)
+{
+    struct nb_blob blob;
+    struct nb_oracle_image known = {0};
+    uint8_t *padded = NULL;
+    uint8_t erased;
+    int err = nb_kit_image(bench->cell->kit, bench->script, bench->cell, &bench->device, image,
+                           &blob, error);
+    if (err == 0)
+        err = slot_erased(bench, slot, &erased);
+    if (err == 0)
+        err = learn(bench, &blob, &known.version);
+    if (err == 0 && step != NULL && step->confirmed)
+        err = nb_image_pad(blob.data, blob.size, slot_region(bench, slot)->size,
+                           &bench->device.format, erased, false, true, &padded);
+    if (err == 0)
+        err = put_slot(bench, slot, padded != NULL ? padded : blob.data,
+                       padded != NULL ? slot_region(bench, slot)->size : blob.size);
+    free(padded);
+    if (err == 0 && step != NULL && step->pending)
+        err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
+                              &bench->device.format, nb_bench_permanent(bench, step));
+    if (err != 0) {
+        if (error->message[0] == '\0')
+            snprintf(error->message, sizeof error->message, "%s", ota_err_text(err));
+        return err;
+    }
+    known.data = blob.data;
+    known.size = blob.size;
+    known.genuine = blob.genuine;
+    nb_oracle_put(&bench->state.oracle, slot, &known, step != NULL && step->pending,
+                  step == NULL || step->confirmed);
+    return 0;
+}
+
+int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step)
+{
+    const struct sim_region *region = slot_region(bench, step->slot);
+    uint8_t byte;
+    int err;
+    nb_oracle_damage(&bench->state.oracle, step->slot);
+    if (step->kind == NB_FLASH_ERASE)
+        return put_slot(bench, step->slot, NULL, 0);
+    if (step->value >= region->size)
+        return OTA_E_FLASH_BOUNDS;
+    if (step->kind == NB_FLASH_BREAK)
+        return flash_sim_break_unit(bench->sim, region->address + step->value);
+    err = flash_sim_peek(bench->sim, region->address + step->value, &byte, 1);
+    byte ^= 1;
+    return err != 0 ? err : flash_sim_put(bench->sim, region->address + step->value, &byte, 1);
+}
+
+bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+{
+    const struct sim_region *region = slot_region(bench, step->slot);
+    struct nb_blob blob = {0};
+    struct flash_text_error error = {0};
+    uint8_t *content = malloc(region->size);
+    uint8_t erased = 0xFF;
+    int err = content == NULL ? OTA_E_NO_SPACE : slot_erased(bench, step->slot, &erased);
+    if (err == 0)
+        err = flash_sim_peek(bench->sim, region->address, content, region->size);
+    if (err == 0 && step->image >= 0)
+        err = nb_kit_image(bench->cell->kit, bench->script, bench->cell, &bench->device,
+                           &bench->script->images[step->image], &blob, &error);
+    uint32_t size = step->image >= 0 ? blob.size : region->size;
+    bool good = err == 0 && size <= region->size;
+    if (good && step->image >= 0)
+        good = memcmp(content, blob.data, size) == 0;
+    for (uint32_t i = 0; good && step->image < 0 && i < size; i++)
+        good = content[i] == erased;
+    free(content);
+    if (!good)
+        snprintf(reason, NB_LINE, "line %u: slot%u does not hold what `%.80s` says", step->line,
+                 step->slot, step->text);
+    return good;
+}

@@ -1,0 +1,108 @@
+/* The device of a cell. */
+#include "harness/cli/paths.h"
+#include "harness/run/kit.h"
+#include "harness/run/matrix.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLOUD_DEVICE   "anycloud-nrf52840"
+#define DEFAULT_PART   "nrf52840"
+#define DEFAULT_SCHEME "swap-move"
+
+static int generic_device(const struct nb_script *script, const struct nb_cell *cell,
+                          struct sim_device *out, struct flash_text_error *error)
+{
+    struct flash_part part;
+    const char *scheme_name = cell->scheme[0] ? cell->scheme : DEFAULT_SCHEME;
+    const struct boot_scheme *scheme = sim_scheme_find(scheme_name);
+    if (!scheme) {
+        snprintf(error->message, sizeof error->message, "boot scheme %s is not built yet",
+                 scheme_name);
+        return OTA_E_UNSUPPORTED;
+    }
+    const char *part_name = cell->part[0] ? cell->part : DEFAULT_PART;
+    struct flash_text_error inner = {0};
+    int rc = flash_part_load(nb_parts_dir(), part_name, &part, &inner);
+    if (rc) {
+        snprintf(error->message, sizeof error->message, "part %.40s: %.100s", part_name,
+                 inner.message);
+        return rc;
+    }
+    rc = sim_device_generic(&part, scheme, script->slot_size ? script->slot_size : NB_DEFAULT_SLOT,
+                            out, error);
+    if (rc)
+        return rc;
+    out->use_counter = script->loader.counter;
+    out->validate_primary = !script->loader.no_validate;
+    out->refuse_older_version = !script->loader.accept_older;
+    return 0;
+}
+
+static int preset_device(const struct nb_script *script, const char *name, struct sim_device *out,
+                         struct flash_text_error *error)
+{
+    char path[512];
+    int rc = nb_device_path(name, path, sizeof path);
+    if (rc) {
+        snprintf(error->message, sizeof error->message, "no device %.60s", name);
+        return OTA_E_ARGUMENT;
+    }
+    rc = sim_device_load(path, nb_parts_dir(), out, error);
+    if (rc) {
+        struct flash_text_error inner = *error;
+        snprintf(error->message, sizeof error->message, "device %.40s:%u: %.90s", name, inner.line,
+                 inner.message);
+        return rc;
+    }
+    out->use_counter = out->use_counter || script->loader.counter;
+    if (script->loader.no_validate)
+        out->validate_primary = false;
+    if (script->loader.accept_older)
+        out->refuse_older_version = false;
+    return 0;
+}
+
+static int add_keys(const struct nb_script *script, const struct nb_cell *cell,
+                    struct sim_device *out, struct flash_text_error *error)
+{
+    static const char *const goldens[] = {"p256.pub.pem", "rsa2048.pub.pem"};
+    int rc = sim_device_add_key(out, nb_kit_trusted_key(cell->kit), error);
+    for (size_t i = 0; rc == 0 && script->uses_goldens && i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/golden/%s", nb_data_dir(), goldens[i]);
+        rc = sim_device_add_key(out, path, error);
+    }
+    return rc;
+}
+
+int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
+                   struct sim_device *out, struct flash_text_error *error)
+{
+    memset(error, 0, sizeof *error);
+    bool generic = cell->part[0] || cell->scheme[0] || script->slot_size ||
+                   (!cell->device[0] && !script->needs_cloud);
+    int rc = generic
+                 ? generic_device(script, cell, out, error)
+                 : preset_device(script, cell->device[0] ? cell->device : CLOUD_DEVICE, out, error);
+    if (rc == 0 && cell->kit) {
+        rc = add_keys(script, cell, out, error);
+        if (rc)
+            sim_device_free(out);
+    }
+    return rc;
+}
+
+int nb_device_max_end(const struct sim_device *device, uint32_t *max_end)
+{
+    struct boot_config config;
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct flash_sim *sim = flash_sim_memory(device->chips, device->chip_count);
+    if (!sim)
+        return OTA_E_NO_SPACE;
+    sim_device_boot_config(device, flash_sim_port(sim), NULL, NULL, NULL, buffer, sizeof buffer,
+                           &config);
+    *max_end = device->scheme->max_end(&config);
+    flash_sim_close(sim);
+    return 0;
+}

@@ -1,0 +1,336 @@
+#include "harness/run/kit.h"
+#include "harness/cli/paths.h"
+#include "harness/image/image.h"
+#include "harness/run/broker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY_LENGTH        512
+#define MAX_GOLDEN        (16u * 1024u * 1024u)
+#define SIGNATURE_LENGTH  71u /* most common of a P-256 signature's 70 to 72 bytes */
+#define SIGNATURE_TRIES   64
+#define TRUNCATED         64u
+#define SIGNATURE_TLV_END (SIGNATURE_LENGTH + 4u)
+
+struct made {
+    char key[KEY_LENGTH]; /* what was asked for */
+    struct nb_blob blob;
+    uint8_t *data;
+    struct made *next;
+};
+
+struct nb_kit {
+    char dir[200];
+    char trusted[256]; /* path prefixes of the pairs */
+    char other[256];
+    char trusted_public[280];
+    struct made *images;
+    unsigned image_count;
+    struct nb_broker broker;
+};
+
+/* ---- the scratch directory --------------------------------------------------------------- */
+
+/* Removes what lies in the directory, one level of directories deep, and the directory. */
+static void remove_directory(const char *path, int depth)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char name[512];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (unlink(name) != 0 && depth > 0)
+            remove_directory(name, depth - 1);
+    }
+    closedir(dir);
+    rmdir(path);
+}
+
+struct nb_kit *nb_kit_new(void)
+{
+    struct nb_kit *kit = calloc(1, sizeof *kit);
+    const char *base = getenv("TMPDIR");
+    if (!kit)
+        return NULL;
+    snprintf(kit->dir, sizeof kit->dir, "%s/nobrick-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(kit->dir)) {
+        fprintf(stderr, "nobrick run: cannot make %s: %s\n", kit->dir, strerror(errno));
+        free(kit);
+        return NULL;
+    }
+    snprintf(kit->trusted, sizeof kit->trusted, "%s/trusted", kit->dir);
+    snprintf(kit->other, sizeof kit->other, "%s/other", kit->dir);
+    snprintf(kit->trusted_public, sizeof kit->trusted_public, "%s.pub.pem", kit->trusted);
+    int rc = nb_image_make_key(kit->trusted, CRYPTO_ECDSA_P256);
+    if (rc == 0)
+        rc = nb_image_make_key(kit->other, CRYPTO_ECDSA_P256);
+    if (rc) {
+        fprintf(stderr, "nobrick run: cannot make test keys in %s: %s\n", kit->dir,
+                ota_err_text(rc));
+        nb_kit_free(kit);
+        return NULL;
+    }
+    return kit;
+}
+
+void nb_kit_free(struct nb_kit *kit)
+{
+    if (!kit)
+        return;
+    while (kit->images) {
+        struct made *next = kit->images->next;
+        free(kit->images->data);
+        free(kit->images);
+        kit->images = next;
+    }
+    nb_broker_stop(&kit->broker);
+    remove_directory(kit->dir, 1);
+    free(kit);
+}
+
+const char *nb_kit_dir(const struct nb_kit *kit)
+{
+    return kit->dir;
+}
+
+const char *nb_kit_trusted_key(const struct nb_kit *kit)
+{
+    return kit->trusted_public;
+}
+
+int nb_kit_broker(struct nb_kit *kit, uint16_t *port, char *reason, size_t reason_size)
+{
+    int rc = kit->broker.pid ? 0 : nb_broker_start(&kit->broker, kit->dir, reason, reason_size);
+    *port = kit->broker.port;
+    return rc;
+}
+
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+static uint32_t sector_at(const struct sim_device *device, uint32_t address)
+{
+    for (size_t i = 0; i < device->chip_count; i++) {
+        const struct flash_chip *chip = &device->chips[i];
+        if (address < chip->start || address - chip->start >= chip->part.size)
+            continue;
+        uint32_t at = chip->start;
+        for (size_t run = 0; run < chip->part.run_count; run++) {
+            at += chip->part.runs[run].count * chip->part.runs[run].size;
+            if (address < at)
+                return chip->part.runs[run].size;
+        }
+    }
+    return 4096;
+}
+
+/* Payload of an image: v1 is the measure, later ones stand beside it as the `size` line says.
+ * `overhead` is header and TLVs. */
+static uint32_t payload_size(const struct nb_cell *cell, const struct sim_device *device,
+                             const struct nb_image *image, uint32_t max_end, uint32_t overhead)
+{
+    if (image->size)
+        return image->size;
+    uint32_t room = max_end > overhead ? max_end - overhead : 1;
+    uint32_t sector = sector_at(device, device->secondary.address);
+    uint32_t base = NB_IMAGE_SIZE;
+    if (base + sector > room)
+        base = room / 2;
+    if (image->number == 1)
+        return base;
+    switch (cell->size) {
+    case NB_SIZE_SMALLER:
+        return base / 4;
+    case NB_SIZE_LARGER:
+        return base + sector < room ? base + sector : room;
+    case NB_SIZE_MAXIMAL:
+        return room;
+    default:
+        return base;
+    }
+}
+
+/* ---- making images ----------------------------------------------------------------------- */
+
+static bool signature_has_usual_length(const uint8_t *image, size_t size)
+{
+    if (size < SIGNATURE_TLV_END)
+        return false;
+    const uint8_t *tlv = image + size - SIGNATURE_TLV_END;
+    return tlv[0] == IMG_TLV_ECDSA_SIG && tlv[1] == 0 && tlv[2] == SIGNATURE_LENGTH && tlv[3] == 0;
+}
+
+/* Signatures differ in length from one signing to the next: sign until the length is the usual
+ * one, so that the same script makes the same flash operations in every run. */
+static int create(const struct nb_image_spec *spec, uint8_t **data, size_t *size,
+                  struct flash_text_error *error)
+{
+    for (int i = 0; i < SIGNATURE_TRIES; i++) {
+        int rc = nb_image_create(spec, data, size, error->message, sizeof error->message);
+        if (rc || !spec->key_path || signature_has_usual_length(*data, *size))
+            return rc;
+        if (i + 1 < SIGNATURE_TRIES)
+            free(*data);
+    }
+    return 0;
+}
+
+static void tamper(const struct nb_image *image, const struct sim_device *device, uint8_t *data,
+                   size_t *size)
+{
+    switch (image->tamper) {
+    case NB_TAMPER_PAYLOAD:
+        data[device->header_size] ^= 0x01;
+        break;
+    case NB_TAMPER_HEADER:
+        data[24] ^= 0x01; /* the build number: hashed, compared by nobody */
+        break;
+    case NB_TAMPER_SIGNATURE:
+        data[*size - 1] ^= 0x01;
+        break;
+    case NB_TAMPER_TRUNCATE:
+        *size -= *size > TRUNCATED ? TRUNCATED : 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static int make_numbered(struct nb_kit *kit, const struct nb_script *script,
+                         const struct nb_cell *cell, const struct sim_device *device,
+                         const struct nb_image *image, struct made *made,
+                         struct flash_text_error *error)
+{
+    char key_path[280];
+    uint32_t max_end = 0;
+    size_t size = 0;
+    snprintf(key_path, sizeof key_path, "%s.pem",
+             image->key == NB_KEY_OTHER ? kit->other : kit->trusted);
+    struct nb_image_spec spec = {
+        .payload_size = APP_TAG_SIZE,
+        .seed = image->number * 1000u + image->version.minor * 10u + (unsigned)image->app,
+        .with_tag = true,
+        .behaviour = image->app,
+        .version = image->version,
+        .header_size = (uint16_t)device->header_size,
+        .with_counter = image->has_counter || (script->loader.counter && !image->no_counter),
+        .counter = image->has_counter ? image->counter : image->number,
+        .key_path = image->key == NB_KEY_NONE ? NULL : key_path,
+    };
+    int rc = nb_device_max_end(device, &max_end);
+    if (rc == 0)
+        rc = create(&spec, &made->data, &size, error);
+    if (rc)
+        return rc;
+    free(made->data);
+    uint32_t overhead = (uint32_t)(size - APP_TAG_SIZE);
+    spec.payload_size = payload_size(cell, device, image, max_end, overhead);
+    spec.with_tag = spec.payload_size >= APP_TAG_SIZE;
+    rc = create(&spec, &made->data, &size, error);
+    if (rc)
+        return rc;
+    made->blob.end = (uint32_t)size;
+    tamper(image, device, made->data, &size);
+    if (image->extra) {
+        uint8_t *grown = realloc(made->data, size + image->extra);
+        if (!grown)
+            return OTA_E_NO_SPACE;
+        made->data = grown;
+        memset(grown + size, 0xA5, image->extra);
+        size += image->extra;
+    }
+    made->blob.size = (uint32_t)size;
+    made->blob.genuine = image->key == NB_KEY_TRUSTED && image->tamper == NB_TAMPER_NONE;
+    return 0;
+}
+
+/* Goldens are known by their names: what is not genuine says so. */
+static int read_golden(const struct nb_image *image, struct made *made,
+                       struct flash_text_error *error)
+{
+    char path[512];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/golden/%s", nb_data_dir(), image->file);
+    int rc = nb_read_file(path, MAX_GOLDEN, &made->data, &size);
+    if (rc) {
+        snprintf(error->message, sizeof error->message, "golden %.80s: %s", image->file,
+                 strerror(errno));
+        return rc;
+    }
+    struct img_info info;
+    struct img_fault fault;
+    const struct img_rules rules = {0};
+    made->blob.size = (uint32_t)size;
+    made->blob.end = nb_image_check(made->data, size, &rules, &info, &fault) == 0 ? info.end : 0;
+    made->blob.genuine = !strstr(image->file, "malformed/") && !strstr(image->file, "otherkey") &&
+                         !strstr(image->file, "unsigned");
+    return 0;
+}
+
+static int write_file(const char *path, const uint8_t *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return OTA_E_IO;
+    bool good = fwrite(data, 1, size, file) == size;
+    return fclose(file) == 0 && good ? 0 : OTA_E_IO;
+}
+
+/* What was asked for, as a word: equal words mean equal bytes. */
+static void request_key(const struct nb_script *script, const struct nb_cell *cell,
+                        const struct sim_device *device, const struct nb_image *image,
+                        char out[KEY_LENGTH])
+{
+    snprintf(out, KEY_LENGTH, "%.100s|%u|%u.%u.%u|%u|%d|%d%d%u|%d|%d|%u|%s|%s|%s|%d|%u|%u",
+             image->file, image->number, image->version.major, image->version.minor,
+             image->version.revision, image->size, image->app, image->has_counter,
+             image->no_counter, image->counter, image->key, image->tamper, image->extra,
+             device->name, cell->part, cell->scheme, cell->size, script->slot_size,
+             script->loader.counter);
+}
+
+int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struct nb_cell *cell,
+                 const struct sim_device *device, const struct nb_image *image, struct nb_blob *out,
+                 struct flash_text_error *error)
+{
+    char key[KEY_LENGTH];
+    request_key(script, cell, device, image, key);
+    for (const struct made *made = kit->images; made; made = made->next) {
+        if (strcmp(made->key, key) == 0) {
+            *out = made->blob;
+            return 0;
+        }
+    }
+    memset(error, 0, sizeof *error);
+    struct made *made = calloc(1, sizeof *made);
+    if (!made)
+        return OTA_E_NO_SPACE;
+    int rc = image->file[0] ? read_golden(image, made, error)
+                            : make_numbered(kit, script, cell, device, image, made, error);
+    snprintf(made->blob.path, sizeof made->blob.path, "%s/image-%u.img", kit->dir,
+             kit->image_count++);
+    if (rc == 0)
+        rc = write_file(made->blob.path, made->data, made->blob.size);
+    if (rc) {
+        if (!error->message[0])
+            snprintf(error->message, sizeof error->message, "cannot make v%u: %s", image->number,
+                     ota_err_text(rc));
+        free(made->data);
+        free(made);
+        return rc;
+    }
+    memcpy(made->key, key, sizeof key);
+    made->blob.data = made->data;
+    made->next = kit->images;
+    kit->images = made;
+    *out = made->blob;
+    return 0;
+}

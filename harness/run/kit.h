@@ -1,0 +1,41 @@
+/* What one invocation of `nobrick run` shares between its cells: a scratch directory, a trusted and
+ * another P-256 key pair made on the spot, and the images made so far.
+ *
+ * Nothing in here outlives the process: nb_kit_free removes the directory. */
+#ifndef NOBRICK_HARNESS_RUN_KIT_H
+#define NOBRICK_HARNESS_RUN_KIT_H
+
+#include "harness/run/run.h"
+
+/* NULL, with a line on stderr, when the directory or the keys cannot be made. */
+struct nb_kit *nb_kit_new(void);
+void nb_kit_free(struct nb_kit *kit);
+
+/* The scratch directory; files below it vanish with the kit. */
+const char *nb_kit_dir(const struct nb_kit *kit);
+/* PEM of the public key that devices trust. */
+const char *nb_kit_trusted_key(const struct nb_kit *kit);
+
+/* The invocation's own broker on 127.0.0.1, started when it is first asked for. OTA_E_UNSUPPORTED
+ * when mosquitto is not installed, OTA_E_IO when it does not start; with a reason. */
+OTA_MUST_CHECK int nb_kit_broker(struct nb_kit *kit, uint16_t *port, char *reason,
+                                 size_t reason_size);
+
+/* An image in memory. */
+struct nb_blob {
+    const uint8_t *data; /* the kit's, until nb_kit_free */
+    uint32_t size;
+    uint32_t end;   /* of the image proper, without `extra` or the rest of a golden slot */
+    bool genuine;   /* made with the trusted key (or a golden file) and not tampered with */
+    char path[256]; /* the same bytes as a file */
+};
+
+/* The bytes of `image` for `device`: a vN with its options, sized as the cell says, or a golden
+ * file of the data directory. The same request gives the same bytes. OTA_E_IO, OTA_E_ARGUMENT, …
+ * with the reason in `error->message`. */
+OTA_MUST_CHECK int nb_kit_image(struct nb_kit *kit, const struct nb_script *script,
+                                const struct nb_cell *cell, const struct sim_device *device,
+                                const struct nb_image *image, struct nb_blob *out,
+                                struct flash_text_error *error);
+
+#endif

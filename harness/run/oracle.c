@@ -1,0 +1,305 @@
+#include "harness/run/oracle.h"
+#include "harness/image/image.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void nb_oracle_init(struct nb_oracle *oracle, bool reverts, bool validates)
+{
+    memset(oracle, 0, sizeof *oracle);
+    oracle->reverts = reverts;
+    oracle->validates = validates;
+    oracle->offered = -1;
+    oracle->in_slot[0] = -1;
+    oracle->in_slot[1] = -1;
+    oracle->primary_damaged = true; /* until an image is put down */
+}
+
+__attribute__((format(printf, 2, 3))) static void violate(struct nb_oracle *oracle,
+                                                          const char *format, ...)
+{
+    if (oracle->violation[0])
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(oracle->violation, sizeof oracle->violation, format, arguments);
+    va_end(arguments);
+}
+
+const char *nb_oracle_violation(const struct nb_oracle *oracle)
+{
+    return oracle->violation[0] ? oracle->violation : NULL;
+}
+
+static bool same(const struct img_version *a, const struct img_version *b)
+{
+    return img_version_compare(a, b) == 0;
+}
+
+/* ---- what the harness did ---------------------------------------------------------------- */
+
+static int add_image(struct nb_oracle *oracle, const struct nb_oracle_image *image)
+{
+    for (size_t i = 0; i < oracle->image_count; i++) {
+        struct nb_oracle_image *known = &oracle->images[i];
+        if (known->data == image->data && known->size == image->size &&
+            same(&known->version, &image->version) && known->genuine == image->genuine)
+            return (int)i;
+    }
+    if (oracle->image_count == NB_ORACLE_IMAGES) {
+        violate(oracle, "the oracle knows more than %d images", NB_ORACLE_IMAGES);
+        return -1;
+    }
+    oracle->images[oracle->image_count] = *image;
+    return (int)oracle->image_count++;
+}
+
+void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_oracle_image *image,
+                   bool pending, bool confirmed)
+{
+    int index = add_image(oracle, image);
+    if (index < 0)
+        return;
+    oracle->in_slot[slot] = index;
+    oracle->images[index].refused = false;
+    if (slot == 1) {
+        oracle->progress_live = false;
+        if (pending) {
+            oracle->has_pending = true;
+            oracle->pending = image->version;
+        }
+        return;
+    }
+    (void)confirmed; /* without a trailer it never reverts: as good as confirmed */
+    oracle->primary_damaged = oracle->validates && !image->genuine;
+    oracle->has_confirmed = true;
+    oracle->confirmed = image->version;
+    oracle->has_running = false;
+    oracle->running_trial = false;
+}
+
+void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *image)
+{
+    oracle->offered = image ? add_image(oracle, image) : -1;
+}
+
+void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
+{
+    if (slot == 0)
+        oracle->primary_damaged = true;
+    else
+        oracle->progress_live = false;
+}
+
+void nb_oracle_cut(struct nb_oracle *oracle)
+{
+    oracle->cut_since_boot = true;
+}
+
+/* ---- what the device did ----------------------------------------------------------------- */
+
+/* Of the images of this version: is there one that may run? Says why not. */
+static bool may_run(const struct nb_oracle *oracle, const struct img_version *version,
+                    const char **why)
+{
+    *why = "nobody put it down or offered it";
+    for (size_t i = 0; i < oracle->image_count; i++) {
+        const struct nb_oracle_image *image = &oracle->images[i];
+        if (!same(&image->version, version))
+            continue;
+        bool factory = oracle->in_slot[0] == (int)i && !oracle->validates;
+        if (!image->genuine && !factory)
+            *why = "it is not genuine";
+        else if (image->refused)
+            *why = "it was refused";
+        else
+            return true;
+    }
+    return false;
+}
+
+static void on_boot_none(struct nb_oracle *oracle)
+{
+    if (!oracle->primary_damaged)
+        violate(oracle, "a boot finds no image");
+    oracle->has_running = false;
+}
+
+/* Another image than the confirmed one: only if it was asked for. */
+static void on_other_image(struct nb_oracle *oracle, const char *word,
+                           const struct img_version *version, bool trial)
+{
+    bool asked = oracle->has_pending && same(&oracle->pending, version);
+    /* Who lost the primary may recover with whatever good image is left (BOOT-12). */
+    if (!asked && !oracle->primary_damaged)
+        violate(oracle, "%s runs in place of the confirmed image, and nobody asked for it", word);
+    if (!trial) {
+        oracle->has_confirmed = true;
+        oracle->confirmed = *version;
+    }
+    if (asked) /* what was installed lies there whole, whatever had happened to the one before */
+        oracle->primary_damaged = false;
+}
+
+static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
+{
+    struct img_version version;
+    const char *why = NULL;
+    if (nb_version_parse(word, &version) != 0) {
+        violate(oracle, "boot event with version %.20s", word);
+        return;
+    }
+    if (!may_run(oracle, &version, &why))
+        violate(oracle, "%s runs, but %s", word, why);
+    bool again = oracle->has_running && same(&oracle->running, &version);
+    bool was_trial = oracle->has_running && oracle->running_trial;
+    if (again && was_trial && trial && oracle->reverts)
+        violate(oracle, "%s runs again without having confirmed itself", word);
+    if (again && was_trial && !trial && !oracle->cut_since_boot)
+        violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
+    bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
+    if (!known && !(again && was_trial))
+        on_other_image(oracle, word, &version, trial);
+    else if (again && was_trial && !trial) {
+        oracle->has_confirmed = true;
+        oracle->confirmed = version;
+    }
+    if (oracle->has_pending && same(&oracle->pending, &version))
+        oracle->has_pending = false;
+    oracle->has_running = true;
+    oracle->running = version;
+    oracle->running_trial = trial;
+    oracle->cut_since_boot = false;
+    oracle->progress_live = false;
+}
+
+static void on_reject(struct nb_oracle *oracle)
+{
+    if (oracle->offered >= 0)
+        oracle->images[oracle->offered].refused = true;
+    oracle->rejected_since_job = true;
+    oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
+}
+
+/* The loader refused what was pending: nothing is pending any more. */
+static void on_refused(struct nb_oracle *oracle)
+{
+    if (oracle->has_pending)
+        for (size_t i = 0; i < oracle->image_count; i++)
+            if (same(&oracle->images[i].version, &oracle->pending) &&
+                (oracle->in_slot[1] == (int)i || oracle->offered == (int)i))
+                oracle->images[i].refused = true;
+    oracle->has_pending = false;
+}
+
+static void on_pending(struct nb_oracle *oracle, const char *word)
+{
+    struct img_version version;
+    if (nb_version_parse(word, &version) != 0)
+        return;
+    oracle->has_pending = true;
+    oracle->pending = version;
+    for (size_t i = 0; i < oracle->image_count; i++)
+        if (same(&oracle->images[i].version, &version))
+            oracle->images[i].refused = false;
+}
+
+static void on_confirmed(struct nb_oracle *oracle, const char *word)
+{
+    struct img_version version;
+    if (nb_version_parse(word, &version) != 0)
+        return;
+    if (!oracle->has_running || !same(&oracle->running, &version))
+        violate(oracle, "%s confirms itself, but is not what runs", word);
+    oracle->running_trial = false;
+    oracle->has_confirmed = true;
+    oracle->confirmed = version;
+}
+
+static void on_reported(struct nb_oracle *oracle, bool success)
+{
+    bool runs = oracle->has_running && !oracle->running_trial &&
+                (!oracle->has_job || same(&oracle->running, &oracle->job));
+    if (success && !runs)
+        violate(oracle, "Success is reported, but the new image does not run confirmed");
+    if (!success && runs && oracle->has_job && !oracle->rejected_since_job)
+        violate(oracle, "Failure is reported, but the new image runs and is confirmed");
+}
+
+void nb_oracle_event(struct nb_oracle *oracle, const char *line)
+{
+    char name[16] = "";
+    char first[NB_WORD] = "";
+    char second[NB_WORD] = "";
+    int words = sscanf(line, "%15s %31s %31s", name, first, second);
+    if (words < 2)
+        return;
+    if (strcmp(name, "boot") == 0 && strcmp(first, "none") == 0) {
+        on_boot_none(oracle);
+    } else if (strcmp(name, "boot") == 0) {
+        on_boot(oracle, first, strcmp(second, "trial") == 0);
+    } else if (strcmp(name, "refused") == 0) {
+        on_refused(oracle);
+    } else if (strcmp(name, "job") == 0) {
+        oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
+        oracle->rejected_since_job = false;
+        oracle->progress_live = false;
+    } else if (strcmp(name, "progress") == 0) {
+        oracle->progress_live = true;
+        oracle->progress = (uint32_t)strtoul(first, NULL, 10);
+    } else if (strcmp(name, "reject") == 0) {
+        on_reject(oracle);
+    } else if (strcmp(name, "pending") == 0) {
+        on_pending(oracle, first);
+    } else if (strcmp(name, "confirmed") == 0) {
+        on_confirmed(oracle, first);
+    } else if (strcmp(name, "reported") == 0) {
+        on_reported(oracle, strcmp(first, "success") == 0);
+    } else if (strcmp(name, "cut") == 0) {
+        nb_oracle_cut(oracle);
+    }
+}
+
+/* ---- what lies in flash ------------------------------------------------------------------ */
+
+static uint32_t equal_bytes(const struct nb_oracle_image *image, const uint8_t *slot, uint32_t size)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < image->size && i < size; i++)
+        count += image->data[i] == slot[i];
+    return count;
+}
+
+static bool lies_there(const struct nb_oracle *oracle, const struct nb_oracle_view *view)
+{
+    bool checked = false;
+    for (size_t i = 0; i < oracle->image_count; i++) {
+        const struct nb_oracle_image *image = &oracle->images[i];
+        if (!image->data || !image->genuine || !same(&image->version, &oracle->running))
+            continue;
+        checked = true;
+        uint32_t end = image->end ? image->end : image->size;
+        if (end <= view->primary_size && memcmp(image->data, view->primary, end) == 0)
+            return true;
+    }
+    return !checked;
+}
+
+void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view)
+{
+    if (view->loader_changed)
+        violate(oracle, "the bootloader's region was written");
+    /* After a cut the primary may be between two images: the next boot says which it is. */
+    if (oracle->has_running && !oracle->cut_since_boot && !oracle->primary_damaged &&
+        !oracle->has_pending && !lies_there(oracle, view))
+        violate(oracle, "the primary slot does not hold the image that runs, byte for byte");
+    if (oracle->progress_live && oracle->offered >= 0) {
+        const struct nb_oracle_image *image = &oracle->images[oracle->offered];
+        uint32_t there =
+            image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;
+        if (oracle->progress > there)
+            violate(oracle, "progress says %u bytes, but %u lie in flash", oracle->progress, there);
+    }
+}

@@ -1,0 +1,87 @@
+/* The oracle: a small executable model of what an update may do, always on.
+ *
+ * Engines tell it what the harness did to the device (images put down, offered, damaged), every
+ * event line in order, and now and then what lies in flash. It says when the device did what no
+ * scenario may allow:
+ *
+ *   1 a boot finds no image, although nobody destroyed the primary slot
+ *   2 an image runs that nobody put down or offered, or that is not genuine
+ *   3 a confirmed image gives way to one that was neither pending nor offered
+ *   4 an unconfirmed image is not reverted at the next boot, or confirms itself
+ *   5 an image runs that was refused
+ *   6 Success is reported for what does not run confirmed; Failure for what does
+ *   7 the bootloader's region changed
+ *   8 progress claims more than lies in flash
+ *   9 what lies in the primary slot is not, byte for byte, the image that boots
+ *
+ * A plain struct without pointers into itself: an engine that branches copies it. The image bytes
+ * it points to are the caller's. */
+#ifndef NOBRICK_HARNESS_RUN_ORACLE_H
+#define NOBRICK_HARNESS_RUN_ORACLE_H
+
+#include "harness/run/run.h"
+
+#define NB_ORACLE_IMAGES 24
+
+struct nb_oracle_image {
+    struct img_version version;
+    const uint8_t *data; /* NULL: content not checked */
+    uint32_t size;
+    uint32_t end; /* without what was appended behind the image; 0: `size` */
+    bool genuine;
+    bool refused; /* by loader or agent, and not accepted since */
+};
+
+struct nb_oracle {
+    bool reverts;   /* the scheme gives one trial */
+    bool validates; /* the primary is checked at every boot */
+    struct nb_oracle_image images[NB_ORACLE_IMAGES];
+    size_t image_count;
+    int offered;          /* index, or -1 */
+    int in_slot[2];       /* what the harness put there last, or -1 */
+    bool primary_damaged; /* by the harness: no image is no wonder */
+    bool has_confirmed;   /* `confirmed` is valid */
+    struct img_version confirmed;
+    bool has_running;
+    struct img_version running;
+    bool running_trial;
+    bool has_pending; /* an installation was asked for and not seen yet */
+    struct img_version pending;
+    bool has_job;
+    struct img_version job;
+    bool rejected_since_job;
+    bool cut_since_boot;
+    bool progress_live; /* `progress` speaks of the present content of the secondary */
+    uint32_t progress;
+    char violation[NB_LINE]; /* the first one; "" */
+};
+
+void nb_oracle_init(struct nb_oracle *oracle, bool reverts, bool validates);
+
+/* The harness put `image` into a slot like a factory or programmer, with the trailer as said. */
+void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_oracle_image *image,
+                   bool pending, bool confirmed);
+/* The cloud offers `image` from now on; NULL: nothing. */
+void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *image);
+/* The harness erased the slot, flipped a bit or broke a unit in it. */
+void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot);
+/* The power was or will be cut in what happens next (the bench calls it for each cut). */
+void nb_oracle_cut(struct nb_oracle *oracle);
+
+/* One event line of the device. Lines that say nothing to the oracle are ignored. */
+void nb_oracle_event(struct nb_oracle *oracle, const char *line);
+
+/* What lies in flash now that the device rests. */
+struct nb_oracle_view {
+    const uint8_t *primary;
+    uint32_t primary_size;
+    const uint8_t *secondary;
+    uint32_t secondary_size;
+    bool loader_changed;
+};
+void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view);
+
+/* The first violation, one line, or NULL. */
+const char *nb_oracle_violation(const struct nb_oracle *oracle);
+
+#endif

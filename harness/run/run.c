@@ -1,0 +1,356 @@
+/* The verbs `run` and `replay`: which scripts, which cells, which engine, and what is shown. */
+#include "harness/cli/paths.h"
+#include "harness/report/report.h"
+#include "harness/run/collect.h"
+#include "harness/run/kit.h"
+#include "harness/run/matrix.h"
+#include "harness/run/posix_run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INTERRUPTED 130
+
+volatile int nb_run_stop;
+
+static const char *const run_help =
+    "usage: nobrick run [option...] PATH...\n"
+    "\n"
+    "Runs scenarios: files that end in .ota, directories of them, or names below the data\n"
+    "directory. Posix is the world of scripts that name several.\n"
+    "\n"
+    "  --world WORLD   virtual, posix or cortexm\n"
+    "  --part PART     this flash part instead of those that the script lists\n"
+    "  --device FILE   this device (file or preset) instead of those that the script lists\n"
+    "  --junit FILE    write JUnit XML too\n"
+    "  --tap           TAP version 14 even on a terminal\n"
+    "  --compute       compute every hash and signature anew; remember none\n"
+    "\n"
+    "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
+    "\n"
+    "example:\n"
+    "  nobrick run anycloud/first-update.ota\n";
+
+static const char *const replay_help =
+    "usage: nobrick replay ID\n"
+    "\n"
+    "Repeats one cell of one scenario, with the power cuts that the id names.\n"
+    "\n"
+    "example:\n"
+    "  nobrick replay anycloud/first-update.ota:posix\n";
+
+struct options {
+    struct nb_choice choice;
+    const char *junit;
+    bool tap;
+    bool compute;
+};
+
+/* ---- cells ------------------------------------------------------------------------------- */
+
+static const char *unbuilt_world(const struct nb_script *script, const struct nb_cell *cell)
+{
+    if (strcmp(cell->world, "cortexm") == 0)
+        return "the cortexm world is not built yet";
+    if (strcmp(cell->world, "virtual") == 0 && script->needs_cloud)
+        return "the virtual world is not built yet";
+    return NULL;
+}
+
+static bool names_world(const struct nb_script *script, const char *world)
+{
+    for (size_t i = 0; i < script->world.count; i++)
+        if (strcmp(script->world.items[i], world) == 0)
+            return true;
+    return script->world.count == 0;
+}
+
+static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
+                     struct nb_outcome *outcome)
+{
+    const char *unbuilt = unbuilt_world(script, cell);
+    struct timespec begin;
+    struct timespec end;
+    if (nb_run_stop) {
+        nb_outcome_set(outcome, NB_ERROR, "stopped");
+    } else if (!names_world(script, cell->world)) {
+        nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
+    } else if (unbuilt) {
+        nb_outcome_set(outcome, NB_SKIP, "%s", unbuilt);
+    } else if (cell->system[0] && strcmp(cell->system, "anycloud") != 0) {
+        nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", cell->system);
+    } else {
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        int rc = script->needs_cloud ? nb_posix_run(script, cell, outcome)
+                                     : nb_bench_run(script, cell, outcome);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        outcome->seconds =
+            (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+        if (rc)
+            nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
+    }
+}
+
+static void report_cell(struct nb_report *report, const char *path, const struct nb_script *script,
+                        const struct nb_cell *cell)
+{
+    char name[256];
+    char id[NB_ID];
+    struct nb_outcome *outcome = calloc(1, sizeof *outcome);
+    if (!outcome)
+        return;
+    run_cell(script, cell, outcome);
+    nb_cell_name(cell, name, sizeof name);
+    nb_replay_id(path, cell, outcome->cuts, id, sizeof id);
+    nb_report_cell(report, name, id, outcome);
+    free(outcome);
+}
+
+/* ---- scripts ----------------------------------------------------------------------------- */
+
+/* A script that cannot be run is a result, too; what is wrong stands on stderr. */
+static void report_bad(struct nb_report *report, const char *path, const char *reason)
+{
+    struct nb_outcome *outcome = calloc(1, sizeof *outcome);
+    if (!outcome)
+        return;
+    nb_outcome_set(outcome, NB_ERROR, "%s", reason);
+    nb_report_begin(report, path, "", 1, 0);
+    nb_report_cell(report, "", "", outcome);
+    nb_report_end(report);
+    free(outcome);
+}
+
+static void run_script(struct nb_report *report, struct nb_kit *kit, const struct options *options,
+                       const char *path)
+{
+    struct nb_script script;
+    struct nb_matrix matrix;
+    struct flash_text_error error;
+    char shown[256];
+    nb_path_shown(path, shown, sizeof shown);
+    if (nb_script_load(path, &script) != 0) {
+        report_bad(report, shown, "the script cannot be read");
+        return;
+    }
+    int rc = nb_matrix_expand(&script, &options->choice, &matrix, &error);
+    if (rc) {
+        fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,
+                error.message[0] ? error.message : ota_err_text(rc));
+        report_bad(report, shown, error.message);
+        nb_script_free(&script);
+        return;
+    }
+    nb_report_begin(report, shown, script.title, matrix.count, matrix.left_out);
+    for (size_t i = 0; i < matrix.count; i++) {
+        matrix.cells[i].kit = kit;
+        matrix.cells[i].compute = options->compute;
+        report_cell(report, shown, &script, &matrix.cells[i]);
+    }
+    nb_report_end(report);
+    nb_matrix_free(&matrix);
+    nb_script_free(&script);
+}
+
+/* ---- the verb run ------------------------------------------------------------------------ */
+
+static void on_signal(int number)
+{
+    (void)number;
+    nb_run_stop = 1;
+}
+
+/* The first Ctrl-C ends the run in order; the second one ends it at once. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int usage(const char *verb, const char *what, const char *value)
+{
+    fprintf(stderr, "nobrick %s: %s%s%s (nobrick %s --help)\n", verb, what, value ? ": " : "",
+            value ? value : "", verb);
+    return 2;
+}
+
+static int run_all(const struct options *options, const struct nb_paths *paths)
+{
+    struct nb_report report;
+    bool terminal = isatty(STDOUT_FILENO) == 1 && !options->tap;
+    struct nb_kit *kit = nb_kit_new();
+    if (!kit)
+        return 2;
+    if (nb_report_open(&report, stdout, terminal, options->junit) != 0) {
+        fprintf(stderr, "nobrick run: %s: %s\n", options->junit, strerror(errno));
+        nb_kit_free(kit);
+        return 2;
+    }
+    report.colour = terminal;
+    catch_signals();
+    nb_report_plan(&report, paths->count);
+    for (size_t i = 0; i < paths->count && !nb_run_stop; i++)
+        run_script(&report, kit, options, paths->items[i]);
+    int rc = nb_report_close(&report);
+    nb_kit_free(kit);
+    if (nb_run_stop) {
+        fprintf(stderr, "nobrick run: stopped\n");
+        return INTERRUPTED;
+    }
+    if (rc || ferror(stdout) || fflush(stdout) != 0) {
+        fprintf(stderr, "nobrick run: %s: cannot be written\n", rc ? options->junit : "output");
+        return 2;
+    }
+    return nb_report_exit_code(&report);
+}
+
+static bool take(char *to, size_t size, const char *value)
+{
+    return snprintf(to, size, "%s", value) < (int)size;
+}
+
+int nb_cmd_run(int argc, char **argv)
+{
+    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, COMPUTE, HELP };
+    static const struct option long_options[] = {
+        {"world", required_argument, NULL, WORLD},
+        {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE},
+        {"junit", required_argument, NULL, JUNIT},
+        {"tap", no_argument, NULL, TAP},
+        {"compute", no_argument, NULL, COMPUTE},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
+    };
+    struct options options = {0};
+    bool good = true;
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+        if (option == WORLD)
+            good = take(options.choice.world, sizeof options.choice.world, optarg);
+        else if (option == PART)
+            good = take(options.choice.part, sizeof options.choice.part, optarg);
+        else if (option == DEVICE)
+            good = take(options.choice.device, sizeof options.choice.device, optarg);
+        else if (option == JUNIT)
+            options.junit = optarg;
+        else if (option == TAP)
+            options.tap = true;
+        else if (option == COMPUTE)
+            options.compute = true;
+        else if (option == HELP)
+            return fputs(run_help, stdout) < 0 ? 2 : 0;
+        else
+            return usage("run", option == ':' ? "this option needs a value" : "unknown option",
+                         argv[optind - 1]);
+        if (!good)
+            return usage("run", "too long", optarg);
+    }
+    const char *world = options.choice.world;
+    if (*world && strcmp(world, "virtual") != 0 && strcmp(world, "posix") != 0 &&
+        strcmp(world, "cortexm") != 0)
+        return usage("run", "--world wants virtual, posix or cortexm", world);
+    if (optind == argc)
+        return usage("run", "which scenarios?", NULL);
+    struct nb_paths paths = {0};
+    for (int i = optind; i < argc; i++) {
+        if (nb_paths_add(&paths, argv[i]) != 0) {
+            fprintf(stderr, "nobrick run: %s: %s\n", argv[i],
+                    errno == ENOENT ? "no such scenario" : strerror(errno));
+            nb_paths_free(&paths);
+            return 2;
+        }
+    }
+    int code = run_all(&options, &paths);
+    nb_paths_free(&paths);
+    return code;
+}
+
+/* ---- the verb replay --------------------------------------------------------------------- */
+
+static int replay(const struct nb_script *script, const char *shown, struct nb_cell *cell)
+{
+    struct nb_report report;
+    struct sim_device device;
+    struct flash_text_error error;
+    if (nb_cell_device(script, cell, &device, &error) != 0) {
+        fprintf(stderr, "nobrick replay: %s\n", error.message);
+        return 2;
+    }
+    sim_device_free(&device);
+    cell->kit = nb_kit_new();
+    if (!cell->kit || nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
+        return 2;
+    report.colour = report.terminal;
+    catch_signals();
+    nb_report_plan(&report, 1);
+    nb_report_begin(&report, shown, script->title, 1, 0);
+    report_cell(&report, shown, script, cell);
+    nb_report_end(&report);
+    int rc = nb_report_close(&report);
+    nb_kit_free(cell->kit);
+    return nb_run_stop ? INTERRUPTED : rc ? 2 : nb_report_exit_code(&report);
+}
+
+int nb_cmd_replay(int argc, char **argv)
+{
+    char path[256];
+    char shown[256];
+    struct nb_cell cell;
+    struct nb_script script;
+    struct flash_text_error error;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(replay_help, stdout) < 0 ? 2 : 0;
+    if (argc != 2 || argv[1][0] == '-')
+        return usage("replay", "expected one replay id", NULL);
+    if (nb_replay_parse(argv[1], path, sizeof path, &cell, &error) != 0)
+        return usage("replay", error.message, NULL);
+    struct nb_paths paths = {0};
+    int rc = nb_paths_add(&paths, path);
+    if (rc || paths.count != 1) {
+        nb_paths_free(&paths);
+        return usage("replay", "no such scenario", path);
+    }
+    nb_path_shown(paths.items[0], shown, sizeof shown);
+    rc = nb_script_load(paths.items[0], &script);
+    nb_paths_free(&paths);
+    if (rc)
+        return 2;
+    int code = replay(&script, shown, &cell);
+    nb_script_free(&script);
+    return code;
+}
+
+/* ---- list scenarios ---------------------------------------------------------------------- */
+
+int nb_list_scenarios(void (*line)(void *context, const char *text), void *context)
+{
+    struct nb_paths paths = {0};
+    int worst = 0;
+    if (nb_paths_add(&paths, nb_data_dir()) != 0)
+        return OTA_E_IO;
+    for (size_t i = 0; i < paths.count; i++) {
+        struct nb_script script;
+        char text[512];
+        char shown[256];
+        int rc = nb_script_load(paths.items[i], &script);
+        if (rc) {
+            worst = rc;
+            continue;
+        }
+        nb_path_shown(paths.items[i], shown, sizeof shown);
+        snprintf(text, sizeof text, "%-44s %s", shown, script.title);
+        line(context, text);
+        nb_script_free(&script);
+    }
+    nb_paths_free(&paths);
+    return worst;
+}

@@ -1,0 +1,124 @@
+/* Running scenarios: cells of the matrix, the engines that run one cell, and what comes of it.
+ *
+ * An engine takes one parsed script and one cell and fills one outcome; it keeps nothing between
+ * calls except what hangs on the kit. Two engines exist: the bench (harness/run/bench.c, in
+ * process, flash in memory, sweeps) and posix (processes, a real broker). The runner chooses,
+ * prints and counts. */
+#ifndef NOBRICK_HARNESS_RUN_RUN_H
+#define NOBRICK_HARNESS_RUN_RUN_H
+
+#include "harness/script/script.h"
+#include "sim/device.h"
+
+#define NB_CUTS         8
+#define NB_STORY_LINES  12
+#define NB_NOTE_LINES   16
+#define NB_LINE         200
+#define NB_DEFAULT_SLOT (128u * 1024u)
+#define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
+
+/* ---- the kit: what one invocation of `run` shares ---------------------------------------- */
+
+struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made so far */
+
+/* ---- cells ------------------------------------------------------------------------------- */
+
+struct nb_cut {
+    uint32_t op;
+    enum flash_tear tear;
+};
+
+/* One combination of header values. "" where the script does not name the dimension. */
+struct nb_cell {
+    struct nb_kit *kit;
+    char system[NB_WORD];
+    char world[NB_WORD];  /* the world it runs in: "posix" */
+    char device[NB_TEXT]; /* preset or path */
+    char part[NB_WORD];
+    char scheme[NB_WORD];
+    enum nb_size size;
+    bool permanent;              /* what `pending` means: `install permanent` */
+    bool install_named;          /* the script has an `install` line: show it */
+    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
+    size_t cut_count;            /* 0: sweep them all */
+    bool replay;
+    bool verbose;
+    bool compute; /* compute every hash and signature anew; false: remember them by content */
+};
+
+/* ---- outcomes ---------------------------------------------------------------------------- */
+
+enum nb_verdict {
+    NB_PASS,
+    NB_FAIL,    /* the device did wrong */
+    NB_VACUOUS, /* nothing wrong, but a fault never fired */
+    NB_SKIP,    /* cannot run here: `reason` says why */
+    NB_ERROR,   /* the script or this machine is at fault: `reason` */
+};
+
+struct nb_outcome {
+    enum nb_verdict verdict;
+    char reason[NB_LINE];
+    char story[NB_STORY_LINES][NB_LINE]; /* the last lines added */
+    size_t story_count;
+    char cuts[NB_LINE];   /* "OP.TEAR+OP.TEAR" that made it fail; "": none */
+    uint64_t points;      /* cut points tried */
+    uint64_t validations; /* images checked in them */
+    double seconds;
+    char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
+    size_t note_count;
+};
+
+/* Appends a line to the story; the oldest goes when it is full. */
+void nb_story_add(struct nb_outcome *outcome, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Appends a diagnostic line; dropped when full. */
+void nb_note_add(struct nb_outcome *outcome, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Sets verdict and reason, unless something as bad or worse is there already (ERROR, FAIL,
+ * VACUOUS, SKIP, PASS), and puts ">> reason" into the story. */
+void nb_outcome_set(struct nb_outcome *outcome, enum nb_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+const char *nb_verdict_word(enum nb_verdict verdict);
+
+/* ---- engines ----------------------------------------------------------------------------- */
+
+/* Both return 0 when `outcome` is filled, which they got zeroed; a negative ota_err counts as
+ * NB_ERROR. */
+int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
+                 struct nb_outcome *outcome);
+int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
+                 struct nb_outcome *outcome);
+
+/* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
+ * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with
+ * goldens, the goldens' keys. Released with sim_device_free. */
+OTA_MUST_CHECK int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
+                                  struct sim_device *out, struct flash_text_error *error);
+
+/* The largest img_info.end that the device's scheme accepts. */
+OTA_MUST_CHECK int nb_device_max_end(const struct sim_device *device, uint32_t *max_end);
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+/* Events are lines as the device process writes them ("boot 2.0.0 trial test"), or cloud lines
+ * (anycloud_cloud.h), in the order in which they happened. The bench makes the same lines. */
+
+/* Does `line` of the device (or of the cloud) meet `expect`? */
+bool nb_expect_matches(const struct nb_expect *expect, const char *line, bool from_cloud);
+
+/* The `boot` event line of a boot that succeeded: "boot 2.0.0 trial test resumed". */
+void nb_event_boot(const struct boot_result *result, char *out, size_t size);
+
+/* "1.2.3" without the build number. */
+void nb_version_print(const struct img_version *version, char *out, size_t size);
+
+/* ---- verbs ------------------------------------------------------------------------------- */
+
+int nb_cmd_run(int argc, char **argv);
+int nb_cmd_replay(int argc, char **argv);
+
+/* For `nobrick list scenarios`: "PATH title" of every script in the data directory. */
+int nb_list_scenarios(void (*line)(void *context, const char *text), void *context);
+
+#endif

@@ -1,0 +1,97 @@
+#include "harness/run/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOLD 9 /* lines of a story, beside the one that says what is wrong */
+
+void nb_trace_free(struct nb_trace *trace)
+{
+    free(trace->lines);
+    memset(trace, 0, sizeof *trace);
+}
+
+int nb_trace_add(struct nb_trace *trace, bool cloud, const char *text)
+{
+    if (trace->count == trace->room) {
+        size_t room = trace->room ? trace->room * 2 : 256;
+        struct nb_trace_line *grown = realloc(trace->lines, room * sizeof *grown);
+        if (!grown)
+            return OTA_E_NO_SPACE;
+        trace->lines = grown;
+        trace->room = room;
+    }
+    trace->lines[trace->count].cloud = cloud;
+    snprintf(trace->lines[trace->count].text, NB_LINE, "%s", text);
+    trace->count++;
+    return 0;
+}
+
+void nb_trace_step(struct nb_trace *trace)
+{
+    trace->from = trace->count;
+    trace->cursors[0] = trace->count;
+    trace->cursors[1] = trace->count;
+}
+
+bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect)
+{
+    for (size_t side = 0; side < 2; side++) {
+        for (size_t i = trace->cursors[side]; i < trace->count; i++) {
+            const struct nb_trace_line *line = &trace->lines[i];
+            if (line->cloud != (side == 1) || !nb_expect_matches(expect, line->text, line->cloud))
+                continue;
+            trace->cursors[side] = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first word of both is the same. */
+static bool same_word(const char *line, const char *word)
+{
+    size_t length = strcspn(word, " ");
+    return strncmp(line, word, length) == 0 && (line[length] == ' ' || line[length] == '\0');
+}
+
+bool nb_trace_has(const struct nb_trace *trace, const char *word)
+{
+    for (size_t i = trace->from; i < trace->count; i++)
+        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, word))
+            return true;
+    return false;
+}
+
+const char *nb_trace_last_boot(const struct nb_trace *trace)
+{
+    for (size_t i = trace->count; i-- > 0;)
+        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, "boot"))
+            return trace->lines[i].text;
+    return NULL;
+}
+
+static bool folds(const char *text)
+{
+    return same_word(text, "progress") || same_word(text, "chunk") || same_word(text, "sent");
+}
+
+void nb_trace_tell(const struct nb_trace *trace, struct nb_outcome *outcome)
+{
+    const struct nb_trace_line *told[TOLD];
+    size_t count = 0;
+    for (size_t i = trace->count; i-- > 0 && count < TOLD;) {
+        const struct nb_trace_line *line = &trace->lines[i];
+        bool again = false;
+        for (size_t k = 0; k < count && folds(line->text); k++)
+            again =
+                again || (told[k]->cloud == line->cloud && same_word(told[k]->text, line->text));
+        if (again || same_word(line->text, "state") || same_word(line->text, "exit"))
+            continue;
+        told[count++] = line;
+    }
+    while (count-- > 0)
+        nb_story_add(outcome, "%-6s  %.180s", told[count]->cloud ? "cloud" : "device",
+                     told[count]->text);
+}

@@ -1,0 +1,44 @@
+/* The events of one run in the posix world: lines of the device and of the cloud in the order in
+ * which they arrived, and how far expectations have read.
+ *
+ * Device and cloud are two processes: the order among their own lines is certain, the order between
+ * them is not. So each side has its own cursor. */
+#ifndef NOBRICK_HARNESS_RUN_TRACE_H
+#define NOBRICK_HARNESS_RUN_TRACE_H
+
+#include "harness/run/run.h"
+
+struct nb_trace_line {
+    bool cloud;
+    char text[NB_LINE];
+};
+
+struct nb_trace {
+    struct nb_trace_line *lines;
+    size_t count;
+    size_t room;
+    size_t cursors[2]; /* of the device, of the cloud: lines before it are used up */
+    size_t from;       /* first line of the present device step */
+};
+
+void nb_trace_free(struct nb_trace *trace);
+
+/* Appends a line. OTA_E_NO_SPACE when memory runs out. */
+OTA_MUST_CHECK int nb_trace_add(struct nb_trace *trace, bool cloud, const char *text);
+
+/* A device step begins: what came before meets no expectation any more. */
+void nb_trace_step(struct nb_trace *trace);
+
+/* Looks for a line that meets `expect`, and moves the cursor of its side behind it. */
+bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect);
+
+/* True when a device line of the present step begins with this word. */
+bool nb_trace_has(const struct nb_trace *trace, const char *word);
+
+/* The last boot line of the device, or NULL. */
+const char *nb_trace_last_boot(const struct nb_trace *trace);
+
+/* Tells the end of what happened: the last lines, without states, and repeated progress folded. */
+void nb_trace_tell(const struct nb_trace *trace, struct nb_outcome *outcome);
+
+#endif

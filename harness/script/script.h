@@ -1,0 +1,186 @@
+/* A scenario script (`.ota`) as parsed: header, images it names, and steps in order.
+ *
+ * Line-based, `#` starts a comment. Header lines come first (title, req, and lists whose values
+ * span the matrix), then steps. The verb table (verbs.c) describes every line once: the parser, its
+ * messages and `nobrick list verbs` all read it. A script is parsed whole before anything runs;
+ * it owns its memory until nb_script_free. */
+#ifndef NOBRICK_HARNESS_SCRIPT_SCRIPT_H
+#define NOBRICK_HARNESS_SCRIPT_SCRIPT_H
+
+#include "agent/image/mcuboot.h"
+#include "flashsim/flashsim.h"
+#include "sim/app_tag.h"
+
+#define NB_WORD         32  /* a name, with its NUL */
+#define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
+#define NB_LIST         16
+#define NB_ALTERNATIVES 4
+#define NB_RAW          96 /* bytes of a raw chunk */
+
+/* ---- header ------------------------------------------------------------------------------ */
+
+/* The values of one header line. */
+struct nb_list {
+    char items[NB_LIST][NB_WORD];
+    size_t count;
+    bool any;      /* `*`: everything that fits */
+    unsigned line; /* where it was given, 0: not given */
+};
+
+/* How large v2 is beside v1; NB_SIZE_NONE: as its options say. */
+enum nb_size { NB_SIZE_NONE, NB_SIZE_SMALLER, NB_SIZE_EQUAL, NB_SIZE_LARGER, NB_SIZE_MAXIMAL };
+
+/* Switches of the `loader` line, for devices made from a part. Without them the loader validates
+ * the primary at every boot and refuses older versions, and uses no counter. */
+struct nb_loader_switches {
+    bool counter;      /* images need a security counter, kept in nv */
+    bool no_validate;  /* the primary is not checked at every boot */
+    bool accept_older; /* no downgrade prevention by version */
+};
+
+/* ---- images ------------------------------------------------------------------------------ */
+
+enum nb_image_key { NB_KEY_TRUSTED, NB_KEY_OTHER, NB_KEY_NONE };
+
+enum nb_tamper {
+    NB_TAMPER_NONE,
+    NB_TAMPER_PAYLOAD,   /* one payload byte flipped after signing */
+    NB_TAMPER_HEADER,    /* a bit of the header's build number flipped after signing */
+    NB_TAMPER_SIGNATURE, /* one byte of the signature flipped */
+    NB_TAMPER_TRUNCATE,  /* the last 64 bytes are missing */
+};
+
+/* One image that the script speaks of: `vN` with its options, or a golden file. */
+struct nb_image {
+    unsigned number; /* N of vN; 0: a golden file */
+    char file[NB_TEXT];
+    struct img_version version; /* in the header; of a golden file: not known (zeros) */
+    bool has_announce;          /* the cloud says another version than the header */
+    struct img_version announce;
+    uint32_t size; /* payload bytes; 0: not given (64 KiB, or what the `size` line says of v2) */
+    enum app_behaviour app;
+    char board[NB_WORD]; /* "": the device's own */
+    bool has_counter;
+    bool no_counter; /* `counter=none`: not even where `loader counter` gives every image its N */
+    uint32_t counter;
+    enum nb_image_key key;
+    enum nb_tamper tamper;
+    uint32_t extra; /* bytes appended behind the image */
+};
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+enum nb_step_kind {
+    NB_CLOUD_OFFER,    /* image */
+    NB_CLOUD_NONE,     /* `cloud offer none`, `cloud withdraw` */
+    NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
+    NB_DEVICE_BOOT,    /* one boot of the loader */
+    NB_DEVICE_CONFIRM, /* the running application confirms */
+    NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
+    NB_DEVICE_COUNTER, /* value: raise the nv counter */
+    NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
+    NB_FLASH_ERASE,    /* slot */
+    NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
+    NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
+    NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
+    NB_FAULT_FAIL,     /* value: operation that returns an error */
+    NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
+    NB_FAULT_REVERSE,
+    NB_FAULT_JOB_SILENT,
+    NB_FAULT_JOB_RAW, /* text */
+    NB_EXPECT,        /* expect */
+    NB_EXPECT_FLASH,  /* slot, image; image < 0: the slot is erased */
+    NB_UNTIL_STABLE,  /* expect.versions: what boots then */
+};
+
+enum nb_chunk_fault { NB_CHUNK_DROP, NB_CHUNK_REPEAT, NB_CHUNK_CORRUPT, NB_CHUNK_RAW };
+
+enum nb_expect_kind {
+    NB_EXPECT_BOOT,          /* versions, status */
+    NB_EXPECT_NO_IMAGE,      /* `boot none` */
+    NB_EXPECT_REFUSED,       /* word: loader */
+    NB_EXPECT_REJECT,        /* word: agent */
+    NB_EXPECT_REPORT,        /* success or failure in word */
+    NB_EXPECT_JOB,           /* versions */
+    NB_EXPECT_PENDING,       /* versions */
+    NB_EXPECT_CONFIRMED,     /* versions */
+    NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
+    NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_CHUNK_REQUEST, /* value: offset */
+    NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
+    NB_EXPECT_KINDS
+};
+
+enum nb_boot_status { NB_STATUS_ANY, NB_STATUS_TRIAL, NB_STATUS_CONFIRMED };
+
+struct nb_expect {
+    enum nb_expect_kind kind;
+    struct img_version versions[NB_ALTERNATIVES];
+    size_t version_count;
+    enum nb_boot_status status;
+    char word[NB_WORD]; /* "": any */
+    uint32_t value;
+    char text[NB_TEXT];
+};
+
+struct nb_step {
+    enum nb_step_kind kind;
+    unsigned line;      /* in the file */
+    char text[NB_TEXT]; /* the line as written, blanks squeezed: for stories and messages */
+    int image;          /* index into nb_script.images, or -1 */
+    unsigned slot;      /* 0 primary, 1 secondary */
+    bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
+    bool permanent;     /* … for good. false: as the cell's `install` says */
+    bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
+    bool all;           /* NB_FAULT_CUT: `@flash:*` */
+    bool from_end;      /* value counts back from the slot's end */
+    enum flash_tear tear;
+    uint32_t value;
+    enum nb_chunk_fault chunk_fault;
+    uint8_t raw[NB_RAW];
+    size_t raw_size;
+    char raw_text[NB_TEXT]; /* NB_FAULT_JOB_RAW */
+    struct nb_expect expect;
+};
+
+struct nb_script {
+    char path[256]; /* as given */
+    char title[NB_TEXT];
+    struct nb_list req;
+    struct nb_list system;
+    struct nb_list world;
+    struct nb_list device;
+    struct nb_list part;
+    struct nb_list scheme;
+    struct nb_list size;
+    struct nb_list install;
+    uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
+    struct nb_loader_switches loader;
+    struct nb_image *images;
+    size_t image_count;
+    struct nb_step *steps;
+    size_t step_count;
+    bool needs_cloud;  /* a cloud step or `device check`: an engine with a network */
+    bool uses_goldens; /* the device also trusts the goldens' public keys */
+};
+
+/* Parses the text of a script. 0, or OTA_E_ARGUMENT with line, column and message in `error`, or
+ * OTA_E_NO_SPACE when memory runs out. `out` is valid, and to be freed, only after 0. */
+OTA_MUST_CHECK int nb_script_parse(const char *text, size_t length, const char *path,
+                                   struct nb_script *out, struct flash_text_error *error);
+
+/* Reads and parses the file; a parse error is printed on stderr as FILE:LINE:COL: message, the line
+ * and a caret. OTA_E_IO, with the reason printed, when it cannot be read. */
+OTA_MUST_CHECK int nb_script_load(const char *path, struct nb_script *out);
+
+void nb_script_free(struct nb_script *script);
+
+/* The image that `vN` means at the end of the script: the last one declared, or NULL. */
+const struct nb_image *nb_script_image(const struct nb_script *script, unsigned number);
+
+/* The page of the language, from the parser's own table. */
+void nb_verbs_print(void (*line)(void *context, const char *text), void *context);
+/* The faults among them. */
+void nb_faults_print(void (*line)(void *context, const char *text), void *context);
+
+#endif

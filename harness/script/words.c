@@ -1,0 +1,533 @@
+#include "harness/script/words.h"
+#include "harness/image/image.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PAYLOAD (16u * 1024u * 1024u)
+#define MIN_PAYLOAD 1u
+
+__attribute__((format(printf, 2, 3))) static bool complain(struct nb_line *line, const char *format,
+                                                           ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line->complaint, sizeof line->complaint, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool is(const char *word, size_t length, const char *text)
+{
+    return strlen(text) == length && memcmp(word, text, length) == 0;
+}
+
+/* Index of the word in a NULL-terminated list, or -1. */
+static int index_of(const char *word, size_t length, const char *const *list)
+{
+    for (int i = 0; list[i]; i++)
+        if (is(word, length, list[i]))
+            return i;
+    return -1;
+}
+
+/* Decimal or 0x number, K and M as suffix when `units`. */
+static bool number(const char *word, size_t length, bool units, uint32_t *out)
+{
+    char text[24];
+    if (length == 0 || length >= sizeof text || !isdigit((unsigned char)word[0]))
+        return false;
+    memcpy(text, word, length);
+    text[length] = '\0';
+    char *end = NULL;
+    bool hex = length > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    unsigned long long value = strtoull(text, &end, hex ? 16 : 10);
+    if (units && *end == 'K') {
+        value *= 1024;
+        end++;
+    } else if (units && *end == 'M') {
+        value *= 1024 * 1024;
+        end++;
+    }
+    if (*end != '\0' || value > UINT32_MAX)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool version_literal(const char *word, size_t length, struct img_version *out)
+{
+    char text[32];
+    if (length >= sizeof text || !isdigit((unsigned char)word[0]) || !memchr(word, '.', length))
+        return false;
+    memcpy(text, word, length);
+    text[length] = '\0';
+    return nb_version_parse(text, out) == 0;
+}
+
+static bool image_number(const char *word, size_t length, unsigned *out)
+{
+    uint32_t value = 0;
+    if (length < 2 || word[0] != 'v' || !number(word + 1, length - 1, false, &value) ||
+        value == 0 || value > NB_MAX_NUMBER)
+        return false;
+    *out = value;
+    return true;
+}
+
+/* ---- lists of the header ----------------------------------------------------------------- */
+
+static bool add(struct nb_line *line, const char *word, size_t length)
+{
+    if (length >= NB_WORD)
+        return complain(line, "longer than %d characters", NB_WORD - 1);
+    if (line->list.count == NB_LIST)
+        return complain(line, "more than %d values", NB_LIST);
+    for (size_t i = 0; i < line->list.count; i++)
+        if (is(word, length, line->list.items[i]))
+            return complain(line, "given twice");
+    char *item = line->list.items[line->list.count++];
+    memcpy(item, word, length);
+    item[length] = '\0';
+    return true;
+}
+
+static bool add_known(struct nb_line *line, const char *word, size_t length,
+                      const char *const *list)
+{
+    return index_of(word, length, list) >= 0 && add(line, word, length);
+}
+
+static const char *const system_words[] = {"anycloud", "harmony", "aliyun", "uota", "ameba", NULL};
+static const char *const world_words[] = {"virtual", "posix", "cortexm", NULL};
+static const char *const scheme_words[] = {
+    "overwrite", "swap-move", "swap-scratch", "swap-status",  "swap-offset", "direct-xip",
+    "ranked",    "candidate", "restore",      "signature-ab", NULL};
+static const char *const size_words[] = {"smaller", "equal", "larger", "maximal", NULL};
+static const char *const install_words[] = {"test", "permanent", NULL};
+
+static bool any_or(struct nb_line *line, const char *word, size_t length)
+{
+    if (!is(word, length, "*"))
+        return false;
+    if (line->list.count)
+        return complain(line, "* stands alone");
+    line->list.any = true;
+    return true;
+}
+
+static bool take_requirement(struct nb_line *line, const char *word, size_t length)
+{
+    size_t i = 0;
+    while (i < length && isupper((unsigned char)word[i]))
+        i++;
+    if (i == 0 || i + 1 >= length || word[i] != '-')
+        return false;
+    for (i++; i < length; i++)
+        if (!isdigit((unsigned char)word[i]))
+            return false;
+    return add(line, word, length);
+}
+
+static bool take_system(struct nb_line *line, const char *word, size_t length)
+{
+    return add_known(line, word, length, system_words);
+}
+
+static bool take_world(struct nb_line *line, const char *word, size_t length)
+{
+    return add_known(line, word, length, world_words);
+}
+
+/* A name goes into the list of a header line, or is the golden file of a step. */
+static bool take_name(struct nb_line *line, const char *word, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)word[i]) && !strchr("._-/", word[i]))
+            return line->verb->group == NB_GROUP_HEADER && any_or(line, word, length);
+    if (line->list.any)
+        return complain(line, "* stands alone");
+    if (line->verb->group == NB_GROUP_HEADER)
+        return add(line, word, length);
+    if (length >= sizeof line->image.file || word[0] == '/' || strstr(word, "..") != NULL)
+        return complain(line, "not a file below scenarios/golden");
+    memcpy(line->image.file, word, length);
+    line->image.file[length] = '\0';
+    line->names_image = true;
+    line->has_options = true;
+    return true;
+}
+
+static bool take_scheme(struct nb_line *line, const char *word, size_t length)
+{
+    if (line->list.any)
+        return complain(line, "* stands alone");
+    return add_known(line, word, length, scheme_words) || any_or(line, word, length);
+}
+
+static bool take_size(struct nb_line *line, const char *word, size_t length)
+{
+    return add_known(line, word, length, size_words);
+}
+
+static bool take_install(struct nb_line *line, const char *word, size_t length)
+{
+    return add_known(line, word, length, install_words);
+}
+
+static bool take_bytes(struct nb_line *line, const char *word, size_t length)
+{
+    if (!number(word, length, true, &line->bytes))
+        return false;
+    if (line->bytes < 4096 || line->bytes > MAX_PAYLOAD)
+        return complain(line, "must be 4K to 16M");
+    return true;
+}
+
+static bool take_switch(struct nb_line *line, const char *word, size_t length)
+{
+    if (is(word, length, "counter"))
+        line->switches.counter = true;
+    else if (is(word, length, "no-validate"))
+        line->switches.no_validate = true;
+    else if (is(word, length, "accept-older"))
+        line->switches.accept_older = true;
+    else
+        return false;
+    return true;
+}
+
+/* ---- images ------------------------------------------------------------------------------ */
+
+static bool take_image(struct nb_line *line, const char *word, size_t length)
+{
+    unsigned number_of = 0;
+    if (!image_number(word, length, &number_of))
+        return false;
+    line->names_image = true;
+    line->image.number = number_of;
+    line->image.version.major = (uint8_t)number_of;
+    return true;
+}
+
+static bool declared(struct nb_line *line, const char *word, size_t length, int *index)
+{
+    unsigned number_of = 0;
+    if (!image_number(word, length, &number_of))
+        return false;
+    *index = line->known->latest[number_of];
+    if (*index < 0)
+        return complain(line, "no line above makes %.*s", (int)(length < 8 ? length : 8), word);
+    return true;
+}
+
+static bool take_known(struct nb_line *line, const char *word, size_t length)
+{
+    return declared(line, word, length, &line->step.image);
+}
+
+static bool option_version(struct nb_line *line, const char *value, size_t length,
+                           struct img_version *out)
+{
+    if (version_literal(value, length, out))
+        return true;
+    return complain(line, "must be a version like 2.1.0");
+}
+
+static bool option_size(struct nb_line *line, const char *value, size_t length)
+{
+    if (number(value, length, true, &line->image.size) && line->image.size >= MIN_PAYLOAD &&
+        line->image.size <= MAX_PAYLOAD)
+        return true;
+    return complain(line, "must be 1 to 16M bytes");
+}
+
+static bool option_app(struct nb_line *line, const char *value, size_t length)
+{
+    char word[NB_WORD] = "";
+    if (length < sizeof word)
+        memcpy(word, value, length);
+    line->image.app = app_behaviour_from_word(word);
+    if (line->image.app < APP_BEHAVIOURS)
+        return true;
+    return complain(line, "must be good, crashes, hangs, offline or forgets");
+}
+
+static bool option_board(struct nb_line *line, const char *value, size_t length)
+{
+    if (length == 0 || length >= sizeof line->image.board)
+        return complain(line, "must be 1 to %d characters", NB_WORD - 1);
+    memcpy(line->image.board, value, length);
+    line->image.board[length] = '\0';
+    return true;
+}
+
+static bool option_counter(struct nb_line *line, const char *value, size_t length)
+{
+    line->image.no_counter = is(value, length, "none");
+    line->image.has_counter = !line->image.no_counter;
+    if (line->image.no_counter || number(value, length, false, &line->image.counter))
+        return true;
+    return complain(line, "must be a number or none");
+}
+
+static bool option_key(struct nb_line *line, const char *value, size_t length)
+{
+    static const char *const words[] = {"trusted", "other", "none", NULL};
+    int index = index_of(value, length, words);
+    if (index < 0)
+        return complain(line, "must be trusted, other or none");
+    line->image.key = (enum nb_image_key)index;
+    return true;
+}
+
+static bool option_tamper(struct nb_line *line, const char *value, size_t length)
+{
+    static const char *const words[] = {"none", "payload", "header", "signature", "truncate", NULL};
+    int index = index_of(value, length, words);
+    if (index < 1)
+        return complain(line, "must be payload, header, signature or truncate");
+    line->image.tamper = (enum nb_tamper)index;
+    return true;
+}
+
+static bool option_extra(struct nb_line *line, const char *value, size_t length)
+{
+    if (number(value, length, true, &line->image.extra) && line->image.extra <= MAX_PAYLOAD)
+        return true;
+    return complain(line, "must be a number of bytes");
+}
+
+static bool take_option(struct nb_line *line, const char *word, size_t length)
+{
+    const char *equals = memchr(word, '=', length);
+    if (!equals)
+        return false;
+    size_t key = (size_t)(equals - word);
+    const char *value = equals + 1;
+    size_t rest = length - key - 1;
+    bool cloud = line->verb->kind == NB_CLOUD_OFFER;
+    line->has_options = true;
+    if (is(word, key, "size"))
+        return option_size(line, value, rest);
+    if (is(word, key, "app"))
+        return option_app(line, value, rest);
+    if (is(word, key, "version"))
+        return option_version(line, value, rest, &line->image.version);
+    if (is(word, key, "announce") && cloud) {
+        line->image.has_announce = true;
+        return option_version(line, value, rest, &line->image.announce);
+    }
+    if (is(word, key, "board") && cloud)
+        return option_board(line, value, rest);
+    if (is(word, key, "counter"))
+        return option_counter(line, value, rest);
+    if (is(word, key, "key"))
+        return option_key(line, value, rest);
+    if (is(word, key, "tamper"))
+        return option_tamper(line, value, rest);
+    if (is(word, key, "extra"))
+        return option_extra(line, value, rest);
+    return false;
+}
+
+static bool take_trailer(struct nb_line *line, const char *word, size_t length)
+{
+    if (is(word, length, "pending"))
+        line->step.pending = true;
+    else if (is(word, length, "confirmed"))
+        line->step.confirmed = true;
+    else if (is(word, length, "permanent") && line->step.pending)
+        line->step.permanent = true;
+    else
+        return false;
+    return true;
+}
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+static bool take_slot(struct nb_line *line, const char *word, size_t length)
+{
+    if (!is(word, length, "slot0") && !is(word, length, "slot1"))
+        return false;
+    line->step.slot = word[4] == '1';
+    return true;
+}
+
+static bool take_number(struct nb_line *line, const char *word, size_t length)
+{
+    return number(word, length, false, &line->step.value);
+}
+
+static bool take_offset(struct nb_line *line, const char *word, size_t length)
+{
+    line->step.from_end = length > 1 && word[0] == '-' && line->verb->group == NB_GROUP_STEP;
+    size_t skip = line->step.from_end ? 1 : 0;
+    if (!number(word + skip, length - skip, true, &line->step.value))
+        return false;
+    line->step.expect.value = line->step.value;
+    return true;
+}
+
+static bool take_tear(struct nb_line *line, const char *word, size_t length)
+{
+    enum flash_tear tear = flash_tear_from_word(word, length);
+    if (tear == FLASH_TEAR_COUNT || tear == FLASH_TEAR_NONE)
+        return false;
+    line->step.tear = tear;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool take_hex(struct nb_line *line, const char *word, size_t length)
+{
+    if (length % 2)
+        return complain(line, "an odd number of digits");
+    if (length / 2 > sizeof line->step.raw)
+        return complain(line, "more than %d bytes", NB_RAW);
+    for (size_t i = 0; i < length; i += 2) {
+        int high = hex_digit(word[i]);
+        int low = hex_digit(word[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        line->step.raw[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    line->step.raw_size = length / 2;
+    return true;
+}
+
+static bool take_text(struct nb_line *line, const char *word, size_t length)
+{
+    if (length >= NB_TEXT)
+        return complain(line, "longer than %d characters", NB_TEXT - 1);
+    char *to = line->verb->group == NB_GROUP_EXPECT ? line->step.expect.text : line->step.raw_text;
+    memcpy(to, word, length);
+    to[length] = '\0';
+    return true;
+}
+
+/* ---- expectations ------------------------------------------------------------------------ */
+
+static bool take_version(struct nb_line *line, const char *word, size_t length)
+{
+    struct nb_expect *expect = &line->step.expect;
+    if (expect->version_count == NB_ALTERNATIVES)
+        return complain(line, "more than %d alternatives", NB_ALTERNATIVES);
+    struct img_version *out = &expect->versions[expect->version_count];
+    int index = -1;
+    if (declared(line, word, length, &index))
+        *out = line->known->images[index].version;
+    else if (line->complaint[0] || !version_literal(word, length, out))
+        return false;
+    expect->version_count++;
+    return true;
+}
+
+static bool take_versions(struct nb_line *line, const char *word, size_t length)
+{
+    while (length) {
+        const char *bar = memchr(word, '|', length);
+        size_t part = bar ? (size_t)(bar - word) : length;
+        if (!take_version(line, word, part))
+            return false;
+        length -= part;
+        word += part;
+        if (bar && --length == 0)
+            return false;
+        word += bar ? 1 : 0;
+    }
+    return true;
+}
+
+static bool take_status(struct nb_line *line, const char *word, size_t length)
+{
+    if (is(word, length, "trial"))
+        line->step.expect.status = NB_STATUS_TRIAL;
+    else if (is(word, length, "confirmed"))
+        line->step.expect.status = NB_STATUS_CONFIRMED;
+    else
+        return false;
+    return true;
+}
+
+static bool expect_word(struct nb_line *line, const char *word, size_t length)
+{
+    memcpy(line->step.expect.word, word, length);
+    line->step.expect.word[length] = '\0';
+    return true;
+}
+
+static bool take_error(struct nb_line *line, const char *word, size_t length)
+{
+#define ERROR_WORD(name, short_word, text) short_word,
+    static const char *const words[] = {"ok", OTA_ERR_LIST(ERROR_WORD) NULL};
+#undef ERROR_WORD
+    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+}
+
+static bool take_result(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"success", "failure", NULL};
+    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+}
+
+static bool take_why(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"install", "crash", "watchdog", "selftest", NULL};
+    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+}
+
+static const struct nb_word_class classes[] = {
+    {"TEXT", "text to the end of the line", take_text},
+    {"REQUIREMENT", "a requirement like BOOT-01", take_requirement},
+    {"SYSTEM", "anycloud, harmony, aliyun, uota or ameba", take_system},
+    {"WORLD", "virtual, posix or cortexm", take_world},
+    {"NAME", "a name", take_name},
+    {"SCHEME", "a boot scheme like swap-move, or *", take_scheme},
+    {"SIZE", "smaller, equal, larger or maximal", take_size},
+    {"INSTALL", "test or permanent", take_install},
+    {"BYTES", "a size like 128K", take_bytes},
+    {"SWITCH", "counter, no-validate or accept-older", take_switch},
+    {"IMAGE", "an image: v1, v2 ...", take_image},
+    {"KNOWN", "an image: v1, v2 ...", take_known},
+    {"OPTION", "size= app= version= announce= board= counter= key= tamper= or extra=", take_option},
+    {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
+    {"SLOT", "slot0 or slot1", take_slot},
+    {"N", "a number", take_number},
+    {"OFFSET", "an offset", take_offset},
+    {"TEAR", "a tear like before, half or after", take_tear},
+    {"HEX", "bytes in hexadecimal", take_hex},
+    {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
+    {"STATUS", "trial or confirmed", take_status},
+    {"ERROR", "an error word like bad-hash", take_error},
+    {"RESULT", "success or failure", take_result},
+    {"WHY", "install, crash, watchdog or selftest", take_why},
+};
+
+const struct nb_word_class *nb_word_class(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (is(name, length, classes[i].name))
+            return &classes[i];
+    return NULL;
+}
+
+void nb_words_print(void (*line)(void *context, const char *text), void *context)
+{
+    char text[160];
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        snprintf(text, sizeof text, "%-12s %s", classes[i].name, classes[i].expected);
+        line(context, text);
+    }
+}
