@@ -131,11 +131,16 @@ static void test_program_splits(void **state)
     assert_string_equal(recorder.calls, "program 74+3");
     recorder.calls[0] = '\0';
     assert_int_equal(flash_area_program(&area, 30, data, 36), 0); /* over a sector's end */
-    assert_string_equal(recorder.calls, "program 94+2, program 96+16, program 112+16, program 128+2");
+    assert_string_equal(recorder.calls,
+                        "program 94+2, program 96+16, program 112+16, program 128+2");
     recorder.calls[0] = '\0';
     assert_int_equal(flash_area_program(&area, 184, data, 80), 0); /* into the other chip */
     assert_string_equal(recorder.calls, "program 248+8, program 256+72");
     assert_memory_equal(recorder.bytes + 248, data, 80);
+    recorder.calls[0] = '\0';
+    const struct flash_area second = {.flash = &port, .address = CHIP1, .size = 256};
+    assert_int_equal(flash_area_program(&second, 100, data, 56), 0); /* no pages: at sectors */
+    assert_string_equal(recorder.calls, "program 356+28, program 384+28");
 }
 
 static void test_program_stops(void **state)

@@ -278,14 +278,14 @@ static bool state_fits(const struct flash_sim *sim, int fd)
            memcmp(header + GEOMETRY_AT, &geometry, sizeof geometry) == 0;
 }
 
-static int open_state(struct flash_sim *sim, const char *path, bool fresh)
+static int open_state(struct flash_sim *sim, const char *path)
 {
     struct flash_file *file = sim->file;
     file->state_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file->state_fd < 0) {
         return errno;
     }
-    bool fits = !fresh && state_fits(sim, file->state_fd);
+    bool fits = state_fits(sim, file->state_fd);
     if (!fits && ftruncate(file->state_fd, 0) != 0) {
         return errno;
     }
@@ -332,7 +332,7 @@ static int open_both(struct flash_sim *sim, const char *path, bool *created,
     memcpy(state_path + length, ".state", sizeof ".state");
     int result = open_flash(sim, path, state_path, created, error);
     if (result == 0) {
-        int reason = open_state(sim, state_path, *created);
+        int reason = open_state(sim, state_path);
         if (reason != 0) {
             result = fail(error, OTA_E_IO, "cannot open the flash file's .state", reason);
         }

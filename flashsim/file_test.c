@@ -208,6 +208,9 @@ static void test_wrong_files(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(open_error(&part_any, "Is a directory"), OTA_E_IO);
     assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(open_error(&part_any, "not a regular file"), OTA_E_IO);
+    assert_int_equal(unlink(path), 0);
     struct flash_part bad = part_any;
     bad.unit = 3;
     assert_int_equal(open_error(&bad, "do not fit"), OTA_E_ARGUMENT);
@@ -297,13 +300,6 @@ static void test_killed_while_writing(void **state)
         assert_int_equal(sim_program(sim, 0, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 32), 0);
         flash_sim_close(sim);
     }
-}
-
-static enum flash_tear tear_at_once(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    (void)sim;
-    (void)op;
-    return *(enum flash_tear *)context;
 }
 
 /* Operations, tears and faults give the same on a file as in memory. */

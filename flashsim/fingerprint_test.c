@@ -96,6 +96,31 @@ static void test_follows_snapshots(void **state)
     flash_sim_close(sim);
 }
 
+/* What was asked before makes no difference. */
+static void test_order_of_questions(void **state)
+{
+    (void)state;
+    static const uint32_t ranges[][2] = {{8, 40}, {0, 48}, {8, 48}, {0, 40}, {0, 64}, {16, 100}};
+    enum { COUNT = sizeof ranges / sizeof ranges[0] };
+    struct flash_sim *sim = one_chip(&part_any);
+    assert_int_equal(sim_program(sim, 4, "12345678", 8), 0);
+    uint64_t prints[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        struct flash_sim *fresh = one_chip(&part_any);
+        assert_int_equal(sim_program(fresh, 4, "12345678", 8), 0);
+        prints[i] = flash_sim_fingerprint(fresh, ranges[i][0], ranges[i][1] - ranges[i][0]);
+        flash_sim_close(fresh);
+    }
+    for (size_t n = 0; n < 100; n++) {
+        size_t i = n * 7 % 11 % COUNT;
+        assert_true(flash_sim_fingerprint(sim, ranges[i][0], ranges[i][1] - ranges[i][0]) ==
+                    prints[i]);
+    }
+    /* Equal bytes at another address are not the same state. */
+    assert_true(flash_sim_fingerprint(sim, 64, 64) != flash_sim_fingerprint(sim, 128, 64));
+    flash_sim_close(sim);
+}
+
 static void test_any_range_is_safe(void **state)
 {
     (void)state;
@@ -110,9 +135,9 @@ static void test_any_range_is_safe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_follows_content),   cmocka_unit_test(test_every_byte_counts),
-        cmocka_unit_test(test_counts_faults),     cmocka_unit_test(test_follows_snapshots),
-        cmocka_unit_test(test_any_range_is_safe),
+        cmocka_unit_test(test_follows_content),    cmocka_unit_test(test_every_byte_counts),
+        cmocka_unit_test(test_counts_faults),      cmocka_unit_test(test_follows_snapshots),
+        cmocka_unit_test(test_order_of_questions), cmocka_unit_test(test_any_range_is_safe),
     };
     return cmocka_run_group_tests_name("flashsim/fingerprint", tests, NULL, NULL);
 }

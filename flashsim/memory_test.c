@@ -67,6 +67,12 @@ static void test_restores_faults_and_counts(void **state)
     flash_sim_restore(sim, broken);
     assert_int_equal(sim_read(sim, 16, now, 8), OTA_E_FLASH_READ);
     assert_int_equal(sim_program(sim, 8, ones, 8), OTA_E_FLASH_PROGRAM);
+    /* A change elsewhere in the block copies it with all that is known of it. */
+    assert_int_equal(sim_program(sim, 32, data, 8), 0);
+    assert_int_equal(sim_read(sim, 16, now, 8), OTA_E_FLASH_READ);
+    assert_int_equal(sim_program(sim, 8, ones, 8), OTA_E_FLASH_PROGRAM);
+    assert_int_equal(sim_program(sim, 40, ones, 8), 0);
+    flash_sim_restore(sim, broken);
     assert_int_equal(flash_sim_break_unit(sim, 24), 0);
     assert_false(flash_sim_equals(sim, broken)); /* other faults in the same block */
     flash_sim_restore(sim, broken);

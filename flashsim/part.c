@@ -417,7 +417,8 @@ int flash_part_parse(const char *text, size_t length, const char *name, struct f
 
 static bool is_part_name(const char *name)
 {
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+    size_t length =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
     return length > 0 && name[length] == '\0' && name[0] != '.';
 }
 

@@ -1,4 +1,5 @@
-/* Any text as a part file: it is refused with a place inside the text, or makes a part that works. */
+/* Any text as a part file: it is refused with a place inside the text, or makes a part that works.
+ */
 #include "flashsim/flashsim.h"
 
 #include <stdlib.h>

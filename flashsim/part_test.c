@@ -131,12 +131,10 @@ static void test_errors(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct flash_part part;
         struct flash_text_error error;
-        int result =
-            flash_part_parse(cases[i].text, strlen(cases[i].text), "bad", &part, &error);
+        int result = flash_part_parse(cases[i].text, strlen(cases[i].text), "bad", &part, &error);
         if (result != OTA_E_ARGUMENT || error.line != cases[i].line ||
             error.column != cases[i].column || strstr(error.message, cases[i].words) == NULL) {
-            fail_msg("case %zu: %d %u:%u '%s'", i, result, error.line, error.column,
-                     error.message);
+            fail_msg("case %zu: %d %u:%u '%s'", i, result, error.line, error.column, error.message);
         }
     }
 }
@@ -148,9 +146,9 @@ static void test_names(void **state)
     struct flash_text_error error;
     const char *text = GEOMETRY REST;
     assert_int_equal(flash_part_parse(text, strlen(text), "", &part, &error), OTA_E_ARGUMENT);
-    assert_int_equal(flash_part_parse(text, strlen(text), "a-part-name-that-is-far-too-long-now",
-                                      &part, &error),
-                     OTA_E_ARGUMENT);
+    assert_int_equal(
+        flash_part_parse(text, strlen(text), "a-part-name-that-is-far-too-long-now", &part, &error),
+        OTA_E_ARGUMENT);
     assert_int_equal(flash_part_load(".", "../etc/passwd", &part, &error), OTA_E_ARGUMENT);
     assert_int_equal(flash_part_load("/", "no-such-part", &part, &error), OTA_E_IO);
     assert_non_null(strstr(error.message, "No such file"));

@@ -76,19 +76,21 @@ static int check_piece(struct flash_sim *sim, const struct flash_piece *piece, u
                            piece->length >> region->unit_shift, part->programs)) {
         uint32_t at = first_used_up(piece, &view, data);
         if (at < piece->length) {
-            return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
-                          "program at 0x%08x: this unit was programmed %u times since its erase, "
-                          "%s allows %u",
-                          address + at, view.counts[(piece->offset + at) >> region->unit_shift],
-                          part->name, part->programs);
+            return flash_refuse(
+                sim, OTA_E_FLASH_PROGRAM,
+                "program at 0x%08x: this unit was programmed %u times since its erase, "
+                "%s allows %u",
+                address + at, view.counts[(piece->offset + at) >> region->unit_shift], part->name,
+                part->programs);
         }
     }
     if (view.faults != NULL &&
         flash_is_faulty(region, view.faults, piece->offset, piece->offset + piece->length)) {
-        return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
-                      "program of %u bytes at 0x%08x: holds a unit that cannot be read and has "
-                      "not been erased",
-                      piece->length, address);
+        return flash_refuse(
+            sim, OTA_E_FLASH_PROGRAM,
+            "program of %u bytes at 0x%08x: holds a unit that cannot be read and has "
+            "not been erased",
+            piece->length, address);
     }
     if (sets_bits_back(old, data, piece->length, part->erased)) {
         uint32_t at = 0;
@@ -96,38 +98,38 @@ static int check_piece(struct flash_sim *sim, const struct flash_piece *piece, u
             at++;
         }
         return flash_refuse(sim, OTA_E_FLASH_PROGRAM,
-                      "program at 0x%08x: 0x%02x over 0x%02x would bring back erased bits",
-                      address + at, data[at], old[at]);
+                            "program at 0x%08x: 0x%02x over 0x%02x would bring back erased bits",
+                            address + at, data[at], old[at]);
     }
     return 0;
 }
 
 int flash_check_program(struct flash_sim *sim, uint32_t address, const uint8_t *data,
-                         uint32_t length)
+                        uint32_t length)
 {
     if (length == 0) {
         return flash_refuse(sim, OTA_E_ARGUMENT, "program of 0 bytes at 0x%08x", address);
     }
     if (!flash_is_inside(sim, address, length)) {
-        return flash_refuse(sim, OTA_E_FLASH_BOUNDS, "program of %u bytes at 0x%08x: outside the device",
-                      length, address);
+        return flash_refuse(sim, OTA_E_FLASH_BOUNDS,
+                            "program of %u bytes at 0x%08x: outside the device", length, address);
     }
     const struct flash_region *region = flash_region_at(sim, address);
     const struct flash_part *part = region->part;
     if (length > region->chip_end - address) {
         return flash_refuse(sim, OTA_E_FLASH_BOUNDS,
-                      "program of %u bytes at 0x%08x: past the end of its chip %s", length, address,
-                      part->name);
+                            "program of %u bytes at 0x%08x: past the end of its chip %s", length,
+                            address, part->name);
     }
     if (((address | length) & (part->unit - 1)) != 0) {
         return flash_refuse(sim, OTA_E_FLASH_ALIGN,
-                      "program of %u bytes at 0x%08x: not in whole units of %u bytes", length,
-                      address, part->unit);
+                            "program of %u bytes at 0x%08x: not in whole units of %u bytes", length,
+                            address, part->unit);
     }
     if (part->page != 0 && length > part->page - (address & (part->page - 1))) {
         return flash_refuse(sim, OTA_E_FLASH_ALIGN,
-                      "program of %u bytes at 0x%08x: crosses a page of %u bytes", length, address,
-                      part->page);
+                            "program of %u bytes at 0x%08x: crosses a page of %u bytes", length,
+                            address, part->page);
     }
     while (length > 0) {
         struct flash_piece piece;

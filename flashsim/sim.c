@@ -204,16 +204,16 @@ static int port_read(void *context, uint32_t address, void *data, uint32_t lengt
         return OTA_E_POWER;
     }
     if (!flash_is_inside(sim, address, length)) {
-        return flash_refuse(sim, OTA_E_FLASH_BOUNDS, "read of %u bytes at 0x%08x: outside the device",
-                      length, address);
+        return flash_refuse(sim, OTA_E_FLASH_BOUNDS,
+                            "read of %u bytes at 0x%08x: outside the device", length, address);
     }
     while (length > 0) {
         struct flash_piece piece;
         struct flash_view view;
         flash_first_piece(sim, address, length, &piece);
         flash_look(sim, piece.region, piece.block, &view);
-        if (view.faults != NULL && flash_is_faulty(piece.region, view.faults, piece.offset,
-                                                   piece.offset + piece.length)) {
+        if (view.faults != NULL &&
+            flash_is_faulty(piece.region, view.faults, piece.offset, piece.offset + piece.length)) {
             return OTA_E_FLASH_READ;
         }
         memcpy(out, view.bytes + piece.offset, piece.length);
@@ -246,13 +246,14 @@ static int port_erase(void *context, uint32_t address)
         return OTA_E_POWER;
     }
     if (address >= sim->size) {
-        return flash_refuse(sim, OTA_E_FLASH_BOUNDS, "erase at 0x%08x: outside the device", address);
+        return flash_refuse(sim, OTA_E_FLASH_BOUNDS, "erase at 0x%08x: outside the device",
+                            address);
     }
     const struct flash_region *region = flash_region_at(sim, address);
     if (flash_sector_start(region, address) != address) {
         return flash_refuse(sim, OTA_E_FLASH_ALIGN,
-                      "erase at 0x%08x: not the start of a sector (0x%08x is)", address,
-                      flash_sector_start(region, address));
+                            "erase at 0x%08x: not the start of a sector (0x%08x is)", address,
+                            flash_sector_start(region, address));
     }
     struct flash_op op = {
         .kind = FLASH_OP_ERASE, .address = address, .length = region->sector_size};
@@ -402,7 +403,8 @@ void flash_count_missing(const struct flash_region *region, const struct flash_v
 {
     uint32_t unit = region->part->unit;
     for (uint32_t n = 0; n < region->counts_size; n++) {
-        if (view->counts[n] == 0 && !flash_is_all(view->bytes + n * unit, unit, region->part->erased)) {
+        if (view->counts[n] == 0 &&
+            !flash_is_all(view->bytes + n * unit, unit, region->part->erased)) {
             view->counts[n] = 1;
         }
     }

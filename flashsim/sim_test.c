@@ -203,6 +203,9 @@ static void test_write_once(void **state)
     for (int i = 0; i < 300; i++) {
         assert_int_equal(sim_program(sim, 0, zeros, 128), 0);
     }
+    flash_sim_restart_count(sim);
+    assert_refused(sim, sim_program(sim, 24, data, 8), OTA_E_FLASH_PROGRAM, 4,
+                   "programmed 127 times"); /* the count stands still there */
     flash_sim_close(sim);
 
     sim = one_chip(&part_row);

@@ -119,8 +119,8 @@ static inline void flash_first_piece(const struct flash_sim *sim, uint32_t addre
 {
     const struct flash_region *region = flash_region_at(sim, address);
     uint32_t inside = address - region->start;
-    uint32_t block = region->block_shift != 0 ? inside >> region->block_shift
-                                              : inside / region->block_size;
+    uint32_t block =
+        region->block_shift != 0 ? inside >> region->block_shift : inside / region->block_size;
     uint32_t offset = inside - block * region->block_size;
     uint32_t left = region->block_size - offset;
     *out = (struct flash_piece){

@@ -3,18 +3,12 @@
 #include <string.h>
 
 static const char *const words[FLASH_TEAR_COUNT] = {
-    [FLASH_TEAR_NONE] = "none",
-    [FLASH_TEAR_BEFORE] = "before",
-    [FLASH_TEAR_FIRST] = "first",
-    [FLASH_TEAR_HALF] = "half",
-    [FLASH_TEAR_LAST] = "last",
-    [FLASH_TEAR_BITS_ODD] = "bits-odd",
-    [FLASH_TEAR_BITS_EVEN] = "bits-even",
-    [FLASH_TEAR_BIT0] = "bit0",
-    [FLASH_TEAR_FAULT] = "fault",
-    [FLASH_TEAR_LOWER] = "lower",
-    [FLASH_TEAR_UPPER] = "upper",
-    [FLASH_TEAR_ERASE_FAULT] = "erase-fault",
+    [FLASH_TEAR_NONE] = "none",           [FLASH_TEAR_BEFORE] = "before",
+    [FLASH_TEAR_FIRST] = "first",         [FLASH_TEAR_HALF] = "half",
+    [FLASH_TEAR_LAST] = "last",           [FLASH_TEAR_BITS_ODD] = "bits-odd",
+    [FLASH_TEAR_BITS_EVEN] = "bits-even", [FLASH_TEAR_BIT0] = "bit0",
+    [FLASH_TEAR_FAULT] = "fault",         [FLASH_TEAR_LOWER] = "lower",
+    [FLASH_TEAR_UPPER] = "upper",         [FLASH_TEAR_ERASE_FAULT] = "erase-fault",
     [FLASH_TEAR_AFTER] = "after",
 };
 
@@ -168,8 +162,8 @@ static bool erase_changes(const struct flash_sim *sim, uint32_t address, uint32_
         if (bytes[0] != erased || memcmp(bytes, bytes + 1, piece.length - 1) != 0) {
             return true;
         }
-        if (view.faults != NULL && flash_is_faulty(piece.region, view.faults, piece.offset,
-                                                   piece.offset + piece.length)) {
+        if (view.faults != NULL &&
+            flash_is_faulty(piece.region, view.faults, piece.offset, piece.offset + piece.length)) {
             return true;
         }
         from += piece.length;
@@ -245,9 +239,8 @@ size_t flash_sim_tears(const struct flash_sim *sim, const struct flash_op *op,
     out[count++] = FLASH_TEAR_BEFORE;
     if (op->length > 0 && op->length <= sim->size && op->address <= sim->size - op->length) {
         const struct flash_part *part = flash_region_at(sim, op->address)->part;
-        count += op->kind == FLASH_OP_ERASE
-                     ? erase_tears(sim, op, part->ecc != 0, out + count)
-                     : program_tears(sim, op, part, out + count);
+        count += op->kind == FLASH_OP_ERASE ? erase_tears(sim, op, part->ecc != 0, out + count)
+                                            : program_tears(sim, op, part, out + count);
     }
     out[count++] = FLASH_TEAR_AFTER;
     return count;

@@ -6,13 +6,6 @@
 
 #include <cmocka.h>
 
-static enum flash_tear tear_at_once(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    (void)sim;
-    (void)op;
-    return *(enum flash_tear *)context;
-}
-
 /* Does one operation with that tear, and turns the power on again. */
 static void torn_program(struct flash_sim *sim, enum flash_tear tear, uint32_t address,
                          const void *data, uint32_t length)
@@ -73,11 +66,11 @@ static void test_program_on_ff(void **state)
         enum flash_tear tear;
         const char *left;
     } cases[] = {
-        {FLASH_TEAR_BEFORE, "\xFF\xF0\xFF\xFF"},    {FLASH_TEAR_FIRST, "\x11\xF0\xFF\xFF"},
-        {FLASH_TEAR_HALF, "\x11\x20\xFF\xFF"},      {FLASH_TEAR_LAST, "\x11\x20\x33\xFF"},
-        {FLASH_TEAR_BITS_ODD, "\x11\x20\x77\xFF"},  {FLASH_TEAR_BITS_EVEN, "\x11\x20\xBB\xFF"},
-        {FLASH_TEAR_BIT0, "\x11\x20\x33\xFF"},      {FLASH_TEAR_AFTER, "\x11\x20\x33\x44"},
-        {FLASH_TEAR_FAULT, "\xFF\xF0\xFF\xFF"},     {FLASH_TEAR_LOWER, "\xFF\xF0\xFF\xFF"},
+        {FLASH_TEAR_BEFORE, "\xFF\xF0\xFF\xFF"},      {FLASH_TEAR_FIRST, "\x11\xF0\xFF\xFF"},
+        {FLASH_TEAR_HALF, "\x11\x20\xFF\xFF"},        {FLASH_TEAR_LAST, "\x11\x20\x33\xFF"},
+        {FLASH_TEAR_BITS_ODD, "\x11\x20\x77\xFF"},    {FLASH_TEAR_BITS_EVEN, "\x11\x20\xBB\xFF"},
+        {FLASH_TEAR_BIT0, "\x11\x20\x33\xFF"},        {FLASH_TEAR_AFTER, "\x11\x20\x33\x44"},
+        {FLASH_TEAR_FAULT, "\xFF\xF0\xFF\xFF"},       {FLASH_TEAR_LOWER, "\xFF\xF0\xFF\xFF"},
         {FLASH_TEAR_ERASE_FAULT, "\xFF\xF0\xFF\xFF"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -301,8 +294,7 @@ static void test_list_program(void **state)
 
     sim = one_chip(&part_ecc);
     uint8_t data[32] = {0};
-    op = (struct flash_op){
-        .kind = FLASH_OP_PROGRAM, .address = 120, .length = 32, .data = data};
+    op = (struct flash_op){.kind = FLASH_OP_PROGRAM, .address = 120, .length = 32, .data = data};
     assert_tears(sim, &op, "before first half last bits-odd bits-even bit0 fault after");
     op.address = 508; /* no such operation: nothing to tear */
     assert_tears(sim, &op, "before after");
@@ -372,18 +364,12 @@ static void test_listed_outcomes_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_program_on_ff),
-        cmocka_unit_test(test_program_on_zero),
-        cmocka_unit_test(test_program_row),
-        cmocka_unit_test(test_program_fault),
-        cmocka_unit_test(test_counts_after_tears),
-        cmocka_unit_test(test_erase_halves),
-        cmocka_unit_test(test_counts_after_torn_erase),
-        cmocka_unit_test(test_erase_fault),
-        cmocka_unit_test(test_list_program),
-        cmocka_unit_test(test_list_erase),
-        cmocka_unit_test(test_listed_outcomes_differ),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_program_on_ff),
+        cmocka_unit_test(test_program_on_zero), cmocka_unit_test(test_program_row),
+        cmocka_unit_test(test_program_fault),   cmocka_unit_test(test_counts_after_tears),
+        cmocka_unit_test(test_erase_halves),    cmocka_unit_test(test_counts_after_torn_erase),
+        cmocka_unit_test(test_erase_fault),     cmocka_unit_test(test_list_program),
+        cmocka_unit_test(test_list_erase),      cmocka_unit_test(test_listed_outcomes_differ),
     };
     return cmocka_run_group_tests_name("flashsim/tear", tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ static void require_true_info(const struct memory *m, const struct img_info *inf
     require(info->end <= m->size && hashed < info->end);
     SHA256(m->bytes, hashed, digest);
     require(memcmp(digest, info->digest, sizeof digest) == 0);
+    require(memmem(m->bytes + hashed, info->end - hashed, digest, sizeof digest) != NULL);
     require(info->is_signed == keys);
 }
 

@@ -119,13 +119,8 @@ static bool is_covered(const struct ota_agent *agent, uint32_t offset)
     return ((uint32_t)agent->coverage[index / 8] >> index % 8 & 1u) != 0;
 }
 
-static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
-{
-    uint32_t rest = agent->total - offset;
-    return rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
-}
-
-/* Asks for the first few missing chunks, each by itself. */
+/* Asks for the first few missing chunks, each by itself. The size is the full one even for the last
+ * chunk: publishers count index and total of their answer in units of the size asked for. */
 static int request_missing(struct ota_agent *agent)
 {
     const struct ota_protocol *protocol = agent->config.protocol;
@@ -139,9 +134,8 @@ static int request_missing(struct ota_agent *agent)
         if (is_covered(agent, offset))
             continue;
         agent->asked[agent->asked_count++] = offset;
-        error =
-            ota_publish(agent, protocol->request_chunk(&speaker, offset, chunk_size(agent, offset),
-                                                       agent->text, sizeof agent->text));
+        error = ota_publish(agent, protocol->request_chunk(&speaker, offset, OTA_CHUNK_SIZE,
+                                                           agent->text, sizeof agent->text));
     }
     return error;
 }

@@ -37,8 +37,11 @@ void nb_report_begin(struct nb_report *report, const char *path, const char *tit
     report->reason[0] = '\0';
     report->worst = NB_PASS;
     report->seconds = 0;
+    report->points = 0;
     if (!report->terminal)
         nb_tap_begin(report);
+    else if (report->colour)
+        fprintf(report->out, "  0/%zu %s", cells, report->path);
     fflush(report->out);
 }
 
@@ -59,9 +62,9 @@ static void terminal_cell(struct nb_report *report, const char *name, const char
                           const struct nb_outcome *outcome)
 {
     if (outcome->verdict != NB_PASS && outcome->verdict != NB_SKIP) {
-        fprintf(report->out, "%s%s  %s%s%s %s%s\n", report->colour ? "\r\033[K" : "",
+        fprintf(report->out, "%s%s  %s%s %s\n", report->colour ? "\r\033[K" : "",
                 paint(report, outcome->verdict), nb_verdict_word(outcome->verdict), plain(report),
-                *name ? " " : "", name, "");
+                name);
         for (size_t i = 0; i < outcome->story_count; i++)
             fprintf(report->out, "    %s\n", outcome->story[i]);
         if (*id)
@@ -80,9 +83,11 @@ static void terminal_end(struct nb_report *report)
             report->path, report->title);
     if (report->cells > 1)
         fprintf(report->out, " (%zu cells)", report->cells);
+    if (report->points)
+        fprintf(report->out, ", %llu power cuts", (unsigned long long)report->points);
     if (report->worst == NB_SKIP)
         fprintf(report->out, ": %s", report->reason);
-    fprintf(report->out, " %.1f s\n", report->seconds);
+    fprintf(report->out, ", %.1f s\n", report->seconds);
 }
 
 static void terminal_summary(const struct nb_report *report)
@@ -106,6 +111,7 @@ void nb_report_cell(struct nb_report *report, const char *name, const char *id,
     report->cell++;
     report->counts[outcome->verdict]++;
     report->seconds += outcome->seconds;
+    report->points += outcome->points;
     if (badness(outcome->verdict) > badness(report->worst)) {
         report->worst = outcome->verdict;
         memcpy(report->reason, outcome->reason, sizeof report->reason);

@@ -28,6 +28,7 @@ struct nb_report {
     char reason[NB_LINE];        /* of its worst cell */
     enum nb_verdict worst;
     double seconds;
+    uint64_t points; /* power cuts of the present one */
 };
 
 /* `junit_path` may be NULL. OTA_E_IO when it cannot be opened (errno says why). */

@@ -105,18 +105,19 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
 int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct sim_region *region = slot_region(bench, step->slot);
+    uint32_t at = step->from_end ? region->size - step->value : step->value;
     uint8_t byte;
     int err;
     nb_oracle_damage(&bench->state.oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
         return put_slot(bench, step->slot, NULL, 0);
-    if (step->value >= region->size)
+    if (at >= region->size || step->value > region->size)
         return OTA_E_FLASH_BOUNDS;
     if (step->kind == NB_FLASH_BREAK)
-        return flash_sim_break_unit(bench->sim, region->address + step->value);
-    err = flash_sim_peek(bench->sim, region->address + step->value, &byte, 1);
+        return flash_sim_break_unit(bench->sim, region->address + at);
+    err = flash_sim_peek(bench->sim, region->address + at, &byte, 1);
     byte ^= 1;
-    return err != 0 ? err : flash_sim_put(bench->sim, region->address + step->value, &byte, 1);
+    return err != 0 ? err : flash_sim_put(bench->sim, region->address + at, &byte, 1);
 }
 
 bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])

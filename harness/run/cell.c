@@ -10,6 +10,16 @@
 #define DEFAULT_PART   "nrf52840"
 #define DEFAULT_SCHEME "swap-move"
 
+/* Four sectors are the least that swap-move can work with: trailer, spare and two of image. */
+static uint32_t default_slot(const struct flash_part *part)
+{
+    uint32_t slot = NB_DEFAULT_SLOT;
+    for (size_t i = 0; i < part->run_count; i++)
+        if (4 * part->runs[i].size > slot)
+            slot = 4 * part->runs[i].size;
+    return slot;
+}
+
 static int generic_device(const struct nb_script *script, const struct nb_cell *cell,
                           struct sim_device *out, struct flash_text_error *error)
 {
@@ -29,8 +39,8 @@ static int generic_device(const struct nb_script *script, const struct nb_cell *
                  inner.message);
         return rc;
     }
-    rc = sim_device_generic(&part, scheme, script->slot_size ? script->slot_size : NB_DEFAULT_SLOT,
-                            out, error);
+    uint32_t slot = script->slot_size ? script->slot_size : default_slot(&part);
+    rc = sim_device_generic(&part, scheme, slot, out, error);
     if (rc)
         return rc;
     out->use_counter = script->loader.counter;

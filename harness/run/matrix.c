@@ -145,7 +145,8 @@ static int expand(struct expansion *e)
     int rc = 0;
     memcpy(cell.world, e->world, NB_WORD);
     for (size_t y = 0; rc == 0 && y < e->system.count; y++) {
-        memcpy(cell.system, e->system.items[y], NB_WORD);
+        if (e->system.count > 1) /* one system is no choice, and says nothing in a name */
+            memcpy(cell.system, e->system.items[y], NB_WORD);
         for (size_t d = 0; rc == 0 && d < e->device.count; d++) {
             snprintf(cell.device, sizeof cell.device, "%s",
                      e->choice->device[0] ? e->choice->device : e->device.items[d]);
@@ -247,6 +248,15 @@ void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts
     nb_cell_name(cell, name, sizeof name);
     snprintf(out + used, size - used, ":%s%s%s%s%s", cell->world, name[0] ? ":" : "", name,
              *cuts ? ":cuts=" : "", cuts);
+}
+
+void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < cell->cut_count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%u.%s", i ? "+" : "", cell->cuts[i].op,
+                                 flash_tear_word(cell->cuts[i].tear));
 }
 
 __attribute__((format(printf, 2, 3))) static int bad_id(struct flash_text_error *error,

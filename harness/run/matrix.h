@@ -38,6 +38,9 @@ void nb_cell_name(const struct nb_cell *cell, char *out, size_t size);
 void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts, char *out,
                   size_t size);
 
+/* The cell's own list of cuts, as ids spell it. */
+void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size);
+
 /* Takes an id apart: the script's path and the cell. OTA_E_ARGUMENT with a message. */
 OTA_MUST_CHECK int nb_replay_parse(const char *id, char *path, size_t path_size,
                                    struct nb_cell *cell, struct flash_text_error *error);

@@ -56,6 +56,19 @@ static int add_image(struct nb_oracle *oracle, const struct nb_oracle_image *ima
     return (int)oracle->image_count++;
 }
 
+/* A whole slot that ends with a trailer's magic asks for installation by itself. */
+static bool asks_by_itself(const struct nb_oracle_image *image)
+{
+    static const uint32_t aligns[] = {8, 16, 32};
+    if (!image->data || image->end == image->size || image->size < IMG_TRAILER_MAGIC_SIZE)
+        return false;
+    const uint8_t *end = image->data + image->size - IMG_TRAILER_MAGIC_SIZE;
+    for (size_t i = 0; i < sizeof aligns / sizeof aligns[0]; i++)
+        if (memcmp(end, img_trailer_magic(aligns[i]), IMG_TRAILER_MAGIC_SIZE) == 0)
+            return true;
+    return false;
+}
+
 void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_oracle_image *image,
                    bool pending, bool confirmed)
 {
@@ -66,7 +79,7 @@ void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_orac
     oracle->images[index].refused = false;
     if (slot == 1) {
         oracle->progress_live = false;
-        if (pending) {
+        if (pending || asks_by_itself(image)) {
             oracle->has_pending = true;
             oracle->pending = image->version;
         }
@@ -257,6 +270,8 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         on_confirmed(oracle, first);
     } else if (strcmp(name, "reported") == 0) {
         on_reported(oracle, strcmp(first, "success") == 0);
+    } else if (strcmp(name, "reset") == 0) {
+        oracle->progress_live = false; /* from here on the loader may move what was fetched */
     } else if (strcmp(name, "cut") == 0) {
         nb_oracle_cut(oracle);
     }

@@ -51,7 +51,8 @@ void nb_outcome_set(struct nb_outcome *outcome, enum nb_verdict verdict, const c
     va_start(arguments, format);
     vsnprintf(outcome->reason, NB_LINE, format, arguments);
     va_end(arguments);
-    nb_story_add(outcome, ">> %.190s", outcome->reason);
+    if (verdict != NB_SKIP)
+        nb_story_add(outcome, ">> %.190s", outcome->reason);
 }
 
 const char *nb_verdict_word(enum nb_verdict verdict)

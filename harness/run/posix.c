@@ -428,11 +428,6 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
         outcome->story_count = told.story_count;
         nb_story_add(outcome, "%s", last);
     }
-    for (size_t i = 0; i < cell->cut_count && outcome->verdict == NB_FAIL; i++) {
-        size_t used = strlen(outcome->cuts);
-        snprintf(outcome->cuts + used, sizeof outcome->cuts - used, "%s%u.%s", i ? "+" : "",
-                 cell->cuts[i].op, flash_tear_word(cell->cuts[i].tear));
-    }
     outcome->seconds = (double)(posix_now_ms() - begin) / 1000.0;
     tear_down(run);
     free(run);

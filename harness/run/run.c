@@ -70,6 +70,14 @@ static bool names_world(const struct nb_script *script, const char *world)
     return script->world.count == 0;
 }
 
+/* The system of a cell: its own value, or the only one that the script names. */
+static const char *system_of(const struct nb_script *script, const struct nb_cell *cell)
+{
+    if (cell->system[0] || script->system.count == 0)
+        return cell->system[0] ? cell->system : "anycloud";
+    return script->system.items[0];
+}
+
 static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
                      struct nb_outcome *outcome)
 {
@@ -82,8 +90,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (unbuilt) {
         nb_outcome_set(outcome, NB_SKIP, "%s", unbuilt);
-    } else if (cell->system[0] && strcmp(cell->system, "anycloud") != 0) {
-        nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", cell->system);
+    } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
+        nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
         clock_gettime(CLOCK_MONOTONIC, &begin);
         int rc = script->needs_cloud ? nb_posix_run(script, cell, outcome)
@@ -105,6 +113,8 @@ static void report_cell(struct nb_report *report, const char *path, const struct
     if (!outcome)
         return;
     run_cell(script, cell, outcome);
+    if (!outcome->cuts[0]) /* a replay that fails is to be repeated with the same cuts */
+        nb_cuts_print(cell, outcome->cuts, sizeof outcome->cuts);
     nb_cell_name(cell, name, sizeof name);
     nb_replay_id(path, cell, outcome->cuts, id, sizeof id);
     nb_report_cell(report, name, id, outcome);
@@ -114,12 +124,13 @@ static void report_cell(struct nb_report *report, const char *path, const struct
 /* ---- scripts ----------------------------------------------------------------------------- */
 
 /* A script that cannot be run is a result, too; what is wrong stands on stderr. */
-static void report_bad(struct nb_report *report, const char *path, const char *reason)
+static void report_bad(struct nb_report *report, const char *path,
+                       const struct flash_text_error *error)
 {
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     if (!outcome)
         return;
-    nb_outcome_set(outcome, NB_ERROR, "%s", reason);
+    nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
     nb_report_begin(report, path, "", 1, 0);
     nb_report_cell(report, "", "", outcome);
     nb_report_end(report);
@@ -134,15 +145,16 @@ static void run_script(struct nb_report *report, struct nb_kit *kit, const struc
     struct flash_text_error error;
     char shown[256];
     nb_path_shown(path, shown, sizeof shown);
-    if (nb_script_load(path, &script) != 0) {
-        report_bad(report, shown, "the script cannot be read");
+    int rc = nb_script_load(path, &script, &error);
+    if (rc) {
+        report_bad(report, shown, &error);
         return;
     }
-    int rc = nb_matrix_expand(&script, &options->choice, &matrix, &error);
+    rc = nb_matrix_expand(&script, &options->choice, &matrix, &error);
     if (rc) {
         fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,
                 error.message[0] ? error.message : ota_err_text(rc));
-        report_bad(report, shown, error.message);
+        report_bad(report, shown, &error);
         nb_script_free(&script);
         return;
     }
@@ -320,7 +332,7 @@ int nb_cmd_replay(int argc, char **argv)
         return usage("replay", "no such scenario", path);
     }
     nb_path_shown(paths.items[0], shown, sizeof shown);
-    rc = nb_script_load(paths.items[0], &script);
+    rc = nb_script_load(paths.items[0], &script, &error);
     nb_paths_free(&paths);
     if (rc)
         return 2;
@@ -339,9 +351,10 @@ int nb_list_scenarios(void (*line)(void *context, const char *text), void *conte
         return OTA_E_IO;
     for (size_t i = 0; i < paths.count; i++) {
         struct nb_script script;
+        struct flash_text_error error;
         char text[512];
         char shown[256];
-        int rc = nb_script_load(paths.items[i], &script);
+        int rc = nb_script_load(paths.items[i], &script, &error);
         if (rc) {
             worst = rc;
             continue;

@@ -241,7 +241,7 @@ static int header_line(struct parser *p, const struct nb_line *line)
         *list = line->list;
         list->line = p->line;
     } else if (header == NB_HEADER_TITLE) {
-        memcpy(script->title, line->step.raw_text, sizeof script->title);
+        snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
     } else {
@@ -456,19 +456,20 @@ static void print_error(const char *path, const char *text, size_t length,
     fputs("^\n", stderr);
 }
 
-int nb_script_load(const char *path, struct nb_script *out)
+int nb_script_load(const char *path, struct nb_script *out, struct flash_text_error *error)
 {
     uint8_t *text = NULL;
     size_t length = 0;
+    memset(error, 0, sizeof *error);
     int rc = nb_read_file(path, MAX_SCRIPT, &text, &length);
     if (rc) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        snprintf(error->message, sizeof error->message, "%s", strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, error->message);
         return rc;
     }
-    struct flash_text_error error;
-    rc = nb_script_parse((const char *)text, length, path, out, &error);
+    rc = nb_script_parse((const char *)text, length, path, out, error);
     if (rc == OTA_E_ARGUMENT)
-        print_error(path, (const char *)text, length, &error);
+        print_error(path, (const char *)text, length, error);
     else if (rc)
         fprintf(stderr, "%s: %s\n", path, ota_err_text(rc));
     free(text);

@@ -15,7 +15,8 @@
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
 #define NB_LIST         16
 #define NB_ALTERNATIVES 4
-#define NB_RAW          96 /* bytes of a raw chunk */
+#define NB_RAW          96  /* bytes of a raw chunk */
+#define NB_JOB          512 /* a raw job document, with its NUL */
 
 /* ---- header ------------------------------------------------------------------------------ */
 
@@ -139,7 +140,7 @@ struct nb_step {
     enum nb_chunk_fault chunk_fault;
     uint8_t raw[NB_RAW];
     size_t raw_size;
-    char raw_text[NB_TEXT]; /* NB_FAULT_JOB_RAW */
+    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW */
     struct nb_expect expect;
 };
 
@@ -170,8 +171,10 @@ OTA_MUST_CHECK int nb_script_parse(const char *text, size_t length, const char *
                                    struct nb_script *out, struct flash_text_error *error);
 
 /* Reads and parses the file; a parse error is printed on stderr as FILE:LINE:COL: message, the line
- * and a caret. OTA_E_IO, with the reason printed, when it cannot be read. */
-OTA_MUST_CHECK int nb_script_load(const char *path, struct nb_script *out);
+ * and a caret. OTA_E_IO, with the reason printed, when it cannot be read. What was printed is in
+ * `error`, too. */
+OTA_MUST_CHECK int nb_script_load(const char *path, struct nb_script *out,
+                                  struct flash_text_error *error);
 
 void nb_script_free(struct nb_script *script);
 

@@ -409,9 +409,11 @@ static bool take_hex(struct nb_line *line, const char *word, size_t length)
 
 static bool take_text(struct nb_line *line, const char *word, size_t length)
 {
-    if (length >= NB_TEXT)
-        return complain(line, "longer than %d characters", NB_TEXT - 1);
-    char *to = line->verb->group == NB_GROUP_EXPECT ? line->step.expect.text : line->step.raw_text;
+    bool expects = line->verb->group == NB_GROUP_EXPECT;
+    size_t room = line->verb->group == NB_GROUP_FAULT ? NB_JOB : NB_TEXT;
+    if (length >= room)
+        return complain(line, "longer than %zu characters", room - 1);
+    char *to = expects ? line->step.expect.text : line->step.raw_text;
     memcpy(to, word, length);
     to[length] = '\0';
     return true;

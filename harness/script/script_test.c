@@ -1,0 +1,278 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness/script/script.h"
+#include "harness/script/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a good script has before and after the line under test. */
+#define HEAD "title A test\n"
+#define TAIL "device boot\nexpect boot v1\n"
+
+static int parse(const char *text, struct nb_script *script, struct flash_text_error *error)
+{
+    return nb_script_parse(text, strlen(text), "test.ota", script, error);
+}
+
+/* ---- good scripts ------------------------------------------------------------------------ */
+
+static void whole_script_is_understood(void **state)
+{
+    static const char text[] = "title   A plain update   # not part of it\r\n"
+                               "req     DISC-01 BOOT-02\n"
+                               "\n"
+                               "# a comment\n"
+                               "\tsystem anycloud harmony\n"
+                               "world   virtual posix\n"
+                               "device  one two\n"
+                               "cloud   offer v2 size=64K app=crashes key=other counter=7\n"
+                               "@chunk:3 raw 4f54Ff\n"
+                               "@job    raw {\"Message\": 1}\n"
+                               "device  check\n"
+                               "expect  boot v1|v2|1.2.3 trial\n"
+                               "expect  cloud result success X\n";
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(text, &script, &error), 0);
+    assert_string_equal(script.title, "A plain update");
+    assert_int_equal(script.req.count, 2);
+    assert_string_equal(script.req.items[1], "BOOT-02");
+    assert_int_equal(script.system.count, 2);
+    assert_int_equal(script.device.line, 7);
+    assert_true(script.needs_cloud);
+    assert_int_equal(script.image_count, 2); /* v1 of the factory, and v2 */
+    const struct nb_image *image = nb_script_image(&script, 2);
+    assert_non_null(image);
+    assert_int_equal(image->size, 65536);
+    assert_int_equal(image->app, APP_CRASHES);
+    assert_int_equal(image->key, NB_KEY_OTHER);
+    assert_true(image->has_counter);
+    assert_int_equal(image->counter, 7);
+    assert_int_equal(script.step_count, 6);
+    assert_int_equal(script.steps[1].kind, NB_FAULT_CHUNK);
+    assert_int_equal(script.steps[1].chunk_fault, NB_CHUNK_RAW);
+    assert_int_equal(script.steps[1].raw_size, 3);
+    assert_int_equal(script.steps[1].raw[2], 0xFF);
+    assert_string_equal(script.steps[2].raw_text, "{\"Message\": 1}");
+    const struct nb_expect *expect = &script.steps[4].expect;
+    assert_int_equal(script.steps[4].line, 12);
+    assert_int_equal(expect->version_count, 3);
+    assert_int_equal(expect->versions[2].revision, 3);
+    assert_int_equal(expect->status, NB_STATUS_TRIAL);
+    assert_string_equal(script.steps[5].expect.text, "result success X");
+    assert_string_equal(script.steps[5].text, "expect cloud result success X");
+    nb_script_free(&script);
+}
+
+static void last_line_needs_no_newline(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD "device boot\nexpect boot v1", &script, &error), 0);
+    nb_script_free(&script);
+}
+
+/* vN without options is the same image again, with options a new one. */
+static void image_is_reused_unless_it_has_options(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD "flash slot1 v2 size=4K\nflash slot1 v2 pending\n"
+                                "flash slot1 v2 size=8K\nflash slot0 v1\n" TAIL,
+                           &script, &error),
+                     0);
+    assert_int_equal(script.image_count, 3);
+    assert_int_equal(script.steps[0].image, 1);
+    assert_int_equal(script.steps[1].image, 1);
+    assert_true(script.steps[1].pending);
+    assert_int_equal(script.steps[2].image, 2);
+    assert_int_equal(script.steps[3].image, 0);
+    assert_false(script.needs_cloud);
+    nb_script_free(&script);
+}
+
+static void faults_carry_their_numbers(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD "@flash:* cut\ndevice boot\n@flash:37 cut half\ndevice boot\n"
+                                "@flash:9 cut\ndevice boot\n@flash:3 fail\n"
+                                "flash slot1 break -16\n" TAIL,
+                           &script, &error),
+                     OTA_E_ARGUMENT);
+    assert_int_equal(parse(HEAD "flash slot1 break -16\nflash slot0 flip 0x400\n"
+                                "@flash:* cut\ndevice boot\n@flash:37 cut half\ndevice boot\n"
+                                "@flash:9 cut\ndevice boot\n@flash:3 fail\n" TAIL,
+                           &script, &error),
+                     0);
+    assert_true(script.steps[0].from_end);
+    assert_int_equal(script.steps[0].value, 16);
+    assert_false(script.steps[1].from_end);
+    assert_int_equal(script.steps[1].value, 0x400);
+    assert_true(script.steps[2].all);
+    assert_int_equal(script.steps[4].value, 37);
+    assert_int_equal(script.steps[4].tear, FLASH_TEAR_HALF);
+    assert_false(script.steps[6].all);
+    assert_int_equal(script.steps[6].tear, FLASH_TEAR_COUNT);
+    assert_int_equal(script.steps[8].kind, NB_FAULT_FAIL);
+    nb_script_free(&script);
+}
+
+/* ---- bad scripts ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *text;
+    unsigned line;
+    unsigned column;
+    const char *message;
+} bad[] = {
+    {"", 1, 1, "the script has no title: expected 'title TEXT'"},
+    {"title\n", 1, 6, "the line ends too early: expected text to the end of the line"},
+    {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
+    {HEAD TAIL "  devce boot\n", 4, 3,
+     "'devce' is not understood here: expected cloud, device, flash, @flash:*, @flash:N, @chunk:N, "
+     "@chunks, @job, expect or until"},
+    {HEAD TAIL "device bot\n", 4, 8,
+     "'bot' is not understood here: expected check, boot, confirm, pending or counter"},
+    {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
+    {HEAD TAIL "title again\n", 4, 1, "'title' is a header line: expected before the first step"},
+    {"title a\ntitle b\n", 2, 1, "'title' was given before"},
+    {"title a\nworld posix mars\n", 2, 13,
+     "'mars' is not understood here: expected virtual, posix or cortexm"},
+    {"title a\nworld posix posix\n", 2, 13, "posix: given twice"},
+    {"title a\npart * nrf52840\n", 2, 8, "nrf52840: * stands alone"},
+    {"title a\nslot 1K\n", 2, 6, "1K: must be 4K to 16M"},
+    {"title a\nreq BOOT1\n", 2, 5,
+     "'BOOT1' is not understood here: expected a requirement like BOOT-01"},
+    {HEAD "device w\npart x\n" TAIL, 2, 1,
+     "'device' has its own parts and slots: expected no part, scheme or slot line beside it"},
+    {HEAD "cloud offer v2 size=0\n", 2, 16, "size=0: must be 1 to 16M bytes"},
+    {HEAD "cloud offer v2 app=sleeps\n", 2, 16,
+     "app=sleeps: must be good, crashes, hangs, offline or forgets"},
+    {HEAD "cloud offer v2 sise=1\n", 2, 16,
+     "'sise=1' is not understood here: expected size= app= version= announce= board= counter= key= "
+     "tamper= or extra="},
+    {HEAD "cloud offer v256\n", 2, 13,
+     "'v256' is not understood here: expected an image: v1, v2 ... or none"},
+    {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
+    {HEAD "flash slot0 file ../x\n", 2, 18, "../x: not a file below scenarios/golden"},
+    {HEAD TAIL "expect boot v3\n", 4, 13, "v3: no line above makes v3"},
+    {HEAD TAIL "expect boot v1|\n", 4, 13,
+     "'v1|' is not understood here: expected v1, v1|v2 or a version like 1.2.3"},
+    {HEAD TAIL "expect refused bad-hsh\n", 4, 16,
+     "'bad-hsh' is not understood here: expected an error word like bad-hash"},
+    {HEAD TAIL "expect report\n", 4, 14, "the line ends too early: expected success or failure"},
+    {HEAD "expect boot v1\n", 2, 1,
+     "nothing can have happened yet: expected a device step before this"},
+    {HEAD TAIL "@flash:3 cut sideways\n", 4, 14,
+     "'sideways' is not understood here: expected a tear like before, half or after"},
+    {HEAD TAIL "@flash:3 cut\n", 4, 1, "no device step follows this fault: it can never happen"},
+    {HEAD "@flash:3 cut\nflash slot1 v2\n", 3, 1,
+     "expected the device step that the fault of line 2 is for"},
+    {HEAD "@chunk:3 drop\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
+    {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
+    {HEAD "\x01\n", 2, 1, "control character 0x01"},
+};
+
+static void bad_line_is_named_with_place_and_what_was_expected(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct nb_script script;
+        struct flash_text_error error;
+        assert_int_equal(parse(bad[i].text, &script, &error), OTA_E_ARGUMENT);
+        char expected[240];
+        snprintf(expected, sizeof expected, "%u:%u: %.159s", bad[i].line, bad[i].column,
+                 bad[i].message);
+        char found[240];
+        snprintf(found, sizeof found, "%u:%u: %s", error.line, error.column, error.message);
+        assert_string_equal(found, expected);
+    }
+}
+
+static void long_lines_and_many_words_are_refused(void **state)
+{
+    char text[2000];
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    memcpy(text, "title ", 6);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(parse(text, &script, &error), OTA_E_ARGUMENT);
+    assert_string_equal(error.message + strlen("xxxxxxxxxxxxxxxxxxxxxxxx"),
+                        ": longer than 159 characters");
+    for (size_t i = 0; i + 1 < sizeof text; i++)
+        text[i] = i % 2 ? ' ' : 'x';
+    assert_int_equal(parse(text, &script, &error), OTA_E_ARGUMENT);
+    assert_string_equal(error.message, "more than 40 words in a line");
+}
+
+/* ---- the page ---------------------------------------------------------------------------- */
+
+/* The table's own examples are good lines: the page that is made from them is not wrong. */
+static void every_example_of_the_table_parses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < nb_script_verb_count; i++) {
+        const struct nb_script_verb *verb = &nb_script_verbs[i];
+        char text[512];
+        struct nb_script script;
+        struct flash_text_error error;
+        bool header = verb->group == NB_GROUP_HEADER;
+        snprintf(text, sizeof text, "%s%s\n%s%s%s\ndevice check\nexpect boot v1\n",
+                 header && verb->kind == NB_HEADER_TITLE ? "" : HEAD, header ? verb->example : "",
+                 header ? "" : "cloud offer v2\n",
+                 verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ? "device check\n"
+                                                                                 : "",
+                 header ? "" : verb->example);
+        int rc = parse(text, &script, &error);
+        if (rc)
+            print_error("%s: %u:%u: %s\n", verb->example, error.line, error.column, error.message);
+        assert_int_equal(rc, 0);
+        nb_script_free(&script);
+    }
+}
+
+static void count_line(void *context, const char *text)
+{
+    size_t *count = context;
+    assert_non_null(text);
+    (*count)++;
+}
+
+static void page_names_every_verb(void **state)
+{
+    size_t lines = 0;
+    size_t faults = 0;
+    (void)state;
+    nb_verbs_print(count_line, &lines);
+    nb_faults_print(count_line, &faults);
+    assert_true(lines > nb_script_verb_count * 2);
+    assert_int_equal(faults, 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_script_is_understood),
+        cmocka_unit_test(last_line_needs_no_newline),
+        cmocka_unit_test(image_is_reused_unless_it_has_options),
+        cmocka_unit_test(faults_carry_their_numbers),
+        cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),
+        cmocka_unit_test(long_lines_and_many_words_are_refused),
+        cmocka_unit_test(every_example_of_the_table_parses),
+        cmocka_unit_test(page_names_every_verb),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
