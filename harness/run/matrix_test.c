@@ -1,0 +1,208 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness/run/matrix.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STEPS "flash slot1 v2 pending\ndevice boot\nexpect boot v2\n"
+
+static void parse(const char *text, struct nb_script *script)
+{
+    struct flash_text_error error;
+    int rc = nb_script_parse(text, strlen(text), "dir/test.ota", script, &error);
+    if (rc)
+        print_error("%u:%u: %s\n", error.line, error.column, error.message);
+    assert_int_equal(rc, 0);
+}
+
+/* The names of all cells, one a line. */
+static void names_of(const struct nb_matrix *matrix, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < matrix->count; i++) {
+        char name[200];
+        nb_cell_name(&matrix->cells[i], name, sizeof name);
+        used += (size_t)snprintf(out + used, size - used, "%s\n", name);
+    }
+}
+
+static const struct {
+    const char *header;
+    const char *names; /* NULL: refused */
+    size_t left_out;
+    const char *message;
+} cases[] = {
+    {"", "\n", 0, NULL},
+    {"system anycloud\nworld virtual posix\n", "\n", 0, NULL},
+    {"part nrf52840 stm32l4\ninstall test permanent\n",
+     "part=nrf52840,install=test\npart=nrf52840,install=permanent\n"
+     "part=stm32l4,install=test\npart=stm32l4,install=permanent\n",
+     0, NULL},
+    {"part nrf52840\nscheme overwrite swap-move\nsize smaller maximal\n",
+     "part=nrf52840,scheme=overwrite,size=smaller\npart=nrf52840,scheme=overwrite,size=maximal\n"
+     "part=nrf52840,scheme=swap-move,size=smaller\npart=nrf52840,scheme=swap-move,size=maximal\n",
+     0, NULL},
+    /* what does not fit under * is left out, and counted */
+    {"part psoc6-internal nrf52840\nscheme *\n",
+     "part=psoc6-internal,scheme=overwrite\npart=nrf52840,scheme=overwrite\n"
+     "part=nrf52840,scheme=swap-move\n",
+     1, NULL},
+    {"part psoc6-internal\nscheme swap-move\n", NULL, 0,
+     "3:1: part=psoc6-internal,scheme=swap-move: "},
+    {"part nosuch\n", NULL, 0, "3:1: part=nosuch: "},
+    {"scheme ranked\n", NULL, 0, "3:1: scheme=ranked: boot scheme ranked is not built yet"},
+    {"device nosuch\n", NULL, 0, "3:1: device=nosuch: no device nosuch"},
+    {"part psoc6-qspi\nscheme *\n", NULL, 0, "0:0: no combination fits (2 left out)"},
+};
+
+static void lists_span_the_matrix(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[400];
+        char names[800];
+        const struct nb_choice choice = {0};
+        struct nb_script script;
+        struct nb_matrix matrix;
+        struct flash_text_error error;
+        snprintf(text, sizeof text, "# here\ntitle T\n%s" STEPS, cases[i].header);
+        parse(text, &script);
+        int rc = nb_matrix_expand(&script, &choice, &matrix, &error);
+        if (cases[i].names) {
+            if (rc)
+                print_error("%s: %s\n", cases[i].header, error.message);
+            assert_int_equal(rc, 0);
+            names_of(&matrix, names, sizeof names);
+            assert_string_equal(names, cases[i].names);
+            assert_int_equal(matrix.left_out, cases[i].left_out);
+            nb_matrix_free(&matrix);
+        } else {
+            char found[240];
+            assert_int_equal(rc, OTA_E_ARGUMENT);
+            snprintf(found, sizeof found, "%u:%u: %s", error.line, error.column, error.message);
+            found[strlen(cases[i].message)] = '\0';
+            assert_string_equal(found, cases[i].message);
+        }
+        nb_script_free(&script);
+    }
+}
+
+static void world_is_posix_unless_only_another_is_named(void **state)
+{
+    static const char *const headers[] = {"", "world virtual posix cortexm\n", "world cortexm\n"};
+    static const char *const worlds[] = {"posix", "posix", "cortexm"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        char text[300];
+        struct nb_choice choice = {0};
+        struct nb_script script;
+        struct nb_matrix matrix;
+        struct flash_text_error error;
+        snprintf(text, sizeof text, "title T\n%s" STEPS, headers[i]);
+        parse(text, &script);
+        assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
+        assert_string_equal(matrix.cells[0].world, worlds[i]);
+        nb_matrix_free(&matrix);
+        snprintf(choice.world, sizeof choice.world, "virtual");
+        assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
+        assert_string_equal(matrix.cells[0].world, "virtual");
+        nb_matrix_free(&matrix);
+        nb_script_free(&script);
+    }
+}
+
+static void chosen_part_replaces_the_list(void **state)
+{
+    struct nb_choice choice = {.part = "stm32l4"};
+    char names[100];
+    struct nb_script script;
+    struct nb_matrix matrix;
+    struct flash_text_error error;
+    (void)state;
+    parse("title T\npart *\n" STEPS, &script);
+    assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
+    names_of(&matrix, names, sizeof names);
+    assert_string_equal(names, "part=stm32l4\n");
+    nb_matrix_free(&matrix);
+    nb_script_free(&script);
+}
+
+/* ---- replay ids -------------------------------------------------------------------------- */
+
+static void replay_id_comes_back_as_the_same_cell(void **state)
+{
+    const struct nb_cell cell = {.world = "posix",
+                                 .part = "nrf52840",
+                                 .scheme = "swap-move",
+                                 .size = NB_SIZE_LARGER,
+                                 .install_named = true,
+                                 .permanent = true};
+    struct nb_cell back;
+    struct flash_text_error error;
+    char id[NB_ID];
+    char again[NB_ID];
+    char path[256];
+    char cuts[100];
+    (void)state;
+    nb_replay_id("boot/swap test;x.ota", &cell, "37.half+2.before", id, sizeof id);
+    assert_string_equal(id, "boot/swap%20test%3Bx.ota:posix:part=nrf52840,scheme=swap-move,"
+                            "size=larger,install=permanent:cuts=37.half+2.before");
+    assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
+    assert_string_equal(path, "boot/swap test;x.ota");
+    assert_true(back.replay);
+    assert_int_equal(back.cut_count, 2);
+    assert_int_equal(back.cuts[0].op, 37);
+    assert_int_equal(back.cuts[0].tear, FLASH_TEAR_HALF);
+    nb_cuts_print(&back, cuts, sizeof cuts);
+    nb_replay_id(path, &back, cuts, again, sizeof again);
+    assert_string_equal(again, id);
+    const struct nb_cell plain = {.world = "posix"};
+    nb_replay_id("a.ota", &plain, "", id, sizeof id);
+    assert_string_equal(id, "a.ota:posix");
+}
+
+static void bad_replay_ids_are_refused(void **state)
+{
+    static const char *const ids[][2] = {
+        {"", "the id is empty"},
+        {"a.ota", "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]"},
+        {"a%2.ota:posix", "'%2.ota': bad escape"},
+        {"a.ota:posix:colour=red", "'colour' is not a dimension of the matrix"},
+        {"a.ota:posix:part", "'part' is not a value like part=nrf52840"},
+        {"a.ota:posix:size=huge", "size 'huge' is not known"},
+        {"a.ota:posix:install=maybe", "install 'maybe' is not known"},
+        {"a.ota:posix:cuts=", "no cut follows cuts="},
+        {"a.ota:posix:cuts=x.half", "'x.half' is not a cut like 37.half"},
+        {"a.ota:posix:cuts=3.sideways", "'3.sideways' is not a cut like 37.half"},
+        {"a.ota:posix:cuts=1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half",
+         "'1.half': too many cuts"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        struct nb_cell cell;
+        struct flash_text_error error;
+        char path[64];
+        assert_int_equal(nb_replay_parse(ids[i][0], path, sizeof path, &cell, &error),
+                         OTA_E_ARGUMENT);
+        assert_string_equal(error.message, ids[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_span_the_matrix),
+        cmocka_unit_test(world_is_posix_unless_only_another_is_named),
+        cmocka_unit_test(chosen_part_replaces_the_list),
+        cmocka_unit_test(replay_id_comes_back_as_the_same_cell),
+        cmocka_unit_test(bad_replay_ids_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
