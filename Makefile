@@ -114,9 +114,7 @@ test-programs: $(TESTBIN)
 fuzz-programs: $(FUZZBIN)
 
 # The unit tests are built only where CMocka is; ci/test names the package otherwise.
-HAVE_CMOCKA := $(shell printf '%s\n' '\#include <stdarg.h>' '\#include <stddef.h>' \
-    '\#include <setjmp.h>' '\#include <stdint.h>' '\#include <cmocka.h>' | \
-    $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+HAVE_CMOCKA := $(shell sh ci/libraries '$(CC)' cmocka && echo yes)
 
 .PHONY: test-build
 test-build: $(BUILD)/nobrick $(if $(HAVE_CMOCKA),$(TESTBIN))

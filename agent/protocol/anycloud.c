@@ -47,7 +47,7 @@ static const char *chunk_fault(const uint8_t *data, size_t length, struct ota_ch
         return "image_offset";
     if (count != out->total / OTA_CHUNK_SIZE + (out->total % OTA_CHUNK_SIZE != 0))
         return "total_num_payloads";
-    if (index >= count || out->offset != index * OTA_CHUNK_SIZE)
+    if (out->offset != index * OTA_CHUNK_SIZE) /* and so index < count */
         return "this_payload_index";
     uint32_t rest = out->total - out->offset;
     if (out->size != (rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE))

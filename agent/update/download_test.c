@@ -283,6 +283,7 @@ static void tries_are_counted_between_two_chunks(void **state)
             rig_timer(rig);
             rig_link(rig);
         }
+        assert_int_equal(rig_count(rig, "idle"), 0);
         if (chunk == 0)
             rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
         rig_chunk(rig, chunk);
@@ -292,6 +293,7 @@ static void tries_are_counted_between_two_chunks(void **state)
         rig_timer(rig);
         rig_link(rig);
     }
+    assert_int_equal(rig_count(rig, "idle"), 0);
     rig_event(rig, OTA_EVENT_MQTT_CLOSED, OTA_E_DISCONNECTED);
     rig_expect(rig, "idle connect");
     assert_int_equal(rig->agent.record.phase, OTA_PHASE_FAILED);
@@ -335,6 +337,7 @@ static void the_line_drops_while_the_slot_is_erased(void **state)
     rig_job(rig);
     flash_sim_restart_count(rig->sim);
     rig_event(rig, OTA_EVENT_MQTT_CLOSED, OTA_E_DISCONNECTED);
+    rig_expect(rig, "state erase");
     rig_erase(rig);
     assert_int_equal(flash_sim_op_count(rig->sim), RIG_SLOT / 4096);
     rig_expect(rig, "state connect");

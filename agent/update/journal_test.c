@@ -255,6 +255,29 @@ static void a_failed_write_does_not_cost_the_record_before(void **state)
     }
 }
 
+static int forget_program(void *context, uint32_t address, const void *data, uint32_t length)
+{
+    (void)context;
+    (void)address;
+    (void)data;
+    (void)length;
+    return 0;
+}
+
+/* STOR-12: flash that says it has written, and has not. */
+static void a_silent_write_failure_is_noticed(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct ota_record record = sample(1);
+    bench_open(&bench, &shapes[0]);
+    struct flash_port silent = *bench.area.flash;
+    silent.program = forget_program;
+    bench.journal.area.flash = &silent;
+    assert_int_equal(ota_journal_write(&bench.journal, &record), OTA_E_FLASH_PROGRAM);
+    flash_sim_close(bench.sim);
+}
+
 /* Any bit of a record flipped: it counts as absent. */
 static void a_damaged_record_counts_as_absent(void **state)
 {
@@ -331,6 +354,7 @@ int main(void)
         cmocka_unit_test(old_or_new_under_any_cut),
         cmocka_unit_test(old_or_new_under_two_cuts),
         cmocka_unit_test(a_failed_write_does_not_cost_the_record_before),
+        cmocka_unit_test(a_silent_write_failure_is_noticed),
         cmocka_unit_test(a_damaged_record_counts_as_absent),
         cmocka_unit_test(an_area_without_room_is_refused),
         cmocka_unit_test(the_format_is_what_it_was),

@@ -40,6 +40,7 @@ struct rig {
     uint32_t armed; /* the deadline, RIG_NO_TIMER without one */
     uint32_t chance;
     int mqtt_error; /* what connect, subscribe and publish return */
+    bool linked;    /* without a connection the latter two fail in any case */
     unsigned resets;
     uint32_t cut_at; /* flash operation, and how it is cut */
     enum flash_tear cut;
@@ -72,7 +73,7 @@ static inline int rig_subscribe(void *context, const char *topic, int qos)
 {
     struct rig *rig = context;
     rig_tell(rig, "> subscribe %s %d\n", topic, qos);
-    return rig->mqtt_error;
+    return rig->linked ? rig->mqtt_error : OTA_E_DISCONNECTED;
 }
 
 static inline int rig_publish(void *context, const char *topic, const void *payload, size_t length,
@@ -80,12 +81,13 @@ static inline int rig_publish(void *context, const char *topic, const void *payl
 {
     struct rig *rig = context;
     rig_tell(rig, "> publish %s %d %.*s\n", topic, qos, (int)length, (const char *)payload);
-    return rig->mqtt_error;
+    return rig->linked ? rig->mqtt_error : OTA_E_DISCONNECTED;
 }
 
 static inline int rig_disconnect(void *context)
 {
     rig_tell(context, "> disconnect\n");
+    ((struct rig *)context)->linked = false;
     return 0;
 }
 
@@ -247,6 +249,8 @@ static inline void rig_offer(struct rig *rig, uint8_t major, uint32_t payload, u
 static inline void rig_event(struct rig *rig, enum ota_event_type type, int code)
 {
     const struct ota_event event = {.type = type, .code = code};
+    if (type == OTA_EVENT_MQTT_CONNECTED || type == OTA_EVENT_MQTT_CLOSED)
+        rig->linked = type == OTA_EVENT_MQTT_CONNECTED && code == 0;
     ota_step(&rig->agent, &event);
 }
 
@@ -255,6 +259,7 @@ static inline void rig_boot(struct rig *rig)
 {
     flash_sim_power_on(rig->sim);
     rig->armed = RIG_NO_TIMER;
+    rig->linked = false;
     assert_int_equal(ota_init(&rig->agent, &rig->config, &rig->ports), 0);
     rig_event(rig, OTA_EVENT_START, 0);
 }

@@ -330,10 +330,12 @@ static int decode_path(const char *text, char *out, size_t size, struct flash_te
     size_t used = 0;
     for (; *text; text++) {
         unsigned value = (unsigned char)*text;
-        if (*text == '%' && (sscanf(text + 1, "%2x", &value) != 1 || !text[1] || !text[2]))
-            return bad_id(error, "'%.40s': bad escape", text);
-        if (*text == '%')
+        if (*text == '%') {
+            if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]) ||
+                sscanf(text + 1, "%2x", &value) != 1 || value == 0)
+                return bad_id(error, "'%.40s': bad escape", text);
             text += 2;
+        }
         if (used + 1 >= size)
             return bad_id(error, "the path is too long");
         out[used++] = (char)value;

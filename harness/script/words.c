@@ -152,10 +152,12 @@ static bool take_name(struct nb_line *line, const char *word, size_t length)
         return complain(line, "* stands alone");
     if (line->verb->group == NB_GROUP_HEADER)
         return add(line, word, length);
-    if (length >= sizeof line->image.file || word[0] == '/' || strstr(word, "..") != NULL)
-        return complain(line, "not a file below scenarios/golden");
+    if (length >= sizeof line->image.file)
+        return complain(line, "longer than %zu characters", sizeof line->image.file - 1);
     memcpy(line->image.file, word, length);
     line->image.file[length] = '\0';
+    if (word[0] == '/' || strstr(line->image.file, "..") != NULL)
+        return complain(line, "not a file below scenarios/golden");
     line->names_image = true;
     line->has_options = true;
     return true;
