@@ -62,12 +62,8 @@ int app_start(struct app *app, const struct app_config *config)
         config->crash(config->context);
         return OTA_OK;
     }
-    app->no_network = (struct mqtt_port){app,
-                                         refuse_connect,
-                                         refuse_topic,
-                                         refuse_unsubscribe,
-                                         refuse_publish,
-                                         refuse_disconnect};
+    app->no_network = (struct mqtt_port){
+        app, refuse_connect, refuse_topic, refuse_unsubscribe, refuse_publish, refuse_disconnect};
     struct ota_ports ports = config->ports;
     if (config->behaviour == APP_OFFLINE)
         ports.mqtt = &app->no_network;
@@ -128,8 +124,8 @@ void app_boot_line(const struct boot_result *result, char out[APP_LINE])
 {
     const struct img_version *version = &result->image.header.version;
     snprintf(out, APP_LINE, "boot %u.%u.%u %s%s%s", version->major, version->minor,
-             version->revision, result->trial ? "trial" : "confirmed",
-             swap_word(result->performed), result->resumed ? " resumed" : "");
+             version->revision, result->trial ? "trial" : "confirmed", swap_word(result->performed),
+             result->resumed ? " resumed" : "");
 }
 
 void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])

@@ -100,9 +100,8 @@ struct parser {
     unsigned key_column;
 };
 
-__attribute__((format(printf, 4, 5))) static int fail_at(struct flash_text_error *error,
-                                                         unsigned line, unsigned column,
-                                                         const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int
+fail_at(struct flash_text_error *error, unsigned line, unsigned column, const char *format, ...)
 {
     va_list arguments;
     error->line = line;
@@ -167,8 +166,9 @@ static int expect_words(struct parser *parser, size_t least, size_t most, const 
 {
     if (parser->word_count - 1 >= least && parser->word_count - 1 <= most)
         return OTA_OK;
-    const struct word *word = parser->word_count - 1 < least ? &parser->words[parser->word_count - 1]
-                                                             : &parser->words[most + 1];
+    const struct word *word = parser->word_count - 1 < least
+                                  ? &parser->words[parser->word_count - 1]
+                                  : &parser->words[most + 1];
     unsigned column = word->column;
     if (parser->word_count - 1 < least)
         column += (unsigned)word->length;
@@ -542,8 +542,7 @@ int sim_device_add_key(struct sim_device *device, const char *path, struct flash
         return OTA_E_NO_SPACE;
     }
     errno = 0;
-    int result =
-        crypto_openssl_read_public(path, &device->keys[index], &device->key_der[index]);
+    int result = crypto_openssl_read_public(path, &device->keys[index], &device->key_der[index]);
     if (result == OTA_E_IO)
         (void)fail_at(error, 0, 0, "key %.100s: %s", path,
                       errno != 0 ? strerror(errno) : "cannot be read");

@@ -49,8 +49,7 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
         return fail(error, "the part is too small for loader, two slots and journal");
     if (slot_size == 0 || out->primary.size != slot_size || out->secondary.size != slot_size)
         return fail(error, "the slot size is no whole number of erase sectors");
-    out->format =
-        sim_layout_format(part->unit, scheme, sim_layout_sectors(out, &out->primary));
+    out->format = sim_layout_format(part->unit, scheme, sim_layout_sectors(out, &out->primary));
     const char *reason = "";
     return sim_layout_check(out, &reason) == OTA_OK ? OTA_OK : fail(error, reason);
 }

@@ -32,7 +32,8 @@ static const char *parts_dir(void)
     return path;
 }
 
-/* Parses the good file with line `number` (1-based) replaced by `text`; one past the end adds it. */
+/* Parses the good file with line `number` (1-based) replaced by `text`; one past the end adds it.
+ */
 static int parse_with(size_t number, const char *text, struct sim_device *device,
                       struct flash_text_error *error)
 {
@@ -101,8 +102,8 @@ static void two_parts(void **state)
     struct sim_device device;
     struct flash_text_error error = {0};
     (void)state;
-    assert_int_equal(
-        sim_device_parse(text, strlen(text), "two", parts_dir(), &device, &error), OTA_OK);
+    assert_int_equal(sim_device_parse(text, strlen(text), "two", parts_dir(), &device, &error),
+                     OTA_OK);
     assert_int_equal(device.chip_count, 3);
     assert_int_equal(device.chips[1].start, 0x200000);
     assert_int_equal(device.chips[1].part.size, 0x200000);
@@ -146,10 +147,13 @@ static const struct {
     {3, "loader w25q128 0x10000000000 0x10000", 3, 16, "'0x10000000000' is too large"},
     {3, "loader w25q128 4194304K 0x10000", 3, 16, "'4194304K' is too large"},
     {3, "loader w25q128 0x 1", 3, 16, "'0x' is not a number"},
-    {3, "loader w25q128 16M 0x10000", 3, 16, "offset 0x1000000 is beyond the part's 0x1000000 bytes"},
+    {3, "loader w25q128 16M 0x10000", 3, 16,
+     "offset 0x1000000 is beyond the part's 0x1000000 bytes"},
     {3, "loader w25q128 0 0", 3, 18, "size is 0"},
-    {3, "loader w25q128 0xFFF000 0x2000", 3, 25, "loader reaches 0x1000 bytes beyond the end of the part"},
-    {3, "loader w25q128 0x80 0x1000", 3, 16, "loader does not start at an erase sector (of 0x1000)"},
+    {3, "loader w25q128 0xFFF000 0x2000", 3, 25,
+     "loader reaches 0x1000 bytes beyond the end of the part"},
+    {3, "loader w25q128 0x80 0x1000", 3, 16,
+     "loader does not start at an erase sector (of 0x1000)"},
     {3, "loader w25q128 0 0x1080", 3, 18, "loader does not end at an erase sector (of 0x1000)"},
     {3, "loader w25q128#2 0 0x10000", 3, 8, "no part 'w25q128#2' was declared above"},
     {3, "loader w25q128# 0 0x10000", 3, 8, "no part 'w25q128#' was declared above"},
@@ -172,8 +176,7 @@ static const struct {
     {11, "product caf\xC3\xA9", 11, 12, "byte 0xC3 is not printable ASCII"},
     {11, "product \x01", 11, 9, "byte 0x01 is not printable ASCII"},
     {11, "key a\nkey b\nkey c\nkey d\nkey e", 15, 5, "more than 4 keys"},
-    {11,
-     "serial 0123456789012345678901234567890123456789012345678901234567890123", 11, 8,
+    {11, "serial 0123456789012345678901234567890123456789012345678901234567890123", 11, 8,
      "text is longer than 63 bytes"},
 };
 
@@ -185,8 +188,7 @@ static void refused_files(void **state)
         struct flash_text_error error = {0};
         int result = parse_with(refused[i].line, refused[i].text, &device, &error);
         if (result != OTA_E_ARGUMENT || error.line != refused[i].error_line ||
-            error.column != refused[i].column ||
-            strcmp(error.message, refused[i].message) != 0)
+            error.column != refused[i].column || strcmp(error.message, refused[i].message) != 0)
             fail_msg("row %zu '%s': got %s %u:%u: %s, want %u:%u: %s", i, refused[i].text,
                      ota_err_word(result), error.line, error.column, error.message,
                      refused[i].error_line, refused[i].column, refused[i].message);
@@ -275,8 +277,8 @@ static void presets_load(void **state)
         uint32_t slot;
         uint32_t chips;
     } presets[] = {
-        {"anycloud-internal", 0xEE000, 1},      {"anycloud-external", 0x1C0000, 2},
-        {"anycloud-w25q128", 0xEE000, 1},       {"anycloud-w25q128-large", 0x1C0000, 1},
+        {"anycloud-internal", 0xEE000, 1}, {"anycloud-external", 0x1C0000, 2},
+        {"anycloud-w25q128", 0xEE000, 1},  {"anycloud-w25q128-large", 0x1C0000, 1},
         {"anycloud-nrf52840", 0x20000, 1},
     };
     const char *data = getenv("NOBRICK_DATA");
@@ -326,8 +328,7 @@ static void generic_devices(void **state)
     assert_int_equal(device.format.align, 8);
     assert_int_equal(device.format.write_size, 512);
     load_part("psoc6-qspi", &part); /* sectors of 256 KiB: the loader's region takes one */
-    assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x200000, &device, &error),
-                     OTA_OK);
+    assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x200000, &device, &error), OTA_OK);
     assert_int_equal(device.loader.size, 0x40000);
 }
 

@@ -1,7 +1,7 @@
 /* The verb `nobrick device`: options, what people see, and the reset (execution anew). */
+#include "sim/posix/device.h"
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
-#include "sim/posix/device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_IMAGE       (64u << 20)
-#define BAR_CELLS       30u
-#define CRASH_PAUSE_MS  200
+#define MAX_IMAGE      (64u << 20)
+#define BAR_CELLS      30u
+#define CRASH_PAUSE_MS 200
 
 /* Carries a device's life over the execution anew: "PID OPERATIONS CRASHES FAILURE". The pid stays
  * the same then, so a value that somebody else left in the environment is recognised. */
@@ -67,6 +67,7 @@ struct options {
 struct display {
     bool terminal;
     bool verbose;
+    bool once;
     int events_fd;
     unsigned tenth; /* of the last progress line in a pipe */
     bool in_bar;
@@ -103,6 +104,14 @@ static void show_progress(struct display *display, uint32_t done, uint32_t total
         putchar('\n');
 }
 
+/* Nothing that a person wants to see without -v. Under --once the last line says how it ended. */
+static bool is_detail(const struct display *display, const char *line, int code)
+{
+    if (strncmp(line, "idle ", 5) == 0)
+        return display->once || code == OTA_OK || code == OTA_E_NO_UPDATE;
+    return strncmp(line, "state ", 6) == 0 || strncmp(line, "exit ", 5) == 0;
+}
+
 /* One event, in words. Only what a person wants to see; -v shows every line as it is. */
 static void show_event(struct display *display, const char *line, int code)
 {
@@ -115,10 +124,13 @@ static void show_event(struct display *display, const char *line, int code)
         show_progress(display, done, total);
         return;
     }
-    bool quiet = strncmp(line, "state ", 6) == 0 || strncmp(line, "exit ", 5) == 0 ||
-                 strncmp(line, "idle ", 5) == 0;
-    if (quiet && !display->verbose)
+    if (!display->verbose && strcmp(line, "state pause") == 0) {
+        line = "retry";
+        length = (int)strlen(line);
+        rest = "no connection to the broker yet";
+    } else if (!display->verbose && is_detail(display, line, code)) {
         return;
+    }
     if (display->in_bar)
         putchar('\n');
     display->in_bar = false;
@@ -286,8 +298,9 @@ static void read_life(struct posix_device_life *life)
     struct posix_device_life found = {0};
     const char *text = getenv(LIFE_VARIABLE);
     memset(life, 0, sizeof *life);
-    if (text != NULL && sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes,
-                               &found.failure) == 4 &&
+    if (text != NULL &&
+        sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes, &found.failure) ==
+            4 &&
         pid == (long)getpid())
         *life = found;
     unsetenv(LIFE_VARIABLE);
@@ -352,6 +365,7 @@ static int run(const struct options *options, struct posix_device_life *life)
     struct sim_device device = {0};
     struct display display = {.terminal = isatty(STDOUT_FILENO) == 1,
                               .verbose = options->verbose,
+                              .once = options->once,
                               .events_fd = options->events_fd};
     struct posix_device_end end = {0};
     struct posix_device_config config = {

@@ -7,22 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT_ID      "nobrick-cloud-%08x"
-#define KEEP_ALIVE_S   60
-#define RECONNECT_MS   1000
-#define TIMER_CONNECT  0
-#define WINDOW         8 /* chunks that the broker has not acknowledged */
-#define SESSIONS       16
-#define FAULTS         16
-#define HEADER_SIZE    32u
-#define LARGEST_CHUNK  65535u /* the header counts its data in 16 bits */
-#define TOPIC_SIZE     ANYCLOUD_TOPIC
-#define ALL_OF_IT      (-1)
+#define CLIENT_ID     "nobrick-cloud-%08x"
+#define KEEP_ALIVE_S  60
+#define RECONNECT_MS  1000
+#define TIMER_CONNECT 0
+#define WINDOW        8 /* chunks that the broker has not acknowledged */
+#define SESSIONS      16
+#define FAULTS        16
+#define HEADER_SIZE   32u
+#define LARGEST_CHUNK 65535u /* the header counts its data in 16 bits */
+#define TOPIC_SIZE    ANYCLOUD_TOPIC
+#define ALL_OF_IT     (-1)
 
 /* One device's conversation, by the topic on which it listens. */
 struct session {
-    char topic[TOPIC_SIZE]; /* "": free */
-    uint64_t used;          /* when, in messages */
+    char topic[TOPIC_SIZE];     /* "": free */
+    uint64_t used;              /* when, in messages */
     struct img_version version; /* offered last */
     bool offered;
     /* the sender */
@@ -78,9 +78,9 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct anycloud_clo
 static const char *fault_word(enum anycloud_fault_kind kind)
 {
     static const char *const words[ANYCLOUD_FAULTS] = {
-        [ANYCLOUD_DROP_CHUNK] = "drop",         [ANYCLOUD_REPEAT_CHUNK] = "repeat",
-        [ANYCLOUD_REVERSE] = "reverse",         [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
-        [ANYCLOUD_RAW_CHUNK] = "raw-chunk",     [ANYCLOUD_RAW_JOB] = "raw-job",
+        [ANYCLOUD_DROP_CHUNK] = "drop",       [ANYCLOUD_REPEAT_CHUNK] = "repeat",
+        [ANYCLOUD_REVERSE] = "reverse",       [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
+        [ANYCLOUD_RAW_CHUNK] = "raw-chunk",   [ANYCLOUD_RAW_JOB] = "raw-job",
         [ANYCLOUD_SILENT_JOB] = "silent-job",
     };
     return words[kind];
@@ -291,7 +291,8 @@ static bool wants_offer(const struct anycloud_cloud *cloud, const struct anyclou
     if (cloud->offer.board[0] != '\0' && request->board[0] != '\0' &&
         strcmp(cloud->offer.board, request->board) != 0)
         return false;
-    return !request->has_version || img_version_compare(&cloud->offer.version, &request->version) > 0;
+    return !request->has_version ||
+           img_version_compare(&cloud->offer.version, &request->version) > 0;
 }
 
 static void on_available(struct anycloud_cloud *cloud, const struct anycloud_request *request)
@@ -364,7 +365,8 @@ static void on_chunk_request(struct anycloud_cloud *cloud, const struct anycloud
                         : (uint32_t)request->size;
     chunk.size = rest < step ? rest : step;
     if (request->size == ALL_OF_IT && chunk.offset % cloud->offer.chunk_size == 0)
-        step = cloud->offer.chunk_size; /* "the rest" has no size to count in; this fits the others */
+        step =
+            cloud->offer.chunk_size; /* "the rest" has no size to count in; this fits the others */
     chunk.index = chunk.offset / step;
     chunk.total = image / step + (image % step != 0);
     if (chunk.total > UINT16_MAX) {

@@ -90,8 +90,8 @@ int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
                    struct sim_device *out, struct flash_text_error *error)
 {
     memset(error, 0, sizeof *error);
-    bool generic = cell->part[0] || cell->scheme[0] || script->slot_size ||
-                   (!cell->device[0] && !script->needs_cloud);
+    bool generic = !cell->device[0] &&
+                   (cell->part[0] || cell->scheme[0] || script->slot_size || !script->needs_cloud);
     int rc = generic
                  ? generic_device(script, cell, out, error)
                  : preset_device(script, cell->device[0] ? cell->device : CLOUD_DEVICE, out, error);

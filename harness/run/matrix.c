@@ -178,18 +178,22 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     e->error = error;
     choose_world(script, choice, e->world);
     values(&script->system, NULL, &e->system);
-    values(&script->device, choice->device, &e->device);
-    values(&script->part, choice->part, &e->part);
-    values(&script->scheme, NULL, &e->scheme);
+    /* A device has its own parts and scheme, a part makes a device of its own. */
+    static const struct nb_list none;
+    bool device_chosen = choice->device[0] != '\0';
+    values(part_chosen ? &none : &script->device, NULL, &e->device);
+    values(device_chosen ? &none : &script->part, choice->part, &e->part);
+    values(device_chosen ? &none : &script->scheme, NULL, &e->scheme);
     values(&script->size, NULL, &e->size);
     values(&script->install, NULL, &e->install);
-    e->star = (script->part.any && !part_chosen) || script->scheme.any || script->device.any;
+    e->star = !device_chosen && ((script->part.any && !part_chosen) || script->scheme.any ||
+                                 (script->device.any && !part_chosen));
     snprintf(dir, sizeof dir, "%s/devices", nb_data_dir());
-    if (script->device.any && !choice->device[0])
+    if (script->device.any && !device_chosen && !part_chosen)
         names_in_directory(dir, ".device", &e->device);
-    if (script->part.any && !part_chosen)
+    if (script->part.any && !part_chosen && !device_chosen)
         names_in_directory(nb_parts_dir(), ".part", &e->part);
-    if (script->scheme.any)
+    if (script->scheme.any && !device_chosen)
         all_schemes(&e->scheme);
     int rc = expand(e);
     free(e);

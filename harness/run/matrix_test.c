@@ -136,6 +136,22 @@ static void chosen_part_replaces_the_list(void **state)
     nb_script_free(&script);
 }
 
+static void chosen_device_replaces_parts_and_schemes(void **state)
+{
+    struct nb_choice choice = {.device = "anycloud-w25q128"};
+    char names[100];
+    struct nb_script script;
+    struct nb_matrix matrix;
+    struct flash_text_error error;
+    (void)state;
+    parse("title T\npart *\nscheme *\n" STEPS, &script);
+    assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
+    names_of(&matrix, names, sizeof names);
+    assert_string_equal(names, "device=anycloud-w25q128\n");
+    nb_matrix_free(&matrix);
+    nb_script_free(&script);
+}
+
 /* ---- replay ids -------------------------------------------------------------------------- */
 
 static void replay_id_comes_back_as_the_same_cell(void **state)
@@ -203,6 +219,7 @@ int main(void)
         cmocka_unit_test(lists_span_the_matrix),
         cmocka_unit_test(world_is_posix_unless_only_another_is_named),
         cmocka_unit_test(chosen_part_replaces_the_list),
+        cmocka_unit_test(chosen_device_replaces_parts_and_schemes),
         cmocka_unit_test(replay_id_comes_back_as_the_same_cell),
         cmocka_unit_test(bad_replay_ids_are_refused),
     };

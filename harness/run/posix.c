@@ -15,7 +15,6 @@
 #define SETTLE_MS    60    /* for messages under way when the device has ended */
 #define EXPECT_MS    2000  /* for a line of the cloud that is still to come */
 #define STABLE_BOOTS 8
-#define CLOUD_TIMERS 4
 
 /* ---- events ------------------------------------------------------------------------------ */
 

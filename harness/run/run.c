@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INTERRUPTED 130
-
 volatile int nb_run_stop;
 
 static const char *const run_help =
@@ -88,6 +86,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_ERROR, "stopped");
     } else if (!names_world(script, cell->world)) {
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
+    } else if (cell->part[0] && script->device.line) {
+        nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
     } else if (unbuilt) {
         nb_outcome_set(outcome, NB_SKIP, "%s", unbuilt);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
@@ -173,8 +173,7 @@ static void run_script(struct nb_report *report, struct nb_kit *kit, const struc
 
 static void on_signal(int number)
 {
-    (void)number;
-    nb_run_stop = 1;
+    nb_run_stop = number;
 }
 
 /* The first Ctrl-C ends the run in order; the second one ends it at once. */
@@ -214,7 +213,7 @@ static int run_all(const struct options *options, const struct nb_paths *paths)
     nb_kit_free(kit);
     if (nb_run_stop) {
         fprintf(stderr, "nobrick run: stopped\n");
-        return INTERRUPTED;
+        return 128 + nb_run_stop;
     }
     if (rc || ferror(stdout) || fflush(stdout) != 0) {
         fprintf(stderr, "nobrick run: %s: cannot be written\n", rc ? options->junit : "output");
@@ -309,7 +308,7 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
     nb_report_end(&report);
     int rc = nb_report_close(&report);
     nb_kit_free(cell->kit);
-    return nb_run_stop ? INTERRUPTED : rc ? 2 : nb_report_exit_code(&report);
+    return nb_run_stop ? 128 + nb_run_stop : rc ? 2 : nb_report_exit_code(&report);
 }
 
 int nb_cmd_replay(int argc, char **argv)

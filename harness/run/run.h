@@ -42,7 +42,6 @@ struct nb_cell {
     struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
     size_t cut_count;            /* 0: sweep them all */
     bool replay;
-    bool verbose;
     bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 

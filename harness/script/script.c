@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS       40
-#define MAX_SCRIPT      (256u * 1024u)
-#define MAX_EXPECTED    24
-#define HEADER_REQUIRED "title"
+#define MAX_WORDS    40
+#define MAX_SCRIPT   (256u * 1024u)
+#define MAX_EXPECTED 24
 
 struct word {
     const char *at;

@@ -16,7 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define MAX_CRASHES  8   /* in a row, under `once` */
+#define MAX_CRASHES  8 /* in a row, under `once` */
 #define GOODBYE_MS   1000
 #define FORGETFUL_MS 1000 /* how long an application that never confirms is watched */
 
@@ -50,7 +50,7 @@ struct device_process {
     struct boot_result boot;
     enum app_behaviour behaviour;
     struct app app;
-    bool pending; /* the loader was asked to install */
+    bool pending;      /* the loader was asked to install */
     const char *reset; /* why, or NULL */
     int idle_code;
     bool same_version; /* the cloud offered what runs already */
@@ -97,11 +97,11 @@ static enum flash_tear observe(void *context, struct flash_sim *sim, const struc
     (void)sim;
     process->life->operations = number + 1;
     if (process->journal != NULL) {
-        int n = op->kind == FLASH_OP_ERASE
-                    ? fprintf(process->journal, "%u erase 0x%X %u\n", number, op->address,
-                              op->length)
-                    : fprintf(process->journal, "%u program 0x%X %u %08x\n", number, op->address,
-                              op->length, fnv1a(op->data, op->length));
+        int n =
+            op->kind == FLASH_OP_ERASE
+                ? fprintf(process->journal, "%u erase 0x%X %u\n", number, op->address, op->length)
+                : fprintf(process->journal, "%u program 0x%X %u %08x\n", number, op->address,
+                          op->length, fnv1a(op->data, op->length));
         process->journal_failed |= n < 0;
     }
     return config->has_cut && number == config->cut_operation ? config->cut_tear : FLASH_TEAR_NONE;
@@ -362,8 +362,8 @@ static void agent_configure(struct device_process *process, struct ota_config *o
     boot_configure(process, &boot);
     *out = (struct ota_config){
         .protocol = &ota_anycloud,
-        .identity = {device->manufacturer, device->manufacturer_id, device->product,
-                     device->serial, device->board},
+        .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
+                     device->board},
         .topic_prefix = device->topic_prefix,
         .primary = boot.primary,
         .secondary = boot.secondary,
@@ -430,8 +430,8 @@ static int conclude_check(struct device_process *process)
     else if (code == OTA_E_NO_UPDATE || (code == OTA_E_JOB_VERSION && process->same_version))
         conclude(process, true, "nothing new: %s runs", runs);
     else if (process->life->failure != OTA_OK)
-        conclude(process, false, "update failed: %s; %s runs",
-                 ota_err_text(process->life->failure), runs);
+        conclude(process, false, "update failed: %s; %s runs", ota_err_text(process->life->failure),
+                 runs);
     else if (code == OTA_OK)
         conclude(process, true, "updated: %s runs, confirmed and reported", runs);
     else
@@ -531,7 +531,8 @@ static int run(struct device_process *process)
     if (process->config->boot_only) {
         char runs[40];
         running_version(process, runs, sizeof runs);
-        conclude(process, true, "%s boots, %s", runs, process->boot.trial ? "on trial" : "confirmed");
+        conclude(process, true, "%s boots, %s", runs,
+                 process->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
     return run_app(process);

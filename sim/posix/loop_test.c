@@ -222,9 +222,9 @@ static void watchers_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(timers_in_order),       CASE(timer_may_arm_itself),  CASE(freed_clock_is_silent),
+        CASE(timers_in_order),        CASE(timer_may_arm_itself), CASE(freed_clock_is_silent),
         CASE(stop_returns_the_value), CASE(posts_from_threads),   CASE(unread_posts_are_freed),
-        CASE(watches_descriptors),   CASE(watchers_are_bounded),
+        CASE(watches_descriptors),    CASE(watchers_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,8 +332,8 @@ static int mqtt_open(void *context, const struct mqtt_connect *options)
     give_up(mqtt); /* no CLOSED of the last connection may reach into this one */
     snprintf(url, sizeof url, "%s://%s:%u", mqtt->config.tls ? "ssl" : "tcp", mqtt->config.host,
              mqtt->config.port);
-    int result = MQTTAsync_create(&mqtt->client, url, options->client_id,
-                                  MQTTCLIENT_PERSISTENCE_NONE, NULL);
+    int result =
+        MQTTAsync_create(&mqtt->client, url, options->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL);
     if (result != MQTTASYNC_SUCCESS) {
         mqtt->client = NULL;
         return result == MQTTASYNC_BAD_UTF8_STRING ? OTA_E_ARGUMENT : OTA_E_CONNECT;
@@ -353,8 +353,7 @@ static int mqtt_open(void *context, const struct mqtt_connect *options)
 }
 
 static MQTTAsync_responseOptions respond(const struct posix_mqtt *mqtt,
-                                         MQTTAsync_onSuccess *success,
-                                         MQTTAsync_onFailure *failure)
+                                         MQTTAsync_onSuccess *success, MQTTAsync_onFailure *failure)
 {
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     response.onSuccess = success;
@@ -409,8 +408,7 @@ static int mqtt_publish(void *context, const char *topic, const void *payload, s
     if (length > INT32_MAX)
         return OTA_E_ARGUMENT;
     MQTTAsync_responseOptions response = respond(mqtt, on_published, on_publish_failed);
-    return result_of(
-        MQTTAsync_send(mqtt->client, topic, (int)length, payload, qos, 0, &response));
+    return result_of(MQTTAsync_send(mqtt->client, topic, (int)length, payload, qos, 0, &response));
 }
 
 static int mqtt_disconnect(void *context)
@@ -477,7 +475,7 @@ struct posix_mqtt *posix_mqtt_new(struct posix_loop *loop, const struct posix_mq
     mqtt->config = *config;
     mqtt->deliver = deliver;
     mqtt->context = context;
-    mqtt->port = (struct mqtt_port){mqtt,           mqtt_open, mqtt_subscribe, mqtt_unsubscribe,
+    mqtt->port = (struct mqtt_port){mqtt,         mqtt_open,      mqtt_subscribe, mqtt_unsubscribe,
                                     mqtt_publish, mqtt_disconnect};
     pthread_mutex_lock(&live_lock);
     mqtt->next = live;

@@ -62,8 +62,9 @@ static void only_goes_up(void **state)
 
 static void nonsense_is_an_error(void **state)
 {
-    static const char *const texts[] = {"",    "\n",     "seven\n",      "7",         "7 \n",
-                                        "-1\n", "7\n8\n", "4294967296\n", "0x7\n", "99999999999999999\n"};
+    static const char *const texts[] = {
+        "",     "\n",     "seven\n",      "7",     "7 \n",
+        "-1\n", "7\n8\n", "4294967296\n", "0x7\n", "99999999999999999\n"};
     struct posix_nv nv;
     uint32_t value;
     (void)state;
