@@ -290,7 +290,8 @@ static bool device_step(struct nb_bench *bench, const struct nb_step *step, char
     if (err == OTA_E_POWER) {
         nb_oracle_cut(&bench->state.oracle);
         nb_bench_event(bench, "cut %u %s", bench->cut.op, flash_tear_word(bench->cut.tear));
-        nb_bench_boot(bench);
+        if (bench->cut_returns)
+            nb_bench_boot(bench);
     } else if (err != 0) {
         snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
         return false;
@@ -317,6 +318,7 @@ static void arm(struct nb_bench *bench, const struct nb_step *step, size_t *next
         return;
     }
     bench->cut_armed = true;
+    bench->cut_returns = step->all;
     if (step->all) {
         bench->cut = cell->cuts[*next_cut < cell->cut_count ? *next_cut : cell->cut_count - 1];
         (*next_cut)++;

@@ -48,6 +48,7 @@ struct nb_bench {
     struct nb_bench_state state;
     bool cut_armed; /* `@flash:N cut`, for the next device step */
     struct nb_cut cut;
+    bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
     bool cut_fired;
     bool sweep_armed; /* `@flash:* cut` */
     bool fail_armed;  /* `@flash:N fail` */
