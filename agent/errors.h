@@ -38,6 +38,16 @@
     X(UNCONFIRMED, "unconfirmed", "running image is not confirmed yet")                            \
     X(CONNECT, "connect", "cannot connect")                                                        \
     X(DISCONNECTED, "disconnected", "connection was lost")                                         \
+    X(TLS_CA, "tls-unknown-ca", "server certificate is signed by nobody trusted here")             \
+    X(TLS_EXPIRED, "tls-expired", "server certificate is expired or not valid yet")                \
+    X(TLS_NAME, "tls-wrong-name", "server certificate is for another name")                        \
+    X(TLS, "tls", "TLS handshake failed")                                                          \
+    X(HTTP_STATUS, "http-status", "server answered with an error status")                          \
+    X(HTTP_RANGE, "http-range", "server answered with another range than was asked for")           \
+    X(CHANGED, "changed", "image changed while it was fetched")                                    \
+    X(STOPPED, "stopped", "application stopped the update")                                        \
+    X(APP, "app-failed", "application failed a step of the update")                                \
+    X(ARCHIVE, "bad-archive", "archive of images is malformed or does not fit its list")           \
     X(JSON, "bad-json", "document is not valid JSON")                                              \
     X(JOB_FIELD, "bad-job", "job document lacks a field or a field has a wrong value")             \
     X(JOB_BOARD, "wrong-board", "job is for another board")                                        \

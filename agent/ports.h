@@ -82,6 +82,8 @@ struct nv_port {
 /* ---- MQTT -------------------------------------------------------------------------------- */
 
 struct mqtt_connect {
+    const char *host; /* NULL: the broker that the world was configured with, as it was */
+    uint16_t port;    /* with a host only */
     const char *client_id;
     uint16_t keep_alive_s;
     bool clean_session;
@@ -89,7 +91,7 @@ struct mqtt_connect {
     const char *will_payload;
 };
 
-/* One client connection to the one broker that the world was configured with (host, port, TLS).
+/* One client connection at a time. Whether it is TLS, and whom it trusts, is the world's to know.
  * Results arrive as OTA_EVENT_MQTT_*. After CLOSED nothing else arrives until the next connect. */
 struct mqtt_port {
     void *context;
@@ -98,6 +100,44 @@ struct mqtt_port {
     int (*unsubscribe)(void *context, const char *topic);
     int (*publish)(void *context, const char *topic, const void *payload, size_t length, int qos);
     int (*disconnect)(void *context); /* CLOSED follows, with code 0 */
+};
+
+/* ---- HTTP -------------------------------------------------------------------------------- */
+
+enum http_method { HTTP_GET, HTTP_POST };
+
+struct http_request {
+    enum http_method method;
+    bool tls;
+    const char *host; /* NULL: the server that the world was configured with, with its TLS */
+    uint16_t port;
+    const char *path; /* begins with '/' */
+    bool ranged;      /* ask for bytes [from, to] of it */
+    uint32_t from;
+    uint32_t to;          /* inclusive; UINT32_MAX: to the end */
+    const char *if_range; /* entity tag that the range belongs to; NULL: none */
+    const char *body;     /* of a POST: JSON; NULL: none */
+};
+
+/* What the server answered before the body. Redirects are followed by the world, a few of them. */
+struct http_head {
+    unsigned status;
+    bool has_length;
+    uint64_t length; /* of the body */
+    bool has_range;  /* Content-Range: from-to/total; has_total false: total is unknown */
+    uint64_t from;
+    uint64_t to;
+    bool has_total;
+    uint64_t total;
+    char etag[64]; /* "": none, or longer than this */
+};
+
+/* One request at a time. Its events: HEAD, any number of BODY, and DONE as the last one, with code
+ * 0 when the body was complete. After cancel no event of the request comes any more. */
+struct http_port {
+    void *context;
+    int (*request)(void *context, const struct http_request *request);
+    void (*cancel)(void *context);
 };
 
 /* ---- time, chance, platform -------------------------------------------------------------- */
@@ -139,6 +179,9 @@ enum ota_event_type {
     OTA_EVENT_MQTT_PUBLISHED,  /* code: 0 when the broker has it (QoS 1: acknowledged) */
     OTA_EVENT_MQTT_MESSAGE,    /* topic, data, length: valid only during the step */
     OTA_EVENT_MQTT_CLOSED,     /* code: 0 asked for, else why */
+    OTA_EVENT_HTTP_HEAD,       /* head: valid only during the step */
+    OTA_EVENT_HTTP_BODY,       /* data, length: valid only during the step */
+    OTA_EVENT_HTTP_DONE,       /* code: 0, or why the request failed or broke off */
 };
 
 struct ota_event {
@@ -148,6 +191,7 @@ struct ota_event {
     const char *topic;
     const uint8_t *data;
     size_t length;
+    const struct http_head *head;
 };
 
 #endif

@@ -23,6 +23,7 @@ struct ota_ports {
     const struct flash_port *flash;
     const struct crypto_port *crypto;
     const struct mqtt_port *mqtt;
+    const struct http_port *http; /* may be NULL where only MQTT is used */
     const struct clock_port *clock;
     const struct random_port *random;
     const struct platform_port *platform;
@@ -70,6 +71,35 @@ struct ota_notice {
     uint32_t total;
 };
 
+/* How the first connection of a session is made, and what it is for. */
+enum ota_connection { OTA_BY_MQTT, OTA_BY_HTTP, OTA_BY_HTTPS };
+enum ota_flow {
+    OTA_FLOW_JOB,    /* ask for a job document, which says where the data is */
+    OTA_FLOW_DIRECT, /* fetch the image at once; no result is sent */
+};
+
+/* The application's say in a session: asked before a state's work (STEP), and told when the work
+ * ended (SUCCESS, FAILURE with `code`). */
+enum ota_ask { OTA_ASK_STEP, OTA_ASK_SUCCESS, OTA_ASK_FAILURE };
+enum ota_answer {
+    OTA_ANSWER_CONTINUE,
+    OTA_ANSWER_STOP, /* end the session: OTA_E_STOPPED */
+    OTA_ANSWER_DONE, /* to a STEP: the application did the work itself, go on as if it succeeded */
+    OTA_ANSWER_FAILED, /* the step failed: OTA_E_APP */
+};
+
+struct ota_question {
+    enum ota_ask ask;
+    const char *state; /* its name, as in the state table */
+    int code;          /* of a FAILURE */
+    enum ota_connection connection;
+    struct img_version version; /* offered */
+    uint32_t done;
+    uint32_t total;
+    char *document;       /* job document, or what is to be sent: may be replaced, in place … */
+    size_t document_size; /* … within this room */
+};
+
 struct ota_config {
     const struct ota_protocol *protocol;
     struct ota_identity identity;
@@ -80,8 +110,15 @@ struct ota_config {
     struct img_trailer_format format;
     const struct crypto_key *keys;
     size_t key_count;
-    uint32_t max_end;    /* largest image the loader's scheme accepts */
-    bool reverts;        /* the scheme gives an unconfirmed image one trial */
+    uint32_t max_end;               /* largest image the loader's scheme accepts */
+    bool reverts;                   /* the scheme gives an unconfirmed image one trial */
+    enum ota_connection connection; /* of the first connection */
+    enum ota_flow flow;
+    const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
+    bool do_not_send_result;
+    bool stay_after_complete; /* the loader has work, but the application resets when it likes */
+    enum ota_answer (*decide)(void *context, struct ota_question *question); /* may be NULL */
+    void *decide_context;
     bool permanent;      /* ask for installation without a trial */
     bool confirm_itself; /* confirm once the broker answered; else the application does */
     struct ota_timing timing;
