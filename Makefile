@@ -8,7 +8,7 @@ endif
 CLANG  ?= clang
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Werror
 STD    := -std=c11 -D_GNU_SOURCE -I. $(WARN)
-LIBS   := -lpaho-mqtt3as -lcjson -lssl -lcrypto -lpthread -lm
+LIBS   := -lpaho-mqtt3as -lcurl -lmicrohttpd -lgnutls -lcjson -lssl -lcrypto -lpthread -lm
 
 ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=all
@@ -47,7 +47,8 @@ all: $(BUILD)/nobrick
 .PHONY: help
 help:
 	@echo 'make            build $(BUILD)/nobrick'
-	@echo 'make demo       watch a device update itself, refuse, revert, and survive power cuts'
+	@echo 'make demo       watch a device update itself, refuse, revert, and survive power cuts;'
+	@echo '                TLS=1: with certificates, DATA=http: images by HTTP ranges'
 	@echo 'make test       unit tests and scenarios'
 	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, format and house rules'
 	@echo 'make bench      measure what the README quotes'

@@ -55,7 +55,9 @@
     X(NO_UPDATE, "no-update", "no update available")                                               \
     X(CHUNK, "bad-chunk", "data chunk is malformed or contradicts the job")                        \
     X(REVERTED, "reverted", "new image did not confirm and was reverted")                          \
-    X(REJECTED, "rejected", "this version failed before and is not tried again")
+    X(REJECTED, "rejected", "this version failed before and is not tried again")                   \
+    X(PENDING, "pending", "an image waits for the next reset to be installed")                     \
+    X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")
 
 enum ota_err {
     OTA_OK = 0,

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -33,6 +34,15 @@
 #define FAULTS_AT   16
 #define ERASES_AT   64
 #define WRITE_SIZE  0x100000u
+
+#define STATE_SUFFIX ".state"
+#define FRESH_SUFFIX ".new"
+
+struct flash_names {
+    const char *path;
+    char *state;
+    char *fresh; /* of the file while it is being made */
+};
 
 struct known_block { /* kept in memory only */
     struct flash_hashes hashes;
@@ -227,38 +237,76 @@ static int map(int fd, size_t size, uint8_t **out)
     return 0;
 }
 
-static int open_flash(struct flash_sim *sim, const char *path, const char *state_path,
-                      bool *created, struct flash_text_error *error)
+static int open_locked(struct flash_file *file, const char *path, int flags, struct stat *status,
+                       struct flash_text_error *error)
 {
-    struct flash_file *file = sim->file;
-    struct stat status;
-    file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file->fd < 0 || fstat(file->fd, &status) != 0) {
+    file->fd = open(path, O_RDWR | O_CLOEXEC | flags, 0666);
+    if (file->fd < 0 && errno == ENOENT) {
+        return 0;
+    }
+    if (file->fd < 0 || fstat(file->fd, status) != 0) {
         return fail(error, OTA_E_IO, "cannot open the flash file", errno);
     }
-    if (!S_ISREG(status.st_mode)) {
+    if (!S_ISREG(status->st_mode)) {
         return fail(error, OTA_E_IO, "not a regular file", 0);
     }
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? fail(error, OTA_E_BUSY, "in use by another process", 0)
                                     : fail(error, OTA_E_IO, "cannot lock", errno);
     }
-    /* Again, now that nobody else can be creating it. */
-    if (fstat(file->fd, &status) != 0) {
+    /* Again, now that nobody else can be writing it. */
+    if (fstat(file->fd, status) != 0) {
         return fail(error, OTA_E_IO, "cannot open the flash file", errno);
     }
-    if (status.st_size == 0) {
-        *created = true;
-        unlink(state_path); /* another flash's, or the new one would inherit it after a kill */
-        int reason = write_erased(sim, file->fd);
-        if (reason != 0) {
-            return fail(error, OTA_E_IO, "cannot create the flash file", reason);
-        }
+    return 0;
+}
+
+/* Under a name of its own, so that a kill leaves nothing that looks like flash. What an earlier
+ * kill left there is overwritten. */
+static int create_flash(struct flash_sim *sim, const struct flash_names *names,
+                        struct flash_text_error *error)
+{
+    struct flash_file *file = sim->file;
+    struct stat status = {0};
+    struct stat named;
+    if (file->fd >= 0) {
+        close(file->fd);
+    }
+    int result = open_locked(file, names->fresh, O_CREAT, &status, error);
+    if (result != 0) {
+        return result;
+    }
+    if (file->fd < 0) {
+        return fail(error, OTA_E_IO, "cannot create the flash file", ENOENT);
+    }
+    if (stat(names->fresh, &named) != 0 || named.st_ino != status.st_ino) {
+        return fail(error, OTA_E_BUSY, "in use by another process", 0); /* has its name by now */
+    }
+    unlink(names->state); /* another flash's, or the new one would inherit it */
+    int reason = ftruncate(file->fd, 0) == 0 ? write_erased(sim, file->fd) : errno;
+    return reason == 0 ? 0 : fail(error, OTA_E_IO, "cannot create the flash file", reason);
+}
+
+static int open_flash(struct flash_sim *sim, const struct flash_names *names, bool *created,
+                      struct flash_text_error *error)
+{
+    struct flash_file *file = sim->file;
+    struct stat status = {0};
+    int result = open_locked(file, names->path, 0, &status, error);
+    if (result != 0) {
+        return result;
+    }
+    *created = file->fd < 0 || status.st_size == 0;
+    if (*created) {
+        result = create_flash(sim, names, error);
     } else if (status.st_size != (off_t)sim->size) {
         char text[80];
         snprintf(text, sizeof text, "the file has %lld bytes, the device's chips have %u",
                  (long long)status.st_size, sim->size);
-        return fail(error, OTA_E_IO, text, 0);
+        result = fail(error, OTA_E_IO, text, 0);
+    }
+    if (result != 0) {
+        return result;
     }
     int reason = reserve(file->fd, sim->size);
     if (reason == 0) {
@@ -320,34 +368,63 @@ static void take_stock(struct flash_sim *sim)
     }
 }
 
-static int open_both(struct flash_sim *sim, const char *path, bool *created,
+static int open_both(struct flash_sim *sim, const struct flash_names *names, bool *created,
                      struct flash_text_error *error)
 {
-    size_t length = strlen(path);
-    char *state_path = malloc(length + sizeof ".state");
-    if (state_path == NULL) {
-        return fail(error, OTA_E_IO, "cannot open the flash file", ENOMEM);
+    int result = open_flash(sim, names, created, error);
+    int reason = result == 0 ? open_state(sim, names->state) : 0;
+    if (reason != 0) {
+        return fail(error, OTA_E_IO, "cannot open the flash file's .state", reason);
     }
-    memcpy(state_path, path, length);
-    memcpy(state_path + length, ".state", sizeof ".state");
-    int result = open_flash(sim, path, state_path, created, error);
-    if (result == 0) {
-        int reason = open_state(sim, state_path);
-        if (reason != 0) {
-            result = fail(error, OTA_E_IO, "cannot open the flash file's .state", reason);
-        }
-    }
-    if (result != 0 && *created) {
-        unlink(path);
-        unlink(state_path);
-    }
-    free(state_path);
     return result;
 }
 
-int flash_sim_file(const char *path, const struct flash_chip *chips, size_t chip_count,
-                   bool *created, struct flash_sim **out, struct flash_text_error *error)
+static bool make_names(const char *path, struct flash_names *out)
 {
+    size_t length = strlen(path);
+    *out = (struct flash_names){path, malloc(length + sizeof STATE_SUFFIX),
+                                malloc(length + sizeof FRESH_SUFFIX)};
+    if (out->state == NULL || out->fresh == NULL) {
+        return false;
+    }
+    memcpy(out->state, path, length);
+    memcpy(out->state + length, STATE_SUFFIX, sizeof STATE_SUFFIX);
+    memcpy(out->fresh, path, length);
+    memcpy(out->fresh + length, FRESH_SUFFIX, sizeof FRESH_SUFFIX);
+    return true;
+}
+
+/* Everything between the simulator's making and its file's name. */
+static int set_up(struct flash_sim *sim, const struct flash_names *names,
+                  int (*fill)(void *context, struct flash_sim *sim), void *context, bool *created,
+                  struct flash_text_error *error)
+{
+    int result = open_both(sim, names, created, error);
+    if (result == 0) {
+        sim->erases = (uint32_t *)(void *)(sim->file->state + ERASES_AT);
+        take_stock(sim);
+    }
+    if (result == 0 && *created && fill != NULL) {
+        result = fill(context, sim);
+        if (result != 0) {
+            (void)fail(error, result, "the first content does not fit", 0);
+        }
+    }
+    if (result == 0 && *created && rename(names->fresh, names->path) != 0) {
+        result = fail(error, OTA_E_IO, "cannot create the flash file", errno);
+    }
+    if (result != 0 && *created && result != OTA_E_BUSY) {
+        unlink(names->fresh);
+        unlink(names->state);
+    }
+    return result;
+}
+
+int flash_sim_file_filled(const char *path, const struct flash_chip *chips, size_t chip_count,
+                          int (*fill)(void *context, struct flash_sim *sim), void *context,
+                          bool *created, struct flash_sim **out, struct flash_text_error *error)
+{
+    struct flash_names names = {path, NULL, NULL};
     *created = false;
     *out = NULL;
     struct flash_sim *sim = flash_geometry_new(chips, chip_count);
@@ -364,16 +441,22 @@ int flash_sim_file(const char *path, const struct flash_chip *chips, size_t chip
     sim->file->state_fd = -1;
     sim->file->blocks = calloc(sim->block_count, sizeof *sim->file->blocks);
     lay_out_state(sim);
-    int result = sim->file->blocks == NULL
+    int result = sim->file->blocks == NULL || !make_names(path, &names)
                      ? fail(error, OTA_E_IO, "cannot open the flash file", ENOMEM)
-                     : open_both(sim, path, created, error);
+                     : set_up(sim, &names, fill, context, created, error);
+    free(names.state);
+    free(names.fresh);
     if (result != 0) {
         *created = false;
         flash_sim_close(sim);
         return result;
     }
-    sim->erases = (uint32_t *)(void *)(sim->file->state + ERASES_AT);
-    take_stock(sim);
     *out = sim;
     return 0;
+}
+
+int flash_sim_file(const char *path, const struct flash_chip *chips, size_t chip_count,
+                   bool *created, struct flash_sim **out, struct flash_text_error *error)
+{
+    return flash_sim_file_filled(path, chips, chip_count, NULL, NULL, created, out, error);
 }

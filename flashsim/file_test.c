@@ -15,6 +15,7 @@
 static char dir[256];
 static char path[300];
 static char state_path[310];
+static char fresh_path[310];
 
 static int make_dir(void **state)
 {
@@ -26,6 +27,7 @@ static int make_dir(void **state)
     }
     snprintf(path, sizeof path, "%s/flash", dir);
     snprintf(state_path, sizeof state_path, "%s.state", path);
+    snprintf(fresh_path, sizeof fresh_path, "%s.new", path);
     return 0;
 }
 
@@ -34,6 +36,7 @@ static int remove_dir(void **state)
     (void)state;
     unlink(path);
     unlink(state_path);
+    unlink(fresh_path);
     return rmdir(dir);
 }
 
@@ -345,6 +348,62 @@ static void test_same_as_memory(void **state)
     }
 }
 
+/* What a new file is filled with before it has its name. */
+static int fill(void *context, struct flash_sim *sim)
+{
+    int *result = context;
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(flash_sim_put(sim, 16, "factory", 7), 0);
+    if (*result > 0) {
+        kill(getpid(), SIGKILL);
+    }
+    return *result;
+}
+
+static int make_filled(int result, bool *created, struct flash_sim **sim)
+{
+    struct flash_chip chip = {.part = part_any, .start = 0};
+    struct flash_text_error error;
+    return flash_sim_file_filled(path, &chip, 1, fill, &result, created, sim, &error);
+}
+
+static void test_no_name_before_it_is_filled(void **state)
+{
+    (void)state;
+    struct flash_sim *sim;
+    bool created;
+    int status;
+    char text[7];
+    assert_int_equal(make_filled(OTA_E_IMG_SIZE, &created, &sim), OTA_E_IMG_SIZE);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(fresh_path, F_OK), -1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)make_filled(1, &created, &sim);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_int_equal(access(path, F_OK), -1);
+    /* Half-written, as a kill may leave it; other bytes must not shine through. */
+    FILE *file = fopen(fresh_path, "w");
+    assert_non_null(file);
+    fputs("left over", file);
+    fclose(file);
+    assert_int_equal(make_filled(0, &created, &sim), 0);
+    assert_true(created);
+    assert_int_equal(access(fresh_path, F_OK), -1);
+    assert_int_equal(flash_sim_peek(sim, 0, text, 7), 0);
+    assert_memory_equal(text, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 7);
+    assert_int_equal(flash_sim_peek(sim, 16, text, 7), 0);
+    assert_memory_equal(text, "factory", 7);
+    flash_sim_close(sim);
+    assert_int_equal(make_filled(1, &created, &sim), 0); /* there already: not filled again */
+    assert_false(created);
+    flash_sim_close(sim);
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
 int main(void)
@@ -359,6 +418,7 @@ int main(void)
         FILE_TEST(test_full_disk),
         FILE_TEST(test_second_process_is_locked_out),
         FILE_TEST(test_killed_while_writing),
+        FILE_TEST(test_no_name_before_it_is_filled),
         FILE_TEST(test_same_as_memory),
     };
     return cmocka_run_group_tests_name("flashsim/file", tests, NULL, NULL);

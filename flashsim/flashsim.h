@@ -131,6 +131,15 @@ OTA_MUST_CHECK int flash_sim_file(const char *path, const struct flash_chip *chi
                                   size_t chip_count, bool *created, struct flash_sim **out,
                                   struct flash_text_error *error);
 
+/* The same. A new file gets its name only after `fill` (may be NULL) has put its first content into
+ * it and returned 0: whoever is killed before leaves no flash behind, but a file `path`.new that
+ * the next one overwrites. */
+OTA_MUST_CHECK int flash_sim_file_filled(const char *path, const struct flash_chip *chips,
+                                         size_t chip_count,
+                                         int (*fill)(void *context, struct flash_sim *sim),
+                                         void *context, bool *created, struct flash_sim **out,
+                                         struct flash_text_error *error);
+
 void flash_sim_close(struct flash_sim *sim);
 
 /* The seam: valid until close. Program and erase return OTA_E_FLASH_ALIGN, _BOUNDS, _PROGRAM,

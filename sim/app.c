@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum app_timer_id { TIMER_FEED, TIMER_REFUSE };
+enum app_timer_id { TIMER_FEED, TIMER_REFUSE, TIMER_REFUSE_HTTP };
 
 /* ---- no network -------------------------------------------------------------------------- */
 
@@ -39,6 +39,19 @@ static int refuse_disconnect(void *context)
     return OTA_E_DISCONNECTED;
 }
 
+static int refuse_request(void *context, const struct http_request *request)
+{
+    struct app *app = context;
+    (void)request;
+    return app->config.clock->arm(app->config.clock->context, TIMER_REFUSE_HTTP, 0);
+}
+
+static void cancel_request(void *context)
+{
+    struct app *app = context;
+    app->config.clock->disarm(app->config.clock->context, TIMER_REFUSE_HTTP);
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 /* Feeds the watchdog now and every quarter of its time. */
@@ -65,8 +78,11 @@ int app_start(struct app *app, const struct app_config *config)
     app->no_network = (struct mqtt_port){
         app, refuse_connect, refuse_topic, refuse_unsubscribe, refuse_publish, refuse_disconnect};
     struct ota_ports ports = config->ports;
-    if (config->behaviour == APP_OFFLINE)
+    app->no_server = (struct http_port){app, refuse_request, cancel_request};
+    if (config->behaviour == APP_OFFLINE) {
         ports.mqtt = &app->no_network;
+        ports.http = &app->no_server;
+    }
     struct ota_config agent = config->agent;
     agent.confirm_itself = config->behaviour != APP_FORGETS;
     int result = feed(app);
@@ -94,8 +110,10 @@ void app_timer(struct app *app, unsigned id)
 {
     if (!is_alive(app))
         return;
-    if (id == TIMER_REFUSE) {
-        const struct ota_event refused = {.type = OTA_EVENT_MQTT_CONNECTED, .code = OTA_E_CONNECT};
+    if (id == TIMER_REFUSE || id == TIMER_REFUSE_HTTP) {
+        const struct ota_event refused = {.type = id == TIMER_REFUSE ? OTA_EVENT_MQTT_CONNECTED
+                                                                     : OTA_EVENT_HTTP_DONE,
+                                          .code = OTA_E_CONNECT};
         ota_step(&app->agent, &refused);
     } else if (id == TIMER_FEED && feed(app) != OTA_OK) {
         /* Without the timer the watchdog will fire: that is what it is for. */

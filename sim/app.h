@@ -25,6 +25,7 @@ struct app_config {
 struct app {
     struct app_config config;
     struct mqtt_port no_network; /* of an application that never gets a connection */
+    struct http_port no_server;
     struct ota_agent agent;
 };
 

@@ -175,7 +175,7 @@ static int set_up(void **state)
                   .timing = {.connect_tries = 2},
                   .notify = keep_line,
                   .notify_context = bench},
-        .ports = {flash, &bench->crypto, &bench->mqtt, &bench->agent_clock, &bench->random,
+        .ports = {flash, &bench->crypto, &bench->mqtt, NULL, &bench->agent_clock, &bench->random,
                   &bench->platform},
         .clock = &bench->app_clock,
         .watchdog_ms = WATCHDOG_MS,

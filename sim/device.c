@@ -21,6 +21,7 @@ enum key_id {
     KEY_PRIMARY,
     KEY_SECONDARY,
     KEY_JOURNAL,
+    KEY_PROGRESS,
     KEY_SCHEME,
     KEY_ALIGN,
     KEY_WRITE_SIZE,
@@ -57,6 +58,7 @@ static const struct {
     [KEY_PRIMARY] = {"primary", KIND_REGION, AT(primary), true, false, 0, 0},
     [KEY_SECONDARY] = {"secondary", KIND_REGION, AT(secondary), true, false, 0, 0},
     [KEY_JOURNAL] = {"journal", KIND_REGION, AT(journal), true, false, 0, 0},
+    [KEY_PROGRESS] = {"progress", KIND_REGION, AT(progress), false, false, 0, 0},
     [KEY_SCHEME] = {"scheme", KIND_OTHER, 0, true, false, 0, 0},
     [KEY_ALIGN] = {"align", KIND_NUMBER, AT(format.align), false, false, 8, 32},
     [KEY_WRITE_SIZE] = {"write-size", KIND_NUMBER, AT(format.write_size), false, false, 1, 4096},
@@ -304,7 +306,7 @@ static const struct flash_chip *find_chip(const struct sim_device *device, const
 
 static int check_overlap(struct parser *parser, const char *name, const struct sim_region *region)
 {
-    for (int id = KEY_LOADER; id <= KEY_JOURNAL; id++) {
+    for (int id = KEY_LOADER; id <= KEY_PROGRESS; id++) {
         const struct sim_region *other =
             (const void *)((const char *)parser->device + keys[id].member);
         if (parser->lines[id] == 0 || other == region)
@@ -354,8 +356,9 @@ static int parse_region(struct parser *parser, enum key_id id, struct sim_region
     if (result != OTA_OK || sector.start + sector.size != out->address + size)
         return FAIL(parser, &parser->words[3], "%s does not end at an erase sector (of 0x%X)",
                     keys[id].name, sector.size);
-    if (id == KEY_JOURNAL && sim_layout_sectors(parser->device, out) < 2)
-        return FAIL(parser, &parser->words[3], "the journal needs at least two erase sectors");
+    if ((id == KEY_JOURNAL || id == KEY_PROGRESS) && sim_layout_sectors(parser->device, out) < 2)
+        return FAIL(parser, &parser->words[3], "%s needs at least two erase sectors",
+                    keys[id].name);
     return check_overlap(parser, keys[id].name, out);
 }
 

@@ -25,7 +25,8 @@ struct sim_device {
     struct sim_region loader; /* the bootloader's own region: nobody may write it */
     struct sim_region primary;
     struct sim_region secondary;
-    struct sim_region journal; /* the agent's records: at least two erase sectors */
+    struct sim_region journal;  /* the agent's records: at least two erase sectors */
+    struct sim_region progress; /* its records of a download: the same; size 0: none are kept */
     const struct boot_scheme *scheme;
     struct img_trailer_format format;
     bool validate_primary;
@@ -65,7 +66,7 @@ OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *pat
                                       struct flash_text_error *error);
 
 /* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
- * name a part: loader region, primary, secondary and journal one after another. */
+ * name a part: loader region, primary, secondary, journal and progress one after another. */
 OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
                                       const struct boot_scheme *scheme, uint32_t slot_size,
                                       struct sim_device *out, struct flash_text_error *error);

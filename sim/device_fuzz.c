@@ -21,9 +21,10 @@ static const char *parts_dir(void)
 
 static void check_regions(const struct sim_device *device)
 {
-    const struct sim_region *const regions[] = {&device->loader, &device->primary,
-                                                &device->secondary, &device->journal};
-    for (size_t i = 0; i < 4; i++) {
+    const struct sim_region *const regions[] = {
+        &device->loader, &device->primary, &device->secondary, &device->journal, &device->progress};
+    size_t count = device->progress.size == 0 ? 4 : 5;
+    for (size_t i = 0; i < count; i++) {
         struct flash_sector sector;
         uint32_t end = regions[i]->address + regions[i]->size;
         require(regions[i]->size > 0 && end > regions[i]->address);
@@ -36,6 +37,7 @@ static void check_regions(const struct sim_device *device)
                     regions[j]->address + regions[j]->size <= regions[i]->address);
     }
     require(sim_layout_sectors(device, &device->journal) >= 2);
+    require(count == 4 || sim_layout_sectors(device, &device->progress) >= 2);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#define LOADER_SIZE     (32u * 1024u)
-#define JOURNAL_SECTORS 2u
+#define LOADER_SIZE   (32u * 1024u)
+#define RING_SECTORS  2u    /* the least that a ring of records needs */
+#define PROGRESS_SIZE 4096u /* so that small sectors are not worn by one record each */
 
 static int fail(struct flash_text_error *error, const char *text)
 {
@@ -44,9 +45,11 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
     if (result == OTA_OK)
         result = take(out, &next, slot_size, 0, &out->secondary);
     if (result == OTA_OK)
-        result = take(out, &next, 0, JOURNAL_SECTORS, &out->journal);
+        result = take(out, &next, 0, RING_SECTORS, &out->journal);
+    if (result == OTA_OK)
+        result = take(out, &next, PROGRESS_SIZE, RING_SECTORS, &out->progress);
     if (result != OTA_OK)
-        return fail(error, "the part is too small for loader, two slots and journal");
+        return fail(error, "the part is too small for loader, two slots and records");
     if (slot_size == 0 || out->primary.size != slot_size || out->secondary.size != slot_size)
         return fail(error, "the slot size is no whole number of erase sectors");
     out->format = sim_layout_format(part->unit, scheme, sim_layout_sectors(out, &out->primary));

@@ -59,6 +59,7 @@ static void good_file(void **state)
     assert_int_equal(device.primary.address, 0x10000);
     assert_int_equal(device.secondary.address, 0xFE000);
     assert_int_equal(device.secondary.size, 238 * 4096);
+    assert_int_equal(device.progress.size, 0);
     assert_ptr_equal(device.scheme, &boot_swap_move);
     assert_int_equal(device.format.max_sectors, 238);
     assert_string_equal(device.manufacturer, "Express Widgits Corporation");
@@ -76,7 +77,8 @@ static void other_keys(void **state)
     (void)state;
     int result = parse_with(1,
                             "system anycloud\nvalidate-primary no\nrefuse-older no\r\n"
-                            "security-counter yes\nheader 0x400\nboard APP_KIT # why\n"
+                            "security-counter yes\nheader "
+                            "0x400\nboard APP_KIT # why\n"
                             "product Easy  Widgit #2  \ntopic-prefix my/anycloud\nwatchdog-ms 2K",
                             &device, &error);
     assert_string_equal(error.message, "");
@@ -98,6 +100,7 @@ static void two_parts(void **state)
                                "loader psoc6-internal 0 0x18000\n"
                                "primary psoc6-internal 0x18000 0x1C0000\n"
                                "journal psoc6-qspi#2 0 512K\n"
+                               "progress psoc6-internal 0x1D8000 4K\n"
                                "secondary psoc6-qspi 0 0x1C0000\nscheme overwrite\n";
     struct sim_device device;
     struct flash_text_error error = {0};
@@ -110,6 +113,8 @@ static void two_parts(void **state)
     assert_int_equal(device.chips[2].start, 0x400000);
     assert_int_equal(device.secondary.address, 0x200000);
     assert_int_equal(device.journal.address, 0x400000);
+    assert_int_equal(device.progress.address, 0x1D8000);
+    assert_int_equal(device.progress.size, 4096);
     assert_int_equal(device.format.max_sectors, 0);
 }
 
@@ -157,8 +162,11 @@ static const struct {
     {3, "loader w25q128 0 0x1080", 3, 18, "loader does not end at an erase sector (of 0x1000)"},
     {3, "loader w25q128#2 0 0x10000", 3, 8, "no part 'w25q128#2' was declared above"},
     {3, "loader w25q128# 0 0x10000", 3, 8, "no part 'w25q128#' was declared above"},
-    {6, "journal w25q128 0x1EC000 0x1000", 6, 26, "the journal needs at least two erase sectors"},
+    {6, "journal w25q128 0x1EC000 0x1000", 6, 26, "journal needs at least two erase sectors"},
     {6, "", 11, 1, "the file has no 'journal'"},
+    {11, "progress w25q128 0x1EE000 0x1000", 11, 27, "progress needs at least two erase sectors"},
+    {11, "progress w25q128 0x1ED000 0x2000", 11, 18,
+     "progress (0x1ED000 to 0x1EF000) overlaps journal (0x1EC000 to 0x1EE000, line 6)"},
     {7, "scheme swap-mouve", 7, 8, "no boot scheme 'swap-mouve' (nobrick list schemes)"},
     {7, "scheme", 7, 7, "expected: scheme NAME"},
     {8, "align 7", 8, 7, "align must be 8 to 32"},
@@ -320,6 +328,8 @@ static void generic_devices(void **state)
     assert_int_equal(device.secondary.address, 0x28000);
     assert_int_equal(device.journal.address, 0x48000);
     assert_int_equal(device.journal.size, 0x2000);
+    assert_int_equal(device.progress.address, 0x4A000);
+    assert_int_equal(device.progress.size, 0x2000);
     assert_int_equal(device.format.max_sectors, 32);
     assert_int_equal(device.format.write_size, 8);
     load_part("psoc6-internal", &part);
@@ -327,6 +337,7 @@ static void generic_devices(void **state)
     assert_int_equal(device.format.max_sectors, 0);
     assert_int_equal(device.format.align, 8);
     assert_int_equal(device.format.write_size, 512);
+    assert_int_equal(device.progress.size, 0x1000);
     load_part("psoc6-qspi", &part); /* sectors of 256 KiB: the loader's region takes one */
     assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x200000, &device, &error), OTA_OK);
     assert_int_equal(device.loader.size, 0x40000);
@@ -341,7 +352,7 @@ static void generic_refused(void **state)
     load_part("nrf52840", &part);
     assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x80000, &device, &error),
                      OTA_E_LAYOUT);
-    assert_string_equal(error.message, "the part is too small for loader, two slots and journal");
+    assert_string_equal(error.message, "the part is too small for loader, two slots and records");
     assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x20800, &device, &error),
                      OTA_E_LAYOUT);
     assert_string_equal(error.message, "the slot size is no whole number of erase sectors");

@@ -101,36 +101,115 @@ static const char *text_of(const cJSON *root, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItem(root, name));
 }
 
-/* The port is only checked: data comes over the connection that brought the job. */
-static bool port_is_valid(const cJSON *port)
+/* 0 when the document names none, or an empty one. */
+static int read_port(const cJSON *port, uint16_t *out)
 {
-    uint32_t value;
+    uint32_t value = 0;
+    *out = 0;
     if (port == NULL)
-        return true;
-    if (cJSON_IsNumber(port))
-        return port->valuedouble >= 0 && port->valuedouble <= UINT16_MAX;
+        return 0;
+    if (cJSON_IsNumber(port)) {
+        double number = port->valuedouble;
+        if (!(number >= 0 && number <= UINT16_MAX) || number != (double)(uint16_t)number)
+            return OTA_E_JOB_FIELD;
+        *out = (uint16_t)number;
+        return 0;
+    }
     if (!cJSON_IsString(port))
-        return false;
-    if (port->valuestring[0] == 0) /* keep the present one */
-        return true;
-    const char *end = read_number(port->valuestring, UINT16_MAX, &value);
-    return end != NULL && *end == 0;
+        return OTA_E_JOB_FIELD;
+    const char *end = port->valuestring;
+    if (*end != 0)
+        end = read_number(end, UINT16_MAX, &value);
+    *out = (uint16_t)value;
+    return end != NULL && *end == 0 ? 0 : OTA_E_JOB_FIELD;
+}
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* A name or address, and nothing that could end a header line or a URL's host. */
+static int read_host(const char *host, char out[OTA_HOST_MAX])
+{
+    size_t length = host == NULL ? 0 : strlen(host);
+    if (length >= OTA_HOST_MAX)
+        return OTA_E_JOB_FIELD;
+    for (size_t i = 0; i < length; i++)
+        if (!is_alphanumeric(host[i]) && strchr(".-_:[]", host[i]) == NULL)
+            return OTA_E_JOB_FIELD;
+    memcpy(out, host == NULL ? "" : host, length + 1);
+    return 0;
+}
+
+/* What a request line can carry, with the leading '/' that some publishers leave out. */
+static int read_path(const char *file, char out[OTA_PATH_MAX])
+{
+    size_t length = file == NULL ? 0 : strlen(file);
+    size_t at = 0;
+    if (length > 0 && file[0] != '/')
+        out[at++] = '/';
+    if (at + length >= OTA_PATH_MAX)
+        return OTA_E_JOB_FIELD;
+    for (size_t i = 0; i < length; i++) {
+        if (file[i] <= ' ' || file[i] > '~' || file[i] == '#')
+            return OTA_E_JOB_FIELD;
+        out[at++] = file[i];
+    }
+    out[at] = 0;
+    return 0;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+    for (; *a != 0 && *b != 0; a++, b++) {
+        char upper = *a >= 'a' && *a <= 'z' ? (char)(*a - 'a' + 'A') : *a;
+        if (upper != *b)
+            return false;
+    }
+    return *a == *b;
+}
+
+static int read_source(const cJSON *root, struct ota_source *out)
+{
+    static const struct {
+        const char *word;
+        enum ota_connection connection;
+        uint16_t port;
+    } ways[] = {
+        {"MQTT", OTA_BY_MQTT, 1883}, {"HTTP", OTA_BY_HTTP, 80}, {"HTTPS", OTA_BY_HTTPS, 443}};
+    const size_t way_count = sizeof ways / sizeof ways[0];
+    const char *connection = text_of(root, "Connection");
+    const char *host = text_of(root, "Broker");
+    size_t way = 0;
+    if (connection == NULL || read_port(cJSON_GetObjectItem(root, "Port"), &out->port) != 0)
+        return OTA_E_JOB_FIELD;
+    while (way < way_count && !same_word(connection, ways[way].word))
+        way++;
+    if (way == way_count)
+        return OTA_E_UNSUPPORTED;
+    out->connection = ways[way].connection;
+    if (host == NULL)
+        host = text_of(root, "Server");
+    if (read_host(host, out->host) != 0 || read_path(text_of(root, "File"), out->path) != 0)
+        return OTA_E_JOB_FIELD;
+    if (out->host[0] == 0 || out->port == 0)
+        out->port = out->host[0] == 0 ? 0 : ways[way].port;
+    return out->connection == OTA_BY_MQTT || out->path[0] != 0 ? 0 : OTA_E_JOB_FIELD;
 }
 
 static int read_offer(const char *board, const cJSON *root, struct ota_message *out)
 {
     const char *version = text_of(root, "Version");
-    const char *connection = text_of(root, "Connection");
     const char *for_board = text_of(root, "Board");
     if (for_board == NULL)
         for_board = text_of(root, "BoardName");
-    if (version == NULL || connection == NULL || for_board == NULL ||
-        read_version(version, &out->version) != 0 ||
-        !port_is_valid(cJSON_GetObjectItem(root, "Port")))
+    if (version == NULL || for_board == NULL || read_version(version, &out->version) != 0)
         return OTA_E_JOB_FIELD;
-    if (strcmp(for_board, board) != 0)
-        return OTA_E_JOB_BOARD;
-    return strcmp(connection, "MQTT") == 0 ? 0 : OTA_E_UNSUPPORTED;
+    int error = read_source(root, &out->source);
+    if (error != 0)
+        return error;
+    return strcmp(for_board, board) == 0 ? 0 : OTA_E_JOB_BOARD;
 }
 
 static int read_document(const char *board, const cJSON *root, struct ota_message *out)
@@ -184,8 +263,7 @@ static size_t put_level(char *out, size_t size, size_t at, const char *text, siz
 {
     for (size_t i = 0; text != NULL && text[i] != 0 && i < most && at + 1 < size; i++) {
         char c = text[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        out[at++] = clean && !plain ? '-' : c;
+        out[at++] = clean && !is_alphanumeric(c) ? '-' : c;
     }
     out[at] = 0;
     return at;
@@ -284,6 +362,14 @@ static int write_result(const struct ota_speaker *speaker, bool success, char *o
     return json_end(&writer);
 }
 
+static int write_result_body(const char *path, bool success, char *out, size_t size)
+{
+    struct json_writer writer;
+    json_begin(&writer, out, size, "Message", success ? "Success" : "Failure");
+    json_member(&writer, "File", path);
+    return json_end(&writer);
+}
+
 const struct ota_protocol ota_anycloud = {
     .name = "anycloud",
     .will_topic = "cy_ota_device/will",
@@ -294,5 +380,7 @@ const struct ota_protocol ota_anycloud = {
     .request = write_request,
     .request_chunk = write_request_chunk,
     .result = write_result,
+    .result_body = write_result_body,
+    .job_path = "/ota_update.json",
     .read = read_message,
 };

@@ -1,4 +1,4 @@
-/* AnyCloud's MQTT job flow: topics, JSON documents and the chunk header.
+/* AnyCloud: topics, paths, JSON documents and the chunk header.
  *
  * Facts: the vendor's published interface. The device publishes everything on its board's
  * `publish_notify` topic and listens on a topic of its own that it names in each document.
@@ -29,10 +29,16 @@ extern const struct ota_protocol ota_anycloud;
 OTA_MUST_CHECK int anycloud_chunk_parse(const uint8_t *data, size_t length, struct ota_chunk *out,
                                         const char **what);
 
-/* Parses a document: its Message into out->kind and a job's version. A job for another board than
- * `board` is OTA_E_JOB_BOARD. Not JSON, nested deeper than any job, or longer than OTA_JSON_MAX:
- * OTA_E_JSON. More members than there is room for: OTA_E_NO_SPACE. A field missing, mistyped or out
- * of range: OTA_E_JOB_FIELD. A connection other than MQTT: OTA_E_UNSUPPORTED. */
+/* Parses a document: its Message into out->kind, a job's version, and where the data is. A job for
+ * another board than `board` is OTA_E_JOB_BOARD. Not JSON, nested deeper than any job, or longer
+ * than OTA_JSON_MAX: OTA_E_JSON. More members than there is room for: OTA_E_NO_SPACE. A field
+ * missing, mistyped or out of range (a Port that is no number, a host or File that no request line
+ * could carry): OTA_E_JOB_FIELD. A Connection that is none of MQTT, HTTP, HTTPS (in any case):
+ * OTA_E_UNSUPPORTED.
+ *
+ * Broker or Server empty keeps the configured address, whatever Port says: the vendor's sample
+ * names 1883 beside an empty Broker. With a host, an empty or zero Port is the usual one: 1883, 80
+ * or 443. HTTP and HTTPS need a File; a missing leading '/' is added. */
 OTA_MUST_CHECK int anycloud_job_parse(const char *board, const uint8_t *data, size_t length,
                                       struct ota_message *out);
 

@@ -2,6 +2,7 @@
 #include "agent/protocol/anycloud.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void demand(bool kept)
 {
@@ -18,6 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ota_message message;
     int error = ota_anycloud.read(&speaker, data, size, &message);
     demand(error <= 0 && message.kind <= OTA_MESSAGE_CHUNK);
+    if (error == 0 && message.kind == OTA_MESSAGE_JOB) {
+        const struct ota_source *source = &message.source;
+        demand(memchr(source->host, 0, sizeof source->host) != NULL);
+        demand(memchr(source->path, 0, sizeof source->path) != NULL);
+        demand(source->path[0] == '/' ||
+               (source->path[0] == 0 && source->connection == OTA_BY_MQTT));
+        demand(strpbrk(source->path, " \r\n\t") == NULL);
+        demand((source->host[0] == 0) == (source->port == 0));
+    }
     if (error != 0 || message.kind != OTA_MESSAGE_CHUNK)
         return 0;
     const struct ota_chunk *chunk = &message.chunk;

@@ -51,6 +51,12 @@ static void documents_are_the_originals_to_the_byte(void **state)
     assert_string_equal(out, "{\"Message\":\"Failure\", \"UniqueTopicName\": "
                              "\"anycloud/CY8CPROTO_062_4343W/OTAImage/40568\"}");
     assert_int_equal(length, strlen(out));
+    length = ota_anycloud.result_body("/ota-update.bin", true, out, sizeof out);
+    assert_string_equal(out, "{\"Message\":\"Success\", \"File\": \"/ota-update.bin\"}");
+    assert_int_equal(length, strlen(out));
+    length = ota_anycloud.result_body("/ota-update.bin", false, out, sizeof out);
+    assert_string_equal(out, "{\"Message\":\"Failure\", \"File\": \"/ota-update.bin\"}");
+    assert_string_equal(ota_anycloud.job_path, "/ota_update.json");
     assert_int_equal(ota_anycloud.ask(&speaker, out, 100), OTA_E_NO_SPACE);
 }
 
@@ -344,7 +350,7 @@ static void board_and_connection(void **state)
     assert_int_equal(with("\"Board\": 7", v2, MQTT), OTA_E_JOB_FIELD);
     assert_int_equal(with("\"Other\": \"CY8CPROTO_062_4343W\"", v2, MQTT), OTA_E_JOB_FIELD);
     assert_int_equal(with(BOARD, v2, "\"Connection\": \"HTTP\", \"Server\": \"10.0.0.88\""),
-                     OTA_E_UNSUPPORTED);
+                     OTA_E_JOB_FIELD); /* of what file? */
     assert_int_equal(with(BOARD, v2, "\"Connection\": \"carrier pigeon\""), OTA_E_UNSUPPORTED);
     assert_int_equal(with(BOARD, v2, "\"Connection\": 1"), OTA_E_JOB_FIELD);
     assert_int_equal(with(BOARD, v2, "\"Other\": \"MQTT\""), OTA_E_JOB_FIELD);
@@ -364,6 +370,91 @@ static void ports_and_unknown_members(void **state)
     assert_int_equal(with(BOARD, v2, MQTT ", \"Port\": []"), OTA_E_JOB_FIELD);
     assert_int_equal(with(BOARD, v2, MQTT ", \"New\": {\"a\": [1, 2]}, \"x\": null"), 0);
     assert_int_equal(with(BOARD, v2, MQTT ", \"Product\": 7, \"ManufacturerID\": \"EWCO\""), 0);
+}
+
+/* Where the image is, or why the document does not say. */
+static int source(const char *members, struct ota_source *out)
+{
+    char text[2048];
+    struct ota_message message;
+    snprintf(text, sizeof text,
+             "{\"Message\": \"Update Available\", " BOARD ", \"Version\": \"2.0.0\", %s}", members);
+    int error = job(text, &message);
+    *out = message.source;
+    return error;
+}
+
+static void jobs_say_where_the_image_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        enum ota_connection connection;
+        const char *host;
+        uint16_t port;
+        const char *path;
+    } good[] = {
+        {MQTT, OTA_BY_MQTT, "", 0, ""},
+        {MQTT ", \"Broker\": \"\", \"Port\": \"1883\"", OTA_BY_MQTT, "", 0, ""},
+        {MQTT ", \"Broker\": \"b.example\", \"Port\": \"8884\"", OTA_BY_MQTT, "b.example", 8884,
+         ""},
+        {MQTT ", \"Broker\": \"b.example\", \"Port\": \"\"", OTA_BY_MQTT, "b.example", 1883, ""},
+        {"\"Connection\": \"HTTP\", \"Server\": \"10.0.0.88\", \"Port\": \"80\", \"File\": "
+         "\"/ota-update.bin\"",
+         OTA_BY_HTTP, "10.0.0.88", 80, "/ota-update.bin"},
+        {"\"Connection\": \"http\", \"Server\": \"[::1]\", \"Port\": 8080, \"File\": \"a/b?c=d\"",
+         OTA_BY_HTTP, "[::1]", 8080, "/a/b?c=d"},
+        {"\"Connection\": \"HTTPS\", \"Server\": \"h\", \"Port\": \"0\", \"File\": \"/f\"",
+         OTA_BY_HTTPS, "h", 443, "/f"},
+        {"\"Connection\": \"HTTPS\", \"Server\": \"\", \"File\": \"/f\"", OTA_BY_HTTPS, "", 0,
+         "/f"},
+    };
+    struct ota_source found;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(source(good[i].members, &found), 0);
+        assert_int_equal(found.connection, good[i].connection);
+        assert_string_equal(found.host, good[i].host);
+        assert_int_equal(found.port, good[i].port);
+        assert_string_equal(found.path, good[i].path);
+    }
+}
+
+/* TRAN-18: a word nobody knows is not the same as a port that is no number; and nothing gets into a
+ * request line that would end it (RSRC-05: nor anything longer than there is room for). */
+static void places_that_cannot_be_reached_are_told_apart(void **state)
+{
+    (void)state;
+    struct ota_source found;
+    char text[600];
+#define HTTP "\"Connection\": \"HTTP\", "
+    static const char *const bad[] = {
+        HTTP "\"Server\": \"h\"",
+        HTTP "\"File\": \"\"",
+        HTTP "\"File\": 7",
+        HTTP "\"File\": \"/a b\"",
+        HTTP "\"File\": \"/a\\r\\nX: y\"",
+        HTTP "\"File\": \"/\\u00fc\"",
+        HTTP "\"Server\": \"h/x\", \"File\": \"/f\"",
+        HTTP "\"Server\": \"user@h\", \"File\": \"/f\"",
+        HTTP "\"Server\": \"h\\n\", \"File\": \"/f\"",
+        HTTP "\"Port\": \"http\", \"File\": \"/f\"",
+        HTTP "\"Port\": 80.5, \"File\": \"/f\"",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(source(bad[i], &found), OTA_E_JOB_FIELD);
+    assert_int_equal(source("\"Connection\": \"FTP\", \"File\": \"/f\"", &found),
+                     OTA_E_UNSUPPORTED);
+    assert_int_equal(source("\"Connection\": \"HTTPSX\"", &found), OTA_E_UNSUPPORTED);
+    assert_int_equal(source("\"Connection\": \"\"", &found), OTA_E_UNSUPPORTED);
+    for (int length = 254; length <= 257; length++) {
+        snprintf(text, sizeof text, HTTP "\"File\": \"/%0*d\"", length - 1, 0);
+        assert_int_equal(source(text, &found), length <= 255 ? 0 : OTA_E_JOB_FIELD);
+        snprintf(text, sizeof text, HTTP "\"File\": \"%0*d\"", length - 1, 0);
+        assert_int_equal(source(text, &found), length <= 255 ? 0 : OTA_E_JOB_FIELD);
+        snprintf(text, sizeof text, HTTP "\"File\": \"/f\", \"Server\": \"%0*d\"", length, 0);
+        assert_int_equal(source(text, &found), length <= 255 ? 0 : OTA_E_JOB_FIELD);
+    }
+#undef HTTP
 }
 
 static void a_document_of_1024_bytes_is_the_longest(void **state)
@@ -392,6 +483,8 @@ int main(void)
         cmocka_unit_test(versions_are_strict),
         cmocka_unit_test(board_and_connection),
         cmocka_unit_test(ports_and_unknown_members),
+        cmocka_unit_test(jobs_say_where_the_image_is),
+        cmocka_unit_test(places_that_cannot_be_reached_are_told_apart),
         cmocka_unit_test(a_document_of_1024_bytes_is_the_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

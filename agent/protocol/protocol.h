@@ -34,9 +34,18 @@ struct ota_chunk {
     const uint8_t *data;
 };
 
+/* Where a job says the image is. */
+struct ota_source {
+    enum ota_connection connection;
+    char host[OTA_HOST_MAX]; /* "": the broker or server that the world was configured with */
+    uint16_t port;           /* with a host only */
+    char path[OTA_PATH_MAX]; /* begins with '/'; "": none was named */
+};
+
 struct ota_message {
     enum ota_message_kind kind;
     struct img_version version; /* of a job, as far as it was understood */
+    struct ota_source source;   /* of a job that was understood */
     struct ota_chunk chunk;
 };
 
@@ -53,9 +62,12 @@ struct ota_protocol {
     int (*request_chunk)(const struct ota_speaker *speaker, uint32_t offset, uint32_t length,
                          char *out, size_t size);
     int (*result)(const struct ota_speaker *speaker, bool success, char *out, size_t size);
+    /* The same as the body of a POST to `path`. */
+    int (*result_body)(const char *path, bool success, char *out, size_t size);
+    const char *job_path; /* where an HTTP server keeps the job document */
     /* Understands one message. On an error `kind` still says what it seemed to be: OTA_MESSAGE_JOB
      * with _JSON, _NO_SPACE, _JOB_FIELD, _JOB_BOARD or _UNSUPPORTED, OTA_MESSAGE_CHUNK with
-     * _CHUNK. */
+     * _CHUNK. After _JOB_BOARD version and source are as good as after 0. */
     int (*read)(const struct ota_speaker *speaker, const uint8_t *data, size_t length,
                 struct ota_message *out);
 };

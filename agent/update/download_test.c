@@ -32,7 +32,8 @@ static void refused_offers_are_reported(void **state)
         {JOB("BOARD_B", "2.0.0", "MQTT"), "wrong-board"},
         {JOB("board_a", "2.0.0", "MQTT"), "wrong-board"},
         {JOB("BOARD_B", "1.0.0", "MQTT"), "wrong-board"},
-        {JOB("BOARD_A", "2.0.0", "HTTP"), "unsupported"},
+        {JOB("BOARD_A", "2.0.0", "HTTP"), "bad-job"},
+        {JOB("BOARD_A", "2.0.0", "FTP"), "unsupported"},
         {JOB("BOARD_A", "2", "MQTT"), "bad-job"},
         {JOB("BOARD_A", "2.0.65536", "MQTT"), "bad-job"},
         {"{\"Message\": \"Update Available\"}", "bad-job"},
@@ -231,6 +232,74 @@ static void bad_chunks_are_dropped_and_counted(void **state)
     rig_fails(rig, "bad-chunk");
 }
 
+/* B2, B23: an image is complete when every byte of it lies in flash, however many bytes came: a
+ * chunk under another's index is none, and a storm of one chunk counts as that chunk. */
+static void bytes_are_not_counted_twice(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t message[4128];
+    rig_boot(rig);
+    rig_to_receive(rig);
+    for (unsigned i = 0; i < 600; i++)
+        rig_chunk(rig, 0);
+    size_t length = rig_chunk_bytes(rig, 0, message);
+    rig_put(message + 30, 1, 2);
+    rig_message(rig, message, length);
+    rig_chunk(rig, 2);
+    assert_int_equal(rig_count(rig, "progress"), 2);
+    assert_string_equal(ota_state_name(&rig->agent), "receive");
+    rig_chunk(rig, 1);
+    rig_expect(rig, "pending 2.0.0");
+}
+
+/* B9: a bad message in a burst of good ones or long after them: the same verdict. */
+static void a_bad_message_costs_the_same_whenever_it_comes(void **state)
+{
+    struct rig *rig = *state;
+    for (int spaced = 0; spaced < 2; spaced++) {
+        assert_int_equal(flash_area_erase_back(&rig->config.journal, 0, RIG_JOURNAL), 0);
+        rig_boot(rig);
+        rig_to_receive(rig);
+        for (uint32_t i = 0; i < 3; i++) {
+            if (i > 0)
+                rig_text(rig, "{\"Message\": \"Hello\"}");
+            if (spaced != 0 && i > 0)
+                rig_timer(rig);
+            for (unsigned acks = rig->agent.unacked; acks > 0; acks--)
+                rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+            rig_chunk(rig, i);
+        }
+        rig_expect(rig, "pending 2.0.0");
+        assert_int_equal(rig->agent.bad_chunks, 2);
+    }
+}
+
+/* RESM-12: after a reset other chunks come than before: the image is fetched from its beginning. */
+static void a_changed_image_is_not_resumed(void **state)
+{
+    struct rig *rig = *state;
+    rig->config.progress.size = RIG_PROGRESS;
+    rig_offer(rig, 2, 30000, 3);
+    rig_boot(rig);
+    rig_to_receive(rig);
+    for (uint32_t i = 0; i < 5; i++)
+        rig_chunk(rig, i);
+    rig_boot(rig);
+    rig_offer(rig, 2, 20000, 4);
+    rig_to_ask(rig);
+    rig_job(rig);
+    rig_expect(rig, "progress 20480 ");
+    rig_erase(rig);
+    rig_expect(rig, RIG_REQUEST_DATA);
+    rig_chunk(rig, 4);
+    rig_expect(rig, "state erase");
+    rig_erase(rig);
+    rig_expect(rig, RIG_REQUEST);
+    for (uint32_t i = 0; i < rig_chunks(rig); i++)
+        rig_chunk(rig, i);
+    rig_expect(rig, "pending 2.0.0");
+}
+
 /* INTG-07: refused before anything is written. */
 static void an_image_that_does_not_fit_is_refused_before_it_is_written(void **state)
 {
@@ -393,6 +462,9 @@ int main(void)
         TEST(no_data_ever_ends_by_a_deadline),
         TEST(only_progress_puts_the_deadline_off),
         TEST(bad_chunks_are_dropped_and_counted),
+        TEST(bytes_are_not_counted_twice),
+        TEST(a_bad_message_costs_the_same_whenever_it_comes),
+        TEST(a_changed_image_is_not_resumed),
         TEST(an_image_that_does_not_fit_is_refused_before_it_is_written),
         TEST(a_lost_connection_is_taken_up_again),
         TEST(tries_are_counted_between_two_chunks),

@@ -20,6 +20,12 @@ static void save_loosely(struct ota_agent *agent)
     (void)error; /* logged */
 }
 
+/* A result is sent to whoever sent a job. */
+static bool is_answerable(const struct ota_agent *agent)
+{
+    return agent->config.flow == OTA_FLOW_JOB && !agent->config.do_not_send_result;
+}
+
 void ota_settle(struct ota_agent *agent)
 {
     struct ota_record *record = &agent->record;
@@ -33,9 +39,10 @@ void ota_settle(struct ota_agent *agent)
     if (record->phase == OTA_PHASE_STAGED) {
         record->phase = OTA_PHASE_IDLE; /* cut before the loader was asked: as if never begun */
     } else {
-        record->phase = OTA_PHASE_FAILED;
+        record->phase = is_answerable(agent) ? OTA_PHASE_FAILED : OTA_PHASE_IDLE;
         record->reason = OTA_E_REVERTED;
         record->failures++;
+        ota_log(agent, OTA_LOG_WARNING, "update", OTA_E_REVERTED);
     }
     save_loosely(agent);
 }
@@ -47,43 +54,84 @@ bool ota_is_tested(const struct ota_agent *agent)
 
 bool ota_is_due(const struct ota_agent *agent)
 {
+    if (agent->pending)
+        return false;
     return agent->trial ? agent->config.confirm_itself : agent->record.phase != OTA_PHASE_IDLE;
+}
+
+bool ota_is_settled(const struct ota_agent *agent)
+{
+    enum ota_phase phase = agent->record.phase;
+    return !agent->trial && (phase == OTA_PHASE_SUCCEEDED || phase == OTA_PHASE_FAILED);
+}
+
+/* What came over a line that failed is good for another try; of what was refused nothing is. */
+static bool is_worth_keeping(int code)
+{
+    static const int passing[] = {OTA_E_CONNECT, OTA_E_DISCONNECTED, OTA_E_TIMEOUT,
+                                  OTA_E_TLS_CA,  OTA_E_TLS_EXPIRED,  OTA_E_TLS_NAME,
+                                  OTA_E_TLS,     OTA_E_HTTP_STATUS,  OTA_E_STOPPED};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (code == passing[i])
+            return true;
+    return false;
+}
+
+/* The journal's own errors are logged; the fetch begins anew then, or ends in the same refusal. */
+static void forget_progress(struct ota_agent *agent)
+{
+    int error = ota_progress_clear(&agent->progress);
+    if (error != 0)
+        ota_log(agent, OTA_LOG_WARNING, "progress", error);
 }
 
 void ota_owe_failure(struct ota_agent *agent, int code)
 {
+    if (agent->fetching && !is_worth_keeping(code))
+        forget_progress(agent);
     agent->fetching = false;
+    if (!is_answerable(agent))
+        return;
     agent->record.phase = OTA_PHASE_FAILED;
     agent->record.target = agent->offer;
     agent->record.reason = code;
+    memcpy(agent->record.path, agent->source.path, OTA_PATH_MAX);
     save_loosely(agent);
 }
 
 enum ota_state ota_fail(struct ota_agent *agent, int code)
 {
     ota_log(agent, OTA_LOG_WARNING, "update refused", code);
+    agent->failure = code;
     agent->outcome = code;
     ota_notify(agent, OTA_NOTICE_REFUSED, code);
     ota_owe_failure(agent, code);
-    return OTA_STATE_REPORT;
+    return ota_proceed(agent);
 }
 
 /* ---- verify, install --------------------------------------------------------------------- */
 
-/* What lies in flash is a trusted image, nothing but that image, and the one that was announced. */
-static int verify(const struct ota_agent *agent, struct img_info *info)
+/* What lies in flash is a trusted image, nothing but that image, and the one that was announced.
+ * An application that took the check over has judged hash and signature itself. */
+static int verify(struct ota_agent *agent, struct img_info *info)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
     struct img_fault fault = {0};
-    int error = img_check(&config->secondary, &rules, agent->ports.crypto, info, &fault);
+    int error = agent->taken_over
+                    ? img_measure(&config->secondary, info, &fault)
+                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, &fault);
     if (error != 0) {
         ota_log(agent, OTA_LOG_NOTICE, fault.what != NULL ? fault.what : "image", error);
         return error;
     }
-    if (info->end != agent->total)
+    if (info->end > config->max_end)
+        return OTA_E_IMG_SIZE;
+    if (agent->total != 0 && info->end != agent->total) /* 0: the application fetched it */
         return info->end < agent->total ? OTA_E_IMG_SIZE : OTA_E_IMG_TRUNCATED;
     const struct img_version *version = &info->header.version;
+    if (!agent->announced)
+        agent->offer = *version;
     if (img_version_compare(version, &agent->offer) != 0 ||
         img_version_compare(version, &agent->running) <= 0)
         return OTA_E_IMG_VERSION;
@@ -91,7 +139,7 @@ static int verify(const struct ota_agent *agent, struct img_info *info)
 }
 
 /* Failures are counted of one image: another version or another build of it starts anew. */
-static void stage(struct ota_record *record, const struct img_info *info)
+static void stage(struct ota_record *record, const struct img_info *info, const char *path)
 {
     bool same = img_version_compare(&record->failed, &info->header.version) == 0 &&
                 memcmp(record->failed_digest, info->digest, CRYPTO_SHA256_SIZE) == 0;
@@ -102,19 +150,20 @@ static void stage(struct ota_record *record, const struct img_info *info)
     record->reason = 0;
     record->failed = info->header.version;
     memcpy(record->failed_digest, info->digest, CRYPTO_SHA256_SIZE);
+    memcpy(record->path, path, OTA_PATH_MAX);
 }
 
 enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct flash_port *flash = agent->ports.flash;
-    struct img_info info;
+    struct img_info info = {0};
     (void)event;
     int error = flash->sync(flash->context);
     if (error == 0)
         error = verify(agent, &info);
     if (error != 0)
         return ota_fail(agent, error);
-    stage(&agent->record, &info);
+    stage(&agent->record, &info, agent->source.path);
     return OTA_STATE_INSTALL;
 }
 
@@ -138,7 +187,9 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
     int error = ota_save(agent);
     if (error != 0)
         return ota_fail(agent, error);
-    error = img_set_pending(&config->secondary, &config->format, config->permanent);
+    forget_progress(agent); /* the loader may move the slot's content from now on */
+    if (!agent->taken_over)
+        error = img_set_pending(&config->secondary, &config->format, config->permanent);
     if (error == 0)
         error = flash->sync(flash->context);
     if (error != 0) {
@@ -148,50 +199,73 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
     agent->record.phase = OTA_PHASE_INSTALL;
     save_loosely(agent);
     agent->fetching = false;
-    agent->restart = true;
+    agent->restart = !config->stay_after_complete;
+    agent->pending = true;
     ota_notify(agent, OTA_NOTICE_PENDING, 0);
     return OTA_STATE_LEAVE;
 }
 
 /* ---- confirm, report --------------------------------------------------------------------- */
 
-enum ota_state ota_confirm_begin(struct ota_agent *agent, const struct ota_event *event)
+static int confirm(struct ota_agent *agent)
 {
     const struct flash_port *flash = agent->ports.flash;
+    struct img_trailer trailer;
+    if (!agent->trial)
+        return 0;
+    if (agent->taken_over) {
+        img_trailer_read(&agent->config.primary, &agent->config.format, &trailer);
+        return img_is_trial(&trailer) ? OTA_E_UNCONFIRMED : 0;
+    }
+    int error = img_confirm(&agent->config.primary, &agent->config.format);
+    return error != 0 ? error : flash->sync(flash->context);
+}
+
+enum ota_state ota_confirm_begin(struct ota_agent *agent, const struct ota_event *event)
+{
     (void)event;
-    int error = 0;
-    if (agent->trial)
-        error = img_confirm(&agent->config.primary, &agent->config.format);
-    if (error == 0 && agent->trial)
-        error = flash->sync(flash->context);
+    int error = confirm(agent);
+    if (error == OTA_E_UNCONFIRMED)
+        return ota_stop(agent, error);
     if (error != 0) {
         ota_log(agent, OTA_LOG_ERROR, "cannot confirm", error);
+        agent->failure = error;
         return OTA_STATE_RESET;
     }
     agent->trial = false;
-    agent->record.phase = OTA_PHASE_SUCCEEDED;
+    agent->record.phase = is_answerable(agent) ? OTA_PHASE_SUCCEEDED : OTA_PHASE_IDLE;
     agent->record.target = agent->running;
     agent->record.reason = 0;
     agent->record.failures = 0;
     ota_notify(agent, OTA_NOTICE_CONFIRMED, 0);
     save_loosely(agent);
-    return OTA_STATE_REPORT;
+    return ota_proceed(agent);
 }
 
 enum ota_state ota_report_begin(struct ota_agent *agent, const struct ota_event *event)
 {
-    struct ota_speaker speaker;
     (void)event;
-    ota_speaker(agent, &speaker);
-    bool success = agent->record.phase == OTA_PHASE_SUCCEEDED;
-    int error = ota_publish(
-        agent, agent->config.protocol->result(&speaker, success, agent->text, sizeof agent->text));
+    int error = ota_publish(agent, agent->text_length);
     if (error != 0) {
         ota_log(agent, OTA_LOG_NOTICE, "report", error);
-        return ota_retry(agent);
+        return ota_retry(agent, error);
     }
     ota_wait(agent, agent->config.timing.connect_wait);
     return OTA_STATE_REPORT;
+}
+
+enum ota_state ota_reported(struct ota_agent *agent, bool delivered)
+{
+    int code = agent->record.phase == OTA_PHASE_SUCCEEDED ? 0 : agent->record.reason;
+    if (delivered)
+        ota_notify(agent, OTA_NOTICE_REPORTED, code);
+    agent->record.phase = OTA_PHASE_IDLE;
+    agent->record.reason = 0;
+    save_loosely(agent);
+    agent->tries = 0;
+    if (!agent->checking || agent->offered)
+        agent->outcome = code;
+    return ota_proceed(agent); /* if that was owed from before, now for what is new */
 }
 
 enum ota_state ota_report_published(struct ota_agent *agent, const struct ota_event *event)
@@ -200,14 +274,5 @@ enum ota_state ota_report_published(struct ota_agent *agent, const struct ota_ev
         return ota_publish_failed(agent, event);
     if (agent->unacked > 0)
         return OTA_STATE_REPORT; /* of an earlier request: the report's is among those to come */
-    int code = agent->record.phase == OTA_PHASE_SUCCEEDED ? 0 : agent->record.reason;
-    ota_notify(agent, OTA_NOTICE_REPORTED, code);
-    agent->record.phase = OTA_PHASE_IDLE;
-    agent->record.reason = 0;
-    save_loosely(agent);
-    agent->tries = 0;
-    if (agent->checking && !agent->offered)
-        return OTA_STATE_ASK; /* that was owed from before; now for what is new */
-    agent->outcome = code;
-    return OTA_STATE_LEAVE;
+    return ota_reported(agent, true);
 }

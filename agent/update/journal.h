@@ -1,26 +1,24 @@
 /* The agent's journal: the few facts that must survive a reset, in flash, whole under any cut.
  *
- * Records are appended, each in its own program unit(s), with a sequence number and a checksum; the
- * newest whole record counts. Sectors are used in turn: the next one is erased only when the
- * present one is full, so that a valid record exists at every moment. A torn or unreadable record
- * counts as absent. The area holds at least two erase sectors. */
+ * The newest record of a ring (agent/update/ring.h) counts. */
 #ifndef NOBRICK_AGENT_UPDATE_JOURNAL_H
 #define NOBRICK_AGENT_UPDATE_JOURNAL_H
 
-#include "agent/flash_area.h"
 #include "agent/image/mcuboot.h"
+#include "agent/update/ring.h"
 
 /* A record in flash, integers little-endian, each rounded up to whole program units:
  *
  *   off size                               off size
  *     0    4 magic "OTAJ"                   28    8 version that failed (as at 12)
  *     4    4 sequence                       36   32 digest of that image
- *     8    2 format, 1                      68   24 zeros
- *    10    2 phase                          92    4 CRC-32 (IEEE 802.3) of bytes 0 to 91
+ *     8    2 format, 2                      68  256 path, NUL-padded
+ *    10    2 phase                         324    4 CRC-32 (IEEE 802.3) of bytes 0 to 323
  *    12    8 target: major u8, minor u8, revision u16, build u32
  *    20    4 reason (negative ota_err)
  *    24    4 failures                                                                          */
-#define OTA_RECORD_SIZE 96u
+#define OTA_RECORD_SIZE 328u
+#define OTA_PATH_MAX    256u /* of a file on an HTTP server, with its NUL */
 
 enum ota_phase {
     OTA_PHASE_IDLE,      /* nothing owed */
@@ -37,13 +35,11 @@ struct ota_record {
     uint32_t failures;         /* installations of `failed` that were reverted, in a row */
     struct img_version failed; /* the version those were of */
     uint8_t failed_digest[CRYPTO_SHA256_SIZE]; /* of that image: a repaired build may be tried */
+    char path[OTA_PATH_MAX]; /* of `target` on a server: where a result goes by HTTP; "": nowhere */
 };
 
 struct ota_journal {
-    struct flash_area area;
-    uint32_t sequence; /* of the newest record; 0: there is none */
-    uint32_t next;     /* offset of the next free record, or area.size when the turn comes first */
-    uint32_t turn;     /* offset of the sector that is erased at that turn */
+    struct ota_ring ring;
 };
 
 /* Finds the newest record: fills `out` with it, or with an idle record when there is none.

@@ -23,14 +23,14 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {1, 512, 2, 64, 0xFF, FLASH_PROGRAMS_ANY, 0},
-    {1, 256, 3, 0, 0x00, FLASH_PROGRAMS_ANY, 0},
-    {2, 128, 2, 0, 0xFF, 1, 0},
-    {4, 512, 2, 256, 0xFF, 2, 0},
-    {8, 256, 2, 0, 0xFF, 1, 8},
-    {16, 512, 3, 0, 0xFF, 1, 16},
-    {32, 256, 2, 0, 0xFF, 1, 32},
-    {64, 256, 2, 128, 0xFF, 1, 0},
+    {1, 1024, 2, 64, 0xFF, FLASH_PROGRAMS_ANY, 0},
+    {1, 512, 3, 0, 0x00, FLASH_PROGRAMS_ANY, 0},
+    {2, 512, 2, 0, 0xFF, 1, 0},
+    {4, 1024, 2, 256, 0xFF, 2, 0},
+    {8, 512, 2, 0, 0xFF, 1, 8},
+    {16, 1024, 3, 0, 0xFF, 1, 16},
+    {32, 512, 2, 0, 0xFF, 1, 32},
+    {64, 512, 2, 128, 0xFF, 1, 0},
     {256, 512, 2, 256, 0xFF, 1, 0},
     {512, 512, 2, 512, 0x00, FLASH_PROGRAMS_ANY, 0},
     {512, 512, 5, 512, 0x00, 1, 0},
@@ -85,6 +85,7 @@ static struct ota_record sample(uint32_t n)
     record.failed = (struct img_version){(uint8_t)(n + 9), 255, 65535, UINT32_MAX - n};
     for (size_t i = 0; i < sizeof record.failed_digest; i++)
         record.failed_digest[i] = (uint8_t)(n + i);
+    memset(record.path, 'a' + (int)(n % 26), n % OTA_PATH_MAX);
     return record;
 }
 
@@ -93,7 +94,8 @@ static bool same(const struct ota_record *a, const struct ota_record *b)
     return a->phase == b->phase && a->reason == b->reason && a->failures == b->failures &&
            memcmp(&a->target, &b->target, sizeof a->target) == 0 &&
            memcmp(&a->failed, &b->failed, sizeof a->failed) == 0 &&
-           memcmp(a->failed_digest, b->failed_digest, sizeof a->failed_digest) == 0;
+           memcmp(a->failed_digest, b->failed_digest, sizeof a->failed_digest) == 0 &&
+           strcmp(a->path, b->path) == 0;
 }
 
 static void assert_newest(struct bench *bench, uint32_t n)
@@ -237,7 +239,7 @@ static void a_failed_write_does_not_cost_the_record_before(void **state)
         assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
         for (unsigned i = 0; i < 8; i++) {
             bench.cut_at = flash_sim_op_count(bench.sim);
-            if (bench.journal.next == bench.area.size)
+            if (bench.journal.ring.next == bench.area.size)
                 bench.cut_at++; /* the program after the erase */
             bench.cut = FLASH_TEAR_FIRST;
             record = sample(2);
@@ -273,7 +275,7 @@ static void a_silent_write_failure_is_noticed(void **state)
     bench_open(&bench, &shapes[0]);
     struct flash_port silent = *bench.area.flash;
     silent.program = forget_program;
-    bench.journal.area.flash = &silent;
+    bench.journal.ring.area.flash = &silent;
     assert_int_equal(ota_journal_write(&bench.journal, &record), OTA_E_FLASH_PROGRAM);
     flash_sim_close(bench.sim);
 }
@@ -323,22 +325,25 @@ static void an_area_without_room_is_refused(void **state)
 static void the_format_is_what_it_was(void **state)
 {
     (void)state;
-    static const uint8_t golden[OTA_RECORD_SIZE] = {
-        'O',  'T',  'A',  'J',  1,    0,    0,    0,    1,    0,    2,    0,    1,    2,
-        3,    0,    4,    0,    0,    0,    0x19, 0xFC, 0xFF, 0xFF, 2,    0,    0,    0,
-        5,    6,    7,    0,    8,    0,    0,    0,    0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
-        0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
-        0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0,    0,
-        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
-        0,    0,    0,    0,    0,    0,    0,    0,    0x4B, 0xEB, 0xC8, 0xBF};
+    static const uint8_t head[] = {0x4F, 0x54, 0x41, 0x4A, 0x01, 0x00, 0x00, 0x00, 0x02,
+                                   0x00, 0x02, 0x00, 0x01, 0x02, 0x03, 0x00, 0x04, 0x00,
+                                   0x00, 0x00, 0x19, 0xFC, 0xFF, 0xFF, 0x02, 0x00, 0x00,
+                                   0x00, 0x05, 0x06, 0x07, 0x00, 0x08, 0x00, 0x00, 0x00};
+    static const uint8_t crc[] = {0x59, 0x8E, 0xBB, 0x93};
+    uint8_t golden[OTA_RECORD_SIZE] = {0};
     uint8_t raw[OTA_RECORD_SIZE];
     struct bench bench;
     struct ota_record record = {.phase = OTA_PHASE_INSTALL,
                                 .target = {1, 2, 3, 4},
                                 .reason = -999,
                                 .failures = 2,
-                                .failed = {5, 6, 7, 8}};
+                                .failed = {5, 6, 7, 8},
+                                .path = "/v2.bin"};
     memset(record.failed_digest, 0xAA, sizeof record.failed_digest);
+    memcpy(golden, head, sizeof head);
+    memset(golden + 36, 0xAA, 32);
+    memcpy(golden + 68, "/v2.bin", 7);
+    memcpy(golden + 324, crc, sizeof crc);
     bench_open(&bench, &shapes[0]);
     assert_int_equal(ota_journal_write(&bench.journal, &record), 0);
     assert_int_equal(flash_sim_peek(bench.sim, 0, raw, sizeof raw), 0);

@@ -61,7 +61,9 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->announced = false;
     agent->offer = (struct img_version){0};
+    agent->source = (struct ota_source){0};
 }
 
 enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *event)
@@ -92,7 +94,7 @@ enum ota_state ota_idle_start(struct ota_agent *agent, const struct ota_event *e
     if (error != 0)
         return refuse_session(agent, error);
     if (ota_is_due(agent))
-        return OTA_STATE_CONNECT;
+        return ota_proceed(agent);
     ota_wait(agent, agent->config.timing.initial_check);
     return OTA_STATE_IDLE;
 }
@@ -100,15 +102,77 @@ enum ota_state ota_idle_start(struct ota_agent *agent, const struct ota_event *e
 enum ota_state ota_idle_check(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
-    ota_settle(agent); /* the application may have confirmed meanwhile */
     begin_session(agent, true);
+    if (agent->pending)
+        return refuse_session(agent, OTA_E_PENDING);
+    ota_settle(agent); /* the application may have confirmed meanwhile */
     int error = agent->trial && !agent->config.confirm_itself ? OTA_E_UNCONFIRMED : 0;
     if (error == 0)
         error = name_session(agent);
-    return error != 0 ? refuse_session(agent, error) : OTA_STATE_CONNECT;
+    return error != 0 ? refuse_session(agent, error) : ota_proceed(agent);
 }
 
-/* ---- connecting -------------------------------------------------------------------------- */
+/* ---- what is next ------------------------------------------------------------------------ */
+
+static bool is_by_mqtt(const struct ota_agent *agent)
+{
+    enum ota_connection home = agent->config.connection;
+    return (agent->fetching ? agent->source.connection : home) == OTA_BY_MQTT;
+}
+
+/* The job names a broker of its own, and its data is what is wanted now. */
+static bool is_for_other_broker(const struct ota_agent *agent)
+{
+    return agent->fetching && is_by_mqtt(agent) && agent->source.host[0] != 0;
+}
+
+static enum ota_state proceed_by_mqtt(const struct ota_agent *agent, bool due)
+{
+    if (due)
+        return ota_is_settled(agent) ? OTA_STATE_REPORT : OTA_STATE_CONFIRM;
+    if (!agent->fetching)
+        return OTA_STATE_ASK;
+    if (!agent->prepared)
+        return OTA_STATE_ERASE;
+    return agent->total != 0 ? OTA_STATE_RECEIVE : OTA_STATE_REQUEST;
+}
+
+static enum ota_state proceed_by_http(const struct ota_agent *agent, bool due)
+{
+    if (due)
+        return ota_is_settled(agent) ? OTA_STATE_POST : OTA_STATE_PROBE;
+    if (!agent->fetching)
+        return OTA_STATE_QUERY;
+    if (!agent->peeked)
+        return OTA_STATE_PEEK;
+    return agent->prepared ? OTA_STATE_FETCH : OTA_STATE_ERASE;
+}
+
+static enum ota_state next_state(struct ota_agent *agent)
+{
+    bool due = ota_is_due(agent);
+    bool to_check = agent->checking && !agent->offered;
+    if (!due && !agent->fetching && to_check && agent->config.flow == OTA_FLOW_DIRECT)
+        return ota_begin_direct(agent);
+    if (!due && !agent->fetching && !to_check)
+        return OTA_STATE_LEAVE;
+    if (!is_by_mqtt(agent))
+        return proceed_by_http(agent, due);
+    if (!agent->linked)
+        return OTA_STATE_CONNECT;
+    if (agent->astray != is_for_other_broker(agent))
+        return OTA_STATE_SWITCH;
+    return proceed_by_mqtt(agent, due);
+}
+
+enum ota_state ota_proceed(struct ota_agent *agent)
+{
+    enum ota_state next = next_state(agent);
+    agent->again = next == agent->state; /* connect to the other broker, begin a fetch anew */
+    return next;
+}
+
+/* ---- trying again ------------------------------------------------------------------------ */
 
 static void drop_link(struct ota_agent *agent)
 {
@@ -122,9 +186,19 @@ static void drop_link(struct ota_agent *agent)
     agent->unacked = 0;
 }
 
-enum ota_state ota_retry(struct ota_agent *agent)
+/* For the application "cannot connect" says enough, but why nobody is trusted matters. */
+static int reason_of(int code)
 {
-    drop_link(agent);
+    bool tls = code == OTA_E_TLS_CA || code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME ||
+               code == OTA_E_TLS;
+    return tls ? code : OTA_E_CONNECT;
+}
+
+static enum ota_state try_again(struct ota_agent *agent, int code)
+{
+    bool elsewhere = agent->fetching && (!is_by_mqtt(agent) || is_for_other_broker(agent) ||
+                                         agent->config.connection != OTA_BY_MQTT);
+    agent->failure = code;
     agent->tries++;
     if (agent->tries < agent->config.timing.connect_tries)
         return OTA_STATE_PAUSE;
@@ -132,26 +206,47 @@ enum ota_state ota_retry(struct ota_agent *agent)
         ota_log(agent, OTA_LOG_ERROR, "new image reaches nobody: reset to have it reverted", 0);
         return OTA_STATE_RESET;
     }
-    ota_log(agent, OTA_LOG_WARNING, "session given up", OTA_E_CONNECT);
+    if (elsewhere) {
+        agent->tries = 0; /* whom the result goes to may well be there */
+        return ota_fail(agent, code);
+    }
+    ota_log(agent, OTA_LOG_WARNING, "session given up", code);
     if (agent->fetching)
-        ota_owe_failure(agent, OTA_E_CONNECT);
+        ota_owe_failure(agent, code);
     if (agent->outcome == 0)
-        agent->outcome = OTA_E_CONNECT;
+        agent->outcome = code;
     return OTA_STATE_LEAVE;
+}
+
+enum ota_state ota_retry(struct ota_agent *agent, int code)
+{
+    drop_link(agent);
+    return try_again(agent, reason_of(code));
+}
+
+enum ota_state ota_retry_request(struct ota_agent *agent, int code)
+{
+    ota_log(agent, OTA_LOG_NOTICE, "request failed", code);
+    return try_again(agent, code);
 }
 
 enum ota_state ota_link_failed(struct ota_agent *agent, const struct ota_event *event)
 {
     bool closed = event->type == OTA_EVENT_MQTT_CLOSED;
     ota_log(agent, OTA_LOG_NOTICE, closed ? "connection lost" : "broker is silent", event->code);
-    return ota_retry(agent);
+    return ota_retry(agent, closed ? event->code : OTA_E_TIMEOUT);
 }
+
+/* ---- connecting -------------------------------------------------------------------------- */
 
 enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
+    bool elsewhere = is_for_other_broker(agent);
     const struct mqtt_connect options = {
+        .host = elsewhere ? agent->source.host : NULL,
+        .port = elsewhere ? agent->source.port : 0,
         .client_id = agent->client_id,
         .keep_alive_s = KEEP_ALIVE_S,
         .clean_session = true,
@@ -161,9 +256,10 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
     int error = mqtt->connect(mqtt->context, &options);
     if (error != 0) {
         ota_log(agent, OTA_LOG_NOTICE, "connect", error);
-        return ota_retry(agent);
+        return ota_retry(agent, error);
     }
     agent->linked = true;
+    agent->astray = elsewhere;
     agent->unacked = 0;
     ota_wait(agent, agent->config.timing.connect_wait);
     return OTA_STATE_CONNECT;
@@ -174,7 +270,7 @@ enum ota_state ota_connect_answered(struct ota_agent *agent, const struct ota_ev
     if (event->code == 0)
         return OTA_STATE_SUBSCRIBE;
     ota_log(agent, OTA_LOG_NOTICE, "not connected", event->code);
-    return ota_retry(agent);
+    return ota_retry(agent, event->code);
 }
 
 enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_event *event)
@@ -184,7 +280,7 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
     int error = mqtt->subscribe(mqtt->context, agent->inbox, QOS_AT_LEAST_ONCE);
     if (error != 0) {
         ota_log(agent, OTA_LOG_NOTICE, "subscribe", error);
-        return ota_retry(agent);
+        return ota_retry(agent, error);
     }
     ota_wait(agent, agent->config.timing.connect_wait);
     return OTA_STATE_SUBSCRIBE;
@@ -192,20 +288,30 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
 
 enum ota_state ota_subscribe_answered(struct ota_agent *agent, const struct ota_event *event)
 {
-    if (event->code != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "not subscribed", event->code);
-        return ota_retry(agent);
+    if (event->code == 0)
+        return ota_proceed(agent);
+    ota_log(agent, OTA_LOG_NOTICE, "not subscribed", event->code);
+    return ota_retry(agent, event->code);
+}
+
+enum ota_state ota_switch_done(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    agent->linked = false;
+    agent->unacked = 0;
+    return ota_proceed(agent);
+}
+
+enum ota_state ota_switch_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    const struct mqtt_port *mqtt = agent->ports.mqtt;
+    int error = mqtt->disconnect(mqtt->context);
+    if (error != 0) {
+        ota_log(agent, OTA_LOG_DEBUG, "disconnect", error);
+        return ota_switch_done(agent, event);
     }
-    if (ota_is_due(agent)) {
-        bool settled =
-            agent->record.phase == OTA_PHASE_SUCCEEDED || agent->record.phase == OTA_PHASE_FAILED;
-        return settled && !agent->trial ? OTA_STATE_REPORT : OTA_STATE_CONFIRM;
-    }
-    if (agent->fetching) {
-        agent->resume = agent->total != 0;
-        return agent->resume ? OTA_STATE_RECEIVE : OTA_STATE_REQUEST;
-    }
-    return agent->checking ? OTA_STATE_ASK : OTA_STATE_LEAVE;
+    ota_wait(agent, agent->config.timing.connect_wait);
+    return OTA_STATE_SWITCH;
 }
 
 enum ota_state ota_pause_begin(struct ota_agent *agent, const struct ota_event *event)
@@ -223,9 +329,8 @@ enum ota_state ota_pause_begin(struct ota_agent *agent, const struct ota_event *
 
 enum ota_state ota_pause_over(struct ota_agent *agent, const struct ota_event *event)
 {
-    (void)agent;
     (void)event;
-    return OTA_STATE_CONNECT;
+    return ota_proceed(agent);
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */

@@ -7,8 +7,17 @@
 #define THE_TIMER    0u
 #define ROW_TEXT_MAX 320u
 #define TO(name)     (1u << OTA_STATE_##name)
-#define TO_RETRY     (TO(PAUSE) | TO(LEAVE) | TO(RESET))
-#define TO_RECEIVED  (TO(RECEIVE) | TO(VERIFY) | TO(REPORT))
+/* A failure: another try; or the last one has failed, which is reported if a job is behind it. */
+#define TO_RETRY (TO(PAUSE) | TO(LEAVE) | TO(RESET) | TO_RESULT)
+/* A result, over the connection that the first word came by. */
+#define TO_RESULT (TO(REPORT) | TO(POST) | TO(CONNECT) | TO(SWITCH) | TO(LEAVE))
+/* What is next to be fetched, over the connection that the job names. */
+#define TO_DATA                                                                                    \
+    (TO(CONNECT) | TO(SWITCH) | TO(PEEK) | TO(ERASE) | TO(REQUEST) | TO(RECEIVE) | TO(FETCH))
+/* Whatever is to be done: see ota_proceed. */
+#define TO_PROCEED  (TO_RESULT | TO_DATA | TO(CONFIRM) | TO(PROBE) | TO(ASK) | TO(QUERY))
+#define TO_RECEIVED (TO(RECEIVE) | TO(VERIFY) | TO(ERASE) | TO_RESULT)
+#define TO_FETCHED  (TO(VERIFY) | TO(PEEK) | TO(ERASE) | TO(FETCH) | TO_RETRY)
 
 /* ---- the state table --------------------------------------------------------------------- */
 
@@ -23,66 +32,103 @@ struct row {
 static const char *const state_names[OTA_STATES] = {
     [OTA_STATE_IDLE] = "idle",       [OTA_STATE_CONNECT] = "connect",
     [OTA_STATE_PAUSE] = "pause",     [OTA_STATE_SUBSCRIBE] = "subscribe",
+    [OTA_STATE_SWITCH] = "switch",   [OTA_STATE_PROBE] = "probe",
     [OTA_STATE_CONFIRM] = "confirm", [OTA_STATE_REPORT] = "report",
-    [OTA_STATE_ASK] = "ask",         [OTA_STATE_ERASE] = "erase",
+    [OTA_STATE_POST] = "post",       [OTA_STATE_ASK] = "ask",
+    [OTA_STATE_QUERY] = "query",     [OTA_STATE_PARSE] = "parse",
+    [OTA_STATE_PEEK] = "peek",       [OTA_STATE_ERASE] = "erase",
     [OTA_STATE_REQUEST] = "request", [OTA_STATE_RECEIVE] = "receive",
-    [OTA_STATE_VERIFY] = "verify",   [OTA_STATE_INSTALL] = "install",
-    [OTA_STATE_LEAVE] = "leave",     [OTA_STATE_RESET] = "reset",
+    [OTA_STATE_FETCH] = "fetch",     [OTA_STATE_VERIFY] = "verify",
+    [OTA_STATE_INSTALL] = "install", [OTA_STATE_LEAVE] = "leave",
+    [OTA_STATE_RESET] = "reset",
 };
 
 /* clang-format off */
 #define ROW(state, event, handler, next, what) {OTA_STATE_##state, event, handler, next, what}
 static const struct row table[] = {
 ROW(IDLE, ENTER, ota_idle_begin, 0, "say how the session ended; wait for the next check"),
-ROW(IDLE, OTA_EVENT_START, ota_idle_start, TO(CONNECT), "connect if a confirmation or result is due, else wait for the first check"),
-ROW(IDLE, OTA_EVENT_TIMER, ota_idle_check, TO(CONNECT), "begin a session, unless the running image is unconfirmed"),
-ROW(IDLE, OTA_EVENT_CHECK, ota_idle_check, TO(CONNECT), "the same, now"),
+ROW(IDLE, OTA_EVENT_START, ota_idle_start, TO_PROCEED, "go on if a confirmation or result is due, else wait for the first check"),
+ROW(IDLE, OTA_EVENT_TIMER, ota_idle_check, TO_PROCEED, "begin a session, unless the running image is unconfirmed or another waits for a reset"),
+ROW(IDLE, OTA_EVENT_CHECK, ota_idle_check, TO_PROCEED, "the same, now"),
 
-ROW(CONNECT, ENTER, ota_connect_begin, TO_RETRY, "open the connection"),
+ROW(CONNECT, ENTER, ota_connect_begin, TO_RETRY, "open the MQTT connection, to the broker that the next step is for"),
 ROW(CONNECT, OTA_EVENT_MQTT_CONNECTED, ota_connect_answered, TO(SUBSCRIBE) | TO_RETRY, "connected, or try again"),
 ROW(CONNECT, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again"),
 ROW(CONNECT, OTA_EVENT_TIMER, ota_link_failed, TO_RETRY, "nobody answered: try again"),
 
+ROW(SWITCH, ENTER, ota_switch_begin, TO_PROCEED, "close the MQTT connection: the next step is for another broker"),
+ROW(SWITCH, OTA_EVENT_MQTT_CLOSED, ota_switch_done, TO_PROCEED, "go on"),
+ROW(SWITCH, OTA_EVENT_TIMER, ota_switch_done, TO_PROCEED, "the same"),
+
 ROW(PAUSE, ENTER, ota_pause_begin, 0, "back off, twice as long each time"),
-ROW(PAUSE, OTA_EVENT_TIMER, ota_pause_over, TO(CONNECT), "try again"),
+ROW(PAUSE, OTA_EVENT_TIMER, ota_pause_over, TO_PROCEED, "try again"),
 
 ROW(SUBSCRIBE, ENTER, ota_subscribe_begin, TO_RETRY, "subscribe to the topic of this session"),
-ROW(SUBSCRIBE, OTA_EVENT_MQTT_SUBSCRIBED, ota_subscribe_answered,
-    TO(CONFIRM) | TO(REPORT) | TO(REQUEST) | TO(RECEIVE) | TO(ASK) | TO_RETRY, "self-test passed; go on with what is due, under way, or wanted"),
+ROW(SUBSCRIBE, OTA_EVENT_MQTT_SUBSCRIBED, ota_subscribe_answered, TO_PROCEED | TO_RETRY, "self-test passed; go on with what is due, under way, or wanted"),
 ROW(SUBSCRIBE, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again"),
 ROW(SUBSCRIBE, OTA_EVENT_TIMER, ota_link_failed, TO_RETRY, "nobody answered: try again"),
 
-ROW(CONFIRM, ENTER, ota_confirm_begin, TO(REPORT) | TO(RESET), "confirm the running image; record that Success is owed"),
+ROW(PROBE, ENTER, ota_probe_begin, TO_RETRY, "HTTP: ask for one byte, to see whether the server can be reached"),
+ROW(PROBE, OTA_EVENT_HTTP_HEAD, ota_probe_head, TO(CONFIRM), "self-test passed, whatever the answer"),
+ROW(PROBE, OTA_EVENT_HTTP_DONE, ota_probe_failed, TO_RETRY, "try again"),
+ROW(PROBE, OTA_EVENT_TIMER, ota_probe_failed, TO_RETRY, "nobody answered: try again"),
+
+ROW(CONFIRM, ENTER, ota_confirm_begin, TO_PROCEED | TO(RESET), "confirm the running image; record that Success is owed"),
 
 ROW(REPORT, ENTER, ota_report_begin, TO_RETRY, "publish Success or Failure"),
-ROW(REPORT, OTA_EVENT_MQTT_PUBLISHED, ota_report_published, TO(ASK) | TO_RETRY, "the broker has it: nothing is owed any more"),
+ROW(REPORT, OTA_EVENT_MQTT_PUBLISHED, ota_report_published, TO_PROCEED | TO_RETRY, "the broker has it: nothing is owed any more"),
 ROW(REPORT, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again"),
 ROW(REPORT, OTA_EVENT_TIMER, ota_link_failed, TO_RETRY, "not acknowledged: try again"),
 
+ROW(POST, ENTER, ota_post_begin, TO_RETRY, "HTTP: post Success or Failure"),
+ROW(POST, OTA_EVENT_HTTP_HEAD, ota_post_head, TO_PROCEED | TO_RETRY, "the server has it, or will never take it: nothing is owed any more; else try again"),
+ROW(POST, OTA_EVENT_HTTP_DONE, ota_post_failed, TO_RETRY, "no answer: try again"),
+ROW(POST, OTA_EVENT_TIMER, ota_post_failed, TO_RETRY, "the same"),
+
 ROW(ASK, ENTER, ota_ask_begin, TO_RETRY, "publish Update Availability"),
-ROW(ASK, OTA_EVENT_MQTT_MESSAGE, ota_ask_message, TO(ERASE) | TO(REPORT) | TO(LEAVE), "accept the job, refuse it, or there is none"),
+ROW(ASK, OTA_EVENT_MQTT_MESSAGE, ota_ask_message, TO(PARSE) | TO_RESULT, "a document came"),
 ROW(ASK, OTA_EVENT_MQTT_PUBLISHED, ota_publish_failed, TO_RETRY, "refused: try again"),
 ROW(ASK, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again"),
 ROW(ASK, OTA_EVENT_TIMER, ota_ask_late, TO_RETRY, "no answer: end the session; not acknowledged: try again"),
 
-ROW(ERASE, ENTER, ota_erase_begin, 0, "begin at the end of the slot, with its trailer"),
-ROW(ERASE, OTA_EVENT_TIMER, ota_erase_next, TO(REQUEST) | TO(CONNECT) | TO(REPORT), "erase one sector; when all are, fetch (connect first if the line dropped)"),
+ROW(QUERY, ENTER, ota_query_begin, TO_RETRY, "HTTP: get the job document"),
+ROW(QUERY, OTA_EVENT_HTTP_HEAD, ota_query_head, TO_RETRY, "an error status or a document too long: refuse"),
+ROW(QUERY, OTA_EVENT_HTTP_BODY, ota_query_body, TO_RESULT, "collect it"),
+ROW(QUERY, OTA_EVENT_HTTP_DONE, ota_query_done, TO(PARSE) | TO_RETRY, "a document came, or try again"),
+ROW(QUERY, OTA_EVENT_TIMER, ota_query_late, TO_RETRY, "try again"),
 
-ROW(REQUEST, ENTER, ota_request_begin, TO(REPORT) | TO_RETRY, "publish Request Update"),
+ROW(PARSE, ENTER, ota_parse_begin, TO_DATA | TO_RESULT, "accept the job, refuse it, or there is none"),
+
+ROW(PEEK, ENTER, ota_fetch_begin, TO(VERIFY) | TO_RETRY, "HTTP: ask for the first chunk"),
+ROW(PEEK, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "learn size and tag; try again or refuse"),
+ROW(PEEK, OTA_EVENT_HTTP_BODY, ota_fetch_body, TO_FETCHED, "when the chunk is whole, erase"),
+ROW(PEEK, OTA_EVENT_HTTP_DONE, ota_fetch_done, TO_RETRY, "it is not: try again"),
+ROW(PEEK, OTA_EVENT_TIMER, ota_fetch_late, TO_RETRY, "the same"),
+
+ROW(ERASE, ENTER, ota_erase_begin, 0, "begin at the end of the slot, with its trailer"),
+ROW(ERASE, OTA_EVENT_TIMER, ota_erase_next, TO(VERIFY) | TO_DATA | TO_RESULT, "erase one sector; when all are, fetch (connect first if the line dropped)"),
+
+ROW(REQUEST, ENTER, ota_request_begin, TO_RETRY, "publish Request Update"),
 ROW(REQUEST, OTA_EVENT_MQTT_PUBLISHED, ota_request_published, TO(RECEIVE) | TO_RETRY, "the broker has it"),
 ROW(REQUEST, OTA_EVENT_MQTT_MESSAGE, ota_receive_message, TO_RECEIVED, "the first chunk may be faster than the acknowledgement"),
 ROW(REQUEST, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again"),
 ROW(REQUEST, OTA_EVENT_TIMER, ota_link_failed, TO_RETRY, "not acknowledged: try again"),
 
-ROW(RECEIVE, ENTER, ota_receive_begin, TO_RETRY, "after a lost connection ask for what is missing"),
+ROW(RECEIVE, ENTER, ota_receive_begin, TO_RETRY, "after a lost connection or a reset ask for what is missing"),
 ROW(RECEIVE, OTA_EVENT_MQTT_MESSAGE, ota_receive_message, TO_RECEIVED, "put the chunk into flash; drop what does not belong"),
 ROW(RECEIVE, OTA_EVENT_MQTT_PUBLISHED, ota_publish_failed, TO_RETRY, "refused: try again"),
 ROW(RECEIVE, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again; what lies in flash stays"),
-ROW(RECEIVE, OTA_EVENT_TIMER, ota_receive_late, TO(REQUEST) | TO(REPORT) | TO_RETRY, "ask for what is missing, a few times"),
+ROW(RECEIVE, OTA_EVENT_TIMER, ota_receive_late, TO(REQUEST) | TO_RETRY, "ask for what is missing, a few times"),
 
-ROW(VERIFY, ENTER, ota_verify_begin, TO(INSTALL) | TO(REPORT), "check what lies in flash"),
+ROW(FETCH, ENTER, ota_fetch_begin, TO(VERIFY) | TO_RETRY, "HTTP: ask for the next range that is missing"),
+ROW(FETCH, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "another image or the whole of it: begin anew; another range or an error: try again"),
+ROW(FETCH, OTA_EVENT_HTTP_BODY, ota_fetch_body, TO_FETCHED, "put each whole chunk into flash"),
+ROW(FETCH, OTA_EVENT_HTTP_DONE, ota_fetch_done, TO_RETRY, "the next range; or the rest of this one, after a pause"),
+ROW(FETCH, OTA_EVENT_TIMER, ota_fetch_late, TO_RETRY, "too slow: try again"),
 
-ROW(INSTALL, ENTER, ota_install_begin, TO(LEAVE) | TO(REPORT), "record it; ask the loader"),
+ROW(VERIFY, ENTER, ota_verify_begin, TO(INSTALL) | TO_RESULT, "check what lies in flash"),
+
+ROW(INSTALL, ENTER, ota_install_begin, TO_RESULT, "record it; ask the loader"),
 
 ROW(LEAVE, ENTER, ota_leave_begin, TO(IDLE) | TO(RESET), "close the connection"),
 ROW(LEAVE, OTA_EVENT_MQTT_CLOSED, ota_leave_done, TO(IDLE) | TO(RESET), "reset when the loader has work, else idle"),
@@ -112,7 +158,8 @@ static enum ota_state run(struct ota_agent *agent, const struct row *row,
     return next;
 }
 
-/* What every state must know: is there a connection, and how much does the broker still owe. */
+/* What every state must know: is there a connection, how much does the broker still owe, is there a
+ * request. */
 static void follow_link(struct ota_agent *agent, const struct ota_event *event)
 {
     if (event->type == OTA_EVENT_MQTT_CLOSED ||
@@ -122,6 +169,8 @@ static void follow_link(struct ota_agent *agent, const struct ota_event *event)
     }
     if (event->type == OTA_EVENT_MQTT_PUBLISHED && event->code == 0 && agent->unacked > 0)
         agent->unacked--;
+    if (event->type == OTA_EVENT_HTTP_DONE)
+        agent->requested = false;
 }
 
 static bool concerns(const struct ota_agent *agent, const struct ota_event *event)
@@ -130,25 +179,81 @@ static bool concerns(const struct ota_agent *agent, const struct ota_event *even
         return event->id == THE_TIMER;
     if (event->type == OTA_EVENT_MQTT_MESSAGE)
         return event->topic != NULL && strcmp(event->topic, agent->inbox) == 0;
-    return true;
+    if (event->type == OTA_EVENT_HTTP_HEAD)
+        return event->head != NULL && agent->requested;
+    return event->type != OTA_EVENT_HTTP_BODY || agent->requested;
+}
+
+static void change_state(struct ota_agent *agent, enum ota_state next)
+{
+    agent->state = next;
+    agent->again = false;
+    agent->failure = 0;
+    agent->ports.clock->disarm(agent->ports.clock->context, THE_TIMER);
+    if (agent->requested)
+        agent->ports.http->cancel(agent->ports.http->context);
+    agent->requested = false;
+    ota_notify(agent, OTA_NOTICE_STATE, 0);
+}
+
+/* In these the session has ended: there is nothing left to stop or to take over. */
+static bool is_final(enum ota_state state)
+{
+    return state == OTA_STATE_IDLE || state == OTA_STATE_LEAVE;
+}
+
+/* Tells the application how the state that is being left ended. Returns where to go, which is
+ * `next` unless the application stops the session. */
+static enum ota_state leave_state(struct ota_agent *agent, enum ota_state next)
+{
+    int failure = agent->failure;
+    enum ota_answer answer = ota_consult(agent, ota_state_name(agent),
+                                         failure != 0 ? OTA_ASK_FAILURE : OTA_ASK_SUCCESS, failure);
+    if (is_final(agent->state) || (failure != 0 && next != OTA_STATE_PAUSE))
+        return next;
+    if (answer == OTA_ANSWER_STOP)
+        return ota_stop(agent, OTA_E_STOPPED);
+    return answer == OTA_ANSWER_FAILED && failure == 0 ? ota_stop(agent, OTA_E_APP) : next;
+}
+
+/* Does a state's first work, or what the application wishes instead. False: the state is left. */
+static bool enter_state(struct ota_agent *agent, const struct ota_event *event,
+                        enum ota_state *next)
+{
+    const struct row *row = find_row(agent->state, ENTER);
+    ota_compose(agent);
+    enum ota_answer answer = ota_consult(agent, ota_state_name(agent), OTA_ASK_STEP, 0);
+    if (is_final(agent->state))
+        answer = OTA_ANSWER_CONTINUE;
+    agent->taken_over = false;
+    if (answer == OTA_ANSWER_STOP || answer == OTA_ANSWER_FAILED) {
+        *next = ota_stop(agent, answer == OTA_ANSWER_STOP ? OTA_E_STOPPED : OTA_E_APP);
+        return false;
+    }
+    *next = answer == OTA_ANSWER_DONE ? ota_taken_over(agent) : agent->state;
+    if (*next != agent->state)
+        return false;
+    *next = run(agent, row, event);
+    return *next == agent->state && !agent->again;
 }
 
 void ota_step(struct ota_agent *agent, const struct ota_event *event)
 {
+    bool concerned = concerns(agent, event);
+    agent->failure = 0;
     follow_link(agent, event);
-    const struct row *row =
-        concerns(agent, event) ? find_row(agent->state, (int)event->type) : NULL;
+    const struct row *row = concerned ? find_row(agent->state, (int)event->type) : NULL;
     if (row == NULL) {
         ota_log(agent, OTA_LOG_DEBUG, "event without meaning here", 0);
         return;
     }
     enum ota_state next = run(agent, row, event);
+    bool settled = next == agent->state && !agent->again;
     /* Ends: every chain of entries leads to a state that waits. */
-    while (next != agent->state) {
-        agent->state = next;
-        agent->ports.clock->disarm(agent->ports.clock->context, THE_TIMER);
-        ota_notify(agent, OTA_NOTICE_STATE, 0);
-        next = run(agent, find_row(next, ENTER), event);
+    while (!settled) {
+        next = leave_state(agent, next);
+        change_state(agent, next);
+        settled = enter_state(agent, event, &next);
     }
 }
 
@@ -258,6 +363,19 @@ static bool is_topic_level(const char *text)
     return text != NULL && text[0] != 0 && strpbrk(text, "+#") == NULL;
 }
 
+/* Where the first request goes, when there is one. */
+static int check_http(struct ota_agent *agent)
+{
+    struct ota_config *config = &agent->config;
+    if (config->connection == OTA_BY_MQTT)
+        return 0;
+    if (config->http_file == NULL && config->flow == OTA_FLOW_JOB)
+        config->http_file = config->protocol->job_path;
+    bool usable = config->http_file != NULL && config->http_file[0] == '/' &&
+                  strlen(config->http_file) < OTA_PATH_MAX;
+    return usable && agent->ports.http != NULL ? 0 : OTA_E_ARGUMENT;
+}
+
 /* The longest topics of this device must fit, and a chunk must begin at a program unit. */
 static int check_config(struct ota_agent *agent)
 {
@@ -269,12 +387,15 @@ static int check_config(struct ota_agent *agent)
         !is_topic_level(config->identity.board))
         return OTA_E_ARGUMENT;
     ota_speaker(agent, &speaker);
+    int error = check_http(agent);
+    if (error != 0)
+        return error;
     int length = config->protocol->inbox(&speaker, UINT64_MAX, agent->inbox, sizeof agent->inbox);
     if (length >= 0)
         length = config->protocol->outbox(&speaker, agent->outbox, sizeof agent->outbox);
     if (length < 0)
         return length;
-    int error = flash_area_sector(&config->secondary, 0, &sector);
+    error = flash_area_sector(&config->secondary, 0, &sector);
     if (error != 0)
         return error;
     if (sector.unit == 0 || sector.unit > OTA_UNIT_MAX || OTA_CHUNK_SIZE % sector.unit != 0)
@@ -297,6 +418,8 @@ int ota_init(struct ota_agent *agent, const struct ota_config *config,
         error = img_measure(&config->primary, &running, NULL);
     if (error == 0)
         error = ota_journal_open(&agent->journal, &config->journal, &agent->record);
+    if (error == 0)
+        error = ota_progress_open(&agent->progress, &config->progress, &config->secondary);
     if (error != 0)
         return error;
     agent->running = running.header.version;
@@ -322,6 +445,9 @@ static const char *event_name(int event)
         [OTA_EVENT_MQTT_PUBLISHED] = "published",
         [OTA_EVENT_MQTT_MESSAGE] = "message",
         [OTA_EVENT_MQTT_CLOSED] = "closed",
+        [OTA_EVENT_HTTP_HEAD] = "head",
+        [OTA_EVENT_HTTP_BODY] = "body",
+        [OTA_EVENT_HTTP_DONE] = "done",
     };
     return event == ENTER ? "(enter)" : names[event];
 }

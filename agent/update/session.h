@@ -13,11 +13,14 @@
 #include "agent/image/trailer.h"
 #include "agent/ports.h"
 #include "agent/update/journal.h"
+#include "agent/update/progress.h"
 
 #define OTA_CHUNK_SIZE 4096u
 #define OTA_MAX_CHUNKS 4096u /* 16 MiB */
 #define OTA_TOPIC_MAX  160u
-#define OTA_JSON_MAX   1024u
+#define OTA_JSON_MAX   1024u /* longest document, without a NUL */
+#define OTA_HOST_MAX   256u
+#define OTA_HTTP_STEP  65536u /* bytes asked for in one HTTP request, whole chunks */
 
 struct ota_ports {
     const struct flash_port *flash;
@@ -78,8 +81,19 @@ enum ota_flow {
     OTA_FLOW_DIRECT, /* fetch the image at once; no result is sent */
 };
 
-/* The application's say in a session: asked before a state's work (STEP), and told when the work
- * ended (SUCCESS, FAILURE with `code`). */
+/* The application's say in a session: asked before a state's work and before each chunk is written
+ * (STEP; state "write"), and told how a state's work ended (SUCCESS, FAILURE with `code`).
+ *
+ * - STOP and FAILED to a STEP end the session: with Failure as its result when a job was accepted
+ *   and is not fetched and handed over yet, else without a word. What was owed stays owed. In
+ *   "reset": no reset now, the session ends and the image waits. In "idle" and "leave", where the
+ *   session has ended anyway, every answer is CONTINUE.
+ * - DONE in "ask" and "query": the document that now lies in `document` is the cloud's answer; in
+ *   "parse": whatever board and version it is for; in "receive", "peek" and "fetch": the slot is
+ *   filled; in "verify": hash and signature are not checked here (the loader does), but what the
+ *   image says of itself is; in "confirm": believed only when the trailer says so.
+ * - STOP to SUCCESS ends the session as above, so does FAILED; STOP to FAILURE means that there is
+ *   no other try. Other answers are CONTINUE. */
 enum ota_ask { OTA_ASK_STEP, OTA_ASK_SUCCESS, OTA_ASK_FAILURE };
 enum ota_answer {
     OTA_ANSWER_CONTINUE,
@@ -96,8 +110,10 @@ struct ota_question {
     struct img_version version; /* offered */
     uint32_t done;
     uint32_t total;
-    char *document;       /* job document, or what is to be sent: may be replaced, in place … */
-    size_t document_size; /* … within this room */
+    /* The job document ("parse"), or what is to be sent ("ask", "request", "report", "post"), with
+     * a NUL: may be replaced in place, within this room. */
+    char *document;
+    size_t document_size;
 };
 
 struct ota_config {
@@ -107,6 +123,7 @@ struct ota_config {
     struct flash_area primary;
     struct flash_area secondary;
     struct flash_area journal;
+    struct flash_area progress; /* of a download, so that a reset resumes it; size 0: none */
     struct img_trailer_format format;
     const struct crypto_key *keys;
     size_t key_count;

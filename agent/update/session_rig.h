@@ -23,6 +23,8 @@
 #define RIG_MAX_END  (60u * 1024)
 #define RIG_JOURNAL  (8u * 1024)
 #define RIG_IMAGE    (RIG_SLOT + 8192u)
+#define RIG_PROGRESS (8u * 1024)
+#define RIG_FLASH    (2 * RIG_SLOT + RIG_JOURNAL + RIG_PROGRESS)
 #define RIG_NO_TIMER UINT32_MAX
 
 struct rig {
@@ -31,6 +33,7 @@ struct rig {
     struct ota_config config;
     struct ota_ports ports;
     struct mqtt_port mqtt;
+    struct http_port http;
     struct clock_port clock;
     struct random_port random;
     struct platform_port platform;
@@ -39,8 +42,13 @@ struct rig {
     size_t told;    /* up to where the story was checked */
     uint32_t armed; /* the deadline, RIG_NO_TIMER without one */
     uint32_t chance;
-    int mqtt_error; /* what connect, subscribe and publish return */
-    bool linked;    /* without a connection the latter two fail in any case */
+    int mqtt_error;              /* what connect, subscribe and publish return */
+    int http_error;              /* what request returns */
+    struct http_request request; /* the last one: its texts are not to be read */
+    bool requested;              /* it is under way */
+    unsigned requests;           /* so many there were */
+    const char *etag;            /* of the image, as the server says; "": none */
+    bool linked;                 /* without a connection the latter two fail in any case */
     unsigned resets;
     uint32_t cut_at; /* flash operation, and how it is cut */
     enum flash_tear cut;
@@ -65,7 +73,10 @@ __attribute__((format(printf, 2, 3))) static inline void rig_tell(struct rig *ri
 static inline int rig_connect(void *context, const struct mqtt_connect *options)
 {
     struct rig *rig = context;
-    rig_tell(rig, "> connect %s\n", options->client_id);
+    rig_tell(rig, "> connect %s", options->client_id);
+    if (options->host != NULL)
+        rig_tell(rig, " %s:%u", options->host, options->port);
+    rig_tell(rig, "\n");
     return rig->mqtt_error;
 }
 
@@ -89,6 +100,38 @@ static inline int rig_disconnect(void *context)
     rig_tell(context, "> disconnect\n");
     ((struct rig *)context)->linked = false;
     return 0;
+}
+
+/* "> get [tls] [HOST:PORT]PATH [FROM-TO] [if TAG]" or "> post … BODY" */
+static inline int rig_request(void *context, const struct http_request *request)
+{
+    struct rig *rig = context;
+    assert_false(rig->requested); /* one at a time */
+    rig_tell(rig, "> %s %s", request->method == HTTP_GET ? "get" : "post",
+             request->tls ? "tls " : "");
+    if (request->host != NULL)
+        rig_tell(rig, "%s:%u", request->host, request->port);
+    rig_tell(rig, "%s", request->path);
+    if (request->ranged && request->to == UINT32_MAX)
+        rig_tell(rig, " %u-", request->from);
+    else if (request->ranged)
+        rig_tell(rig, " %u-%u", request->from, request->to);
+    if (request->if_range != NULL)
+        rig_tell(rig, " if %s", request->if_range);
+    rig_tell(rig, "%s%s\n", request->body != NULL ? " " : "",
+             request->body != NULL ? request->body : "");
+    rig->request = *request;
+    rig->requests++;
+    rig->requested = rig->http_error == 0;
+    return rig->http_error;
+}
+
+static inline void rig_cancel(void *context)
+{
+    struct rig *rig = context;
+    assert_true(rig->requested);
+    rig->requested = false;
+    rig_tell(rig, "> cancel\n");
 }
 
 static inline uint64_t rig_now(void *context)
@@ -260,6 +303,7 @@ static inline void rig_boot(struct rig *rig)
     flash_sim_power_on(rig->sim);
     rig->armed = RIG_NO_TIMER;
     rig->linked = false;
+    rig->requested = false;
     assert_int_equal(ota_init(&rig->agent, &rig->config, &rig->ports), 0);
     rig_event(rig, OTA_EVENT_START, 0);
 }
@@ -271,17 +315,20 @@ static inline void rig_areas(struct rig *rig)
     rig->config.primary = (struct flash_area){flash, 0, RIG_SLOT};
     rig->config.secondary = (struct flash_area){flash, RIG_SLOT, RIG_SLOT};
     rig->config.journal = (struct flash_area){flash, 2 * RIG_SLOT, RIG_JOURNAL};
+    rig->config.progress = (struct flash_area){flash, 2 * RIG_SLOT + RIG_JOURNAL, 0};
 }
 
 static inline void rig_ports(struct rig *rig)
 {
     rig->mqtt =
         (struct mqtt_port){rig, rig_connect, rig_subscribe, NULL, rig_publish, rig_disconnect};
+    rig->http = (struct http_port){rig, rig_request, rig_cancel};
     rig->clock = (struct clock_port){rig, rig_now, rig_arm, rig_disarm};
     rig->random = (struct random_port){rig, rig_bytes};
     rig->platform = (struct platform_port){.context = rig, .reset = rig_reset, .log = rig_log};
     rig->crypto = (struct crypto_port){rig, rig_sha256, rig_sha256_flash, rig_verify};
     rig->ports.mqtt = &rig->mqtt;
+    rig->ports.http = &rig->http;
     rig->ports.clock = &rig->clock;
     rig->ports.random = &rig->random;
     rig->ports.platform = &rig->platform;
@@ -296,8 +343,8 @@ static inline struct rig *rig_new(void)
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
     struct flash_chip chip = {.part = {.name = "rig",
-                                       .size = 2 * RIG_SLOT + RIG_JOURNAL,
-                                       .runs = {{(2 * RIG_SLOT + RIG_JOURNAL) / 4096, 4096}},
+                                       .size = RIG_FLASH,
+                                       .runs = {{RIG_FLASH / 4096, 4096}},
                                        .run_count = 1,
                                        .unit = 8,
                                        .page = 256,
@@ -308,6 +355,7 @@ static inline struct rig *rig_new(void)
     rig_ports(rig);
     rig_areas(rig);
     rig->chance = 1;
+    rig->etag = "\"one\"";
     rig->cut_at = UINT32_MAX;
     rig->config.protocol = &ota_anycloud;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
@@ -375,18 +423,33 @@ static inline void rig_text(struct rig *rig, const char *text)
     rig_message(rig, text, strlen(text));
 }
 
-static inline void rig_job(struct rig *rig)
+/* The job for what is offered, whose data is where `connection` (the members from Connection on)
+ * says. */
+static inline void rig_write_job(const struct rig *rig, const char *connection, char text[1024])
 {
-    char text[512];
     const struct img_version *v = &rig->image_version;
-    snprintf(text, sizeof text,
+    snprintf(text, 1024,
              "{\"Message\": \"Update Available\", \"Manufacturer\": \"Express Widgits "
              "Corporation\", \"ManufacturerId\": \"EWCO\", \"Product\": \"Easy Widgit\", "
              "\"SerialNumber\": \"ABC213450001\", \"Board\": \"BOARD_A\", \"Version\": "
-             "\"%u.%u.%u\", \"Connection\": \"MQTT\", \"Broker\": \"\", \"Port\": \"1883\", "
-             "\"UniqueTopicName\": \"%s\"}",
-             v->major, v->minor, v->revision, rig->agent.inbox);
+             "\"%u.%u.%u\", %s}",
+             v->major, v->minor, v->revision, connection);
+}
+
+#define RIG_BY_MQTT "\"Connection\": \"MQTT\", \"Broker\": \"\", \"Port\": \"1883\""
+#define RIG_BY_HTTP                                                                                \
+    "\"Connection\": \"HTTP\", \"Server\": \"\", \"Port\": \"80\", \"File\": \"/v2.bin\""
+
+static inline void rig_job_at(struct rig *rig, const char *connection)
+{
+    char text[1024];
+    rig_write_job(rig, connection, text);
     rig_text(rig, text);
+}
+
+static inline void rig_job(struct rig *rig)
+{
+    rig_job_at(rig, RIG_BY_MQTT);
 }
 
 /* Chunk `index` of what is offered, as the publisher sends it. Returns the message's length. */
@@ -461,6 +524,102 @@ static inline void rig_download(struct rig *rig)
         rig_chunk(rig, i);
 }
 
+/* ---- server ------------------------------------------------------------------------------ */
+
+static inline void rig_head(struct rig *rig, const struct http_head *head)
+{
+    const struct ota_event event = {.type = OTA_EVENT_HTTP_HEAD, .head = head};
+    ota_step(&rig->agent, &event);
+}
+
+static inline void rig_status(struct rig *rig, unsigned status)
+{
+    const struct http_head head = {.status = status};
+    rig_head(rig, &head);
+}
+
+static inline void rig_body(struct rig *rig, const void *data, size_t length)
+{
+    uint8_t *copy = malloc(length == 0 ? 1 : length); /* exact, for the sanitizers */
+    memcpy(copy, data, length);
+    const struct ota_event event = {.type = OTA_EVENT_HTTP_BODY, .data = copy, .length = length};
+    ota_step(&rig->agent, &event);
+    free(copy);
+}
+
+static inline void rig_done(struct rig *rig, int code)
+{
+    rig->requested = false;
+    rig_event(rig, OTA_EVENT_HTTP_DONE, code);
+}
+
+/* The head of an honest answer to the request under way. */
+static inline struct http_head rig_honest(const struct rig *rig)
+{
+    uint32_t last = rig->image_size - 1;
+    struct http_head head = {
+        .status = 206,
+        .has_length = true,
+        .has_range = true,
+        .from = rig->request.from,
+        .to = rig->request.to < last ? rig->request.to : last,
+        .has_total = true,
+        .total = rig->image_size,
+    };
+    head.length = head.to - head.from + 1;
+    snprintf(head.etag, sizeof head.etag, "%s", rig->etag);
+    return head;
+}
+
+/* The image's bytes [from, end), in pieces of `step`, as long as this request is listened to. True:
+ * it still is. */
+static inline bool rig_bytes_of(struct rig *rig, uint32_t from, uint32_t end, uint32_t step)
+{
+    unsigned request = rig->requests;
+    for (uint32_t at = from; at < end && rig->requested && rig->requests == request; at += step)
+        rig_body(rig, rig->image + at, end - at < step ? end - at : step);
+    return rig->requested && rig->requests == request;
+}
+
+/* Answers the request under way honestly. */
+static inline void rig_serve(struct rig *rig)
+{
+    const struct http_head head = rig_honest(rig);
+    unsigned request = rig->requests;
+    assert_true(rig->requested);
+    rig_head(rig, &head);
+    if (rig->requests == request &&
+        rig_bytes_of(rig, (uint32_t)head.from, (uint32_t)head.to + 1, 1000))
+        rig_done(rig, 0);
+}
+
+/* … and the next ones, with all erasing between them. */
+static inline void rig_serve_all(struct rig *rig)
+{
+    for (int i = 0; i < 100 && (rig->requested || rig->agent.state == OTA_STATE_ERASE); i++)
+        if (rig->agent.state == OTA_STATE_ERASE)
+            rig_erase(rig);
+        else
+            rig_serve(rig);
+}
+
+/* Answers a request for a document. */
+static inline void rig_serve_text(struct rig *rig, const char *text)
+{
+    const struct http_head head = {.status = 200, .has_length = true, .length = strlen(text)};
+    assert_true(rig->requested);
+    rig_head(rig, &head);
+    rig_body(rig, text, strlen(text));
+    rig_done(rig, 0);
+}
+
+static inline void rig_serve_job(struct rig *rig, const char *connection)
+{
+    char text[1024];
+    rig_write_job(rig, connection, text);
+    rig_serve_text(rig, text);
+}
+
 /* ---- the story --------------------------------------------------------------------------- */
 
 /* The story goes on with a line that begins so: skips everything up to it. */
@@ -506,7 +665,7 @@ static inline void rig_closes(struct rig *rig, const char *idle)
 /* A Failure is reported and the session ends with `word`. */
 static inline void rig_fails(struct rig *rig, const char *word)
 {
-    char line[64];
+    char line[128];
     snprintf(line, sizeof line, "refused %s", word);
     rig_expect(rig, line);
     rig_expect(rig, RIG_FAILURE);

@@ -3,7 +3,7 @@
 #ifndef NOBRICK_AGENT_UPDATE_SESSION_STATE_H
 #define NOBRICK_AGENT_UPDATE_SESSION_STATE_H
 
-#include "agent/update/session.h"
+#include "agent/protocol/protocol.h"
 
 #define OTA_CLIENT_ID_MAX 24u  /* 23 characters: what every broker accepts */
 #define OTA_UNIT_MAX      512u /* largest program unit of any part */
@@ -13,18 +13,35 @@ enum ota_state {
     OTA_STATE_IDLE,
     OTA_STATE_CONNECT,
     OTA_STATE_SUBSCRIBE,
+    OTA_STATE_SWITCH,
     OTA_STATE_PAUSE,
+    OTA_STATE_PROBE,
     OTA_STATE_CONFIRM,
     OTA_STATE_REPORT,
+    OTA_STATE_POST,
     OTA_STATE_ASK,
+    OTA_STATE_QUERY,
+    OTA_STATE_PARSE,
+    OTA_STATE_PEEK,
     OTA_STATE_ERASE,
     OTA_STATE_REQUEST,
     OTA_STATE_RECEIVE,
+    OTA_STATE_FETCH,
     OTA_STATE_VERIFY,
     OTA_STATE_INSTALL,
     OTA_STATE_LEAVE,
     OTA_STATE_RESET,
     OTA_STATES
+};
+
+/* The answer to an HTTP request, as far as it came. */
+struct ota_reply {
+    bool begun;    /* its head was accepted */
+    bool whole;    /* it is all of the file, not the range that was asked for */
+    bool progress; /* a chunk of it lies in flash */
+    uint32_t from; /* bytes [from, end) were asked for; then: are what comes */
+    uint32_t end;
+    uint32_t at; /* of the next byte */
 };
 
 struct ota_agent {
@@ -36,7 +53,8 @@ struct ota_agent {
     struct ota_journal journal;
     struct ota_record record;
     struct img_version running;
-    bool trial; /* the running image will be reverted unless it confirms */
+    bool trial;   /* the running image will be reverted unless it confirms */
+    bool pending; /* the loader has work: nothing new before a reset */
 
     uint32_t unit_size; /* program unit of the secondary slot */
     uint8_t erased;     /* value of its erased bytes */
@@ -45,29 +63,46 @@ struct ota_agent {
     bool checking;    /* it is to look for an update, not only to report */
     bool offered;     /* a job document arrived: whatever comes of it is reported */
     bool fetching;    /* … and was accepted: `offer` is being fetched */
-    bool linked;      /* a connection is up or being opened */
+    bool linked;      /* an MQTT connection is up or being opened … */
+    bool astray;      /* … to the broker that the job names */
+    bool requested;   /* an HTTP request is under way */
     bool restart;     /* reset instead of going idle */
+    bool again;       /* what is next is the present state, from its beginning */
+    bool taken_over;  /* the application did the work of the present state */
+    int failure;      /* what the present state failed with, for the application */
     int outcome;      /* how the session ended, as far as that is known */
-    uint32_t tries;   /* connections that failed since the last progress */
+    uint32_t tries;   /* connections and requests that failed since the last progress */
     uint32_t waits;   /* waits for data that failed since the last progress */
     uint32_t unacked; /* publications that the broker has not acknowledged */
     struct img_version offer;
+    struct ota_source source; /* where the image is */
     char client_id[OTA_CLIENT_ID_MAX];
     char inbox[OTA_TOPIC_MAX];
     char outbox[OTA_TOPIC_MAX];
 
     /* the download */
-    uint32_t erased_from; /* the secondary slot is erased from here to its end */
-    uint32_t total;       /* size of the image; 0: not known yet */
-    uint32_t done;        /* bytes of it that lie in flash */
+    struct ota_progress progress;
+    bool announced; /* `offer` is known: from the job, or from the data in direct flow */
+    bool peeked;    /* its first chunk was seen on the server, or lies in the slot */
+    bool prepared;  /* the slot is erased but for what lies there already */
+    bool held;      /* the first chunk waits in `piece` until it is */
+    bool resumed;   /* nothing has confirmed yet that the image is still the recorded one */
+    bool following; /* the first chunk came before the wait for chunks */
+    bool past_end;  /* the server said once that there is no such range */
+    uint32_t total; /* size of the image; 0: not known yet */
+    uint32_t done;  /* bytes of it that lie in flash */
     uint32_t bad_chunks;
-    bool resume;                   /* the connection was lost: ask for what is missing */
+    uint32_t restarts;             /* from zero, in this session */
+    uint64_t fetched;              /* bytes that came by HTTP, in this session */
     uint32_t asked[OTA_ASKED_MAX]; /* offsets of the chunks asked for one by one */
     size_t asked_count;
+    struct ota_reply reply;
     uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a chunk: its bytes lie in flash */
 
-    char text[OTA_JSON_MAX];    /* the document being published */
-    uint8_t unit[OTA_UNIT_MAX]; /* the last, incomplete program unit of a chunk */
+    char text[OTA_JSON_MAX + 1]; /* the document being sent or read */
+    int text_length;             /* of it, or the error of writing it */
+    uint8_t
+        piece[OTA_CHUNK_SIZE]; /* a chunk as it comes by HTTP; or the last unit of one by MQTT */
 };
 
 #endif

@@ -119,43 +119,97 @@ static void sizes_and_permanent(void **state)
     }
 }
 
+#define BY_OTHER_BROKER "\"Connection\": \"MQTT\", \"Broker\": \"b.example\", \"Port\": \"8884\""
+
+/* The server's answer to the request under way: honest, or one of many others. */
+static void answer_request(struct rig *rig, unsigned pick)
+{
+    static const unsigned statuses[] = {200, 204, 302, 404, 405, 412, 416, 503};
+    static const char *const jobs[] = {RIG_BY_HTTP, RIG_BY_MQTT, BY_OTHER_BROKER};
+    struct http_head head = rig_honest(rig);
+    switch (pick % 4) {
+    case 0:
+        rig_done(rig, pick / 4 % 2 == 0 ? 0 : OTA_E_DISCONNECTED);
+        break;
+    case 1:
+        rig_status(rig, statuses[pick / 4 % 8]);
+        break;
+    case 2: /* cut somewhere */
+        rig_head(rig, &head);
+        rig_bytes_of(rig, rig->request.from, rig->request.from + pick / 4 % 9000, 1000);
+        break;
+    default:
+        if (rig->agent.state == OTA_STATE_QUERY)
+            rig_serve_job(rig, jobs[pick / 4 % 3]);
+        else
+            rig_serve(rig);
+    }
+}
+
+static void reboot_otherwise(struct rig *rig, unsigned pick)
+{
+    rig->config.reverts = pick % 2 == 0;
+    rig->config.connection = pick / 2 % 2 == 0 ? OTA_BY_HTTP : OTA_BY_MQTT;
+    rig->config.flow = pick / 4 % 3 == 0 ? OTA_FLOW_DIRECT : OTA_FLOW_JOB;
+    rig->config.stay_after_complete = pick / 12 % 4 == 0;
+    rig->config.http_file = rig->config.flow == OTA_FLOW_DIRECT ? "/v2.bin" : NULL;
+    if (pick / 48 % 2 == 0)
+        rig_swap(rig, pick / 96 % 2 == 0); /* whatever lies there */
+    struct img_info info;
+    if (img_measure(&rig->config.primary, &info, NULL) != 0) {
+        rig_offer(rig, 1, 5000, 1);
+        rig_put_area(rig, &rig->config.primary, 0, rig->image, rig->image_size);
+        info.header.version.major = 1;
+    }
+    rig_offer(rig, (uint8_t)(info.header.version.major % 200 + 1), 9800, 2);
+    rig_boot(rig);
+}
+
 /* Any event in any state: never out of the table, and never without a deadline. */
 static void any_event_in_any_state(void **state)
 {
+    static const char *const jobs[] = {RIG_BY_MQTT, RIG_BY_MQTT, RIG_BY_HTTP, BY_OTHER_BROKER};
     struct rig *rig = *state;
     uint32_t chance = 7;
     unsigned seen[OTA_STATES] = {0};
+    rig->config.progress.size = RIG_PROGRESS;
     rig_boot(rig);
-    for (unsigned i = 0; i < 40000; i++) {
+    for (unsigned i = 0; i < 100000; i++) {
         chance = chance * 1664525u + 1013904223u;
         unsigned pick = chance >> 8;
         int code = pick / 64 % 4 == 0 ? OTA_E_DISCONNECTED : 0;
-        switch (pick % 12) {
-        case 0:
-            rig_job(rig);
-            break;
-        case 1:
-            rig_text(rig, "{\"Message\": \"Result Received\"}");
-            break;
-        case 2:
-        case 3:
-        case 4:
-            rig_chunk(rig, pick / 64 % rig_chunks(rig));
-            break;
-        default:
-            rig_event(rig, (enum ota_event_type)(pick / 16 % 8), code);
+        if (rig->requested && pick % 3 == 0) {
+            answer_request(rig, pick / 64);
+        } else {
+            switch (pick % 12) {
+            case 0:
+                rig_job_at(rig, jobs[pick / 64 % 4]);
+                break;
+            case 1:
+                rig_text(rig, "{\"Message\": \"Result Received\"}");
+                break;
+            case 2:
+            case 3:
+            case 4:
+                rig_chunk(rig, pick / 64 % rig_chunks(rig));
+                break;
+            default:
+                rig_event(rig, (enum ota_event_type)(pick / 16 % 8), code);
+            }
         }
         rig->story[0] = 0;
         seen[rig->agent.state]++;
         assert_int_not_equal(rig->armed, RIG_NO_TIMER);
-        if (rig->agent.state == OTA_STATE_RESET && pick % 3 == 0) {
-            rig->config.reverts = pick % 2 == 0;
-            rig_boot(rig);
-        }
+        assert_int_equal(rig->requested, rig->agent.requested);
+        if ((rig->agent.state == OTA_STATE_RESET && pick % 3 == 0) || pick % 4001 == 0)
+            reboot_otherwise(rig, pick / 64);
     }
-    for (unsigned i = 0; i < OTA_STATES; i++) /* VERIFY, INSTALL, CONFIRM never wait */
-        assert_true(seen[i] > 0 || i == OTA_STATE_VERIFY || i == OTA_STATE_INSTALL ||
-                    i == OTA_STATE_CONFIRM);
+    for (unsigned i = 0; i < OTA_STATES; i++) { /* these never wait */
+        bool passing = i == OTA_STATE_VERIFY || i == OTA_STATE_INSTALL || i == OTA_STATE_CONFIRM ||
+                       i == OTA_STATE_PARSE;
+        if (seen[i] == 0 && !passing)
+            fail_msg("state %u was never reached", i);
+    }
     assert_int_equal(flash_sim_violation(rig->sim)[0], 0);
 }
 
@@ -224,8 +278,8 @@ static void the_state_table_is_printed(void **state)
     assert_non_null(
         strstr(table.text, "| state | event | what happens | next |\n|---|---|---|---|"));
     assert_non_null(strstr(table.text, "| idle | start | "));
-    assert_non_null(strstr(table.text, "| verify | (enter) | check what lies in flash | report "
-                                       "install |\n"));
+    assert_non_null(strstr(table.text, "| verify | (enter) | check what lies in flash | connect "
+                                       "switch report post install leave |\n"));
 }
 
 int main(void)

@@ -1,12 +1,12 @@
 /* The handlers that the state table in session.c names, and what they share.
  *
- * A handler does its work and returns the next state: its own to stay. The first handler of a state
+ * A handler does its work and returns the next state: its own to stay (or, from ota_proceed, to
+ * begin it again). The first handler of a state
  * (…_begin) runs on entering it and arms the state's deadline. There is one timer, and it is
- * disarmed whenever the state changes. */
+ * disarmed whenever the state changes; an HTTP request that is under way is cancelled then. */
 #ifndef NOBRICK_AGENT_UPDATE_STEPS_H
 #define NOBRICK_AGENT_UPDATE_STEPS_H
 
-#include "agent/protocol/protocol.h"
 #include "agent/update/session_state.h"
 
 typedef enum ota_state ota_handler(struct ota_agent *agent, const struct ota_event *event);
@@ -20,6 +20,8 @@ ota_handler ota_connect_begin;
 ota_handler ota_connect_answered;
 ota_handler ota_subscribe_begin;
 ota_handler ota_subscribe_answered;
+ota_handler ota_switch_begin;
+ota_handler ota_switch_done;
 ota_handler ota_pause_begin;
 ota_handler ota_pause_over;
 ota_handler ota_link_failed; /* closed, or not answered in time */
@@ -27,23 +29,84 @@ ota_handler ota_leave_begin;
 ota_handler ota_leave_done;
 ota_handler ota_reset_begin;
 
-/* Gives the connection up and waits for the next try; or, after the last one, ends the session, or
- * resets when the running image is on trial. */
-enum ota_state ota_retry(struct ota_agent *agent);
+/* The state that does what is to be done next, over the connection that it belongs to: a
+ * confirmation or report that is due, the fetch under way, a check; LEAVE when there is nothing. */
+enum ota_state ota_proceed(struct ota_agent *agent);
+/* MQTT failed with `code`: gives the connection up and waits for the next try; or, after the last
+ * one, ends the session, or resets when the running image is on trial. */
+enum ota_state ota_retry(struct ota_agent *agent, int code);
+/* The same for HTTP; an MQTT connection stays. */
+enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 
-/* ---- download.c: from an offer to a full slot -------------------------------------------- */
+/* ---- server.c: small requests to an HTTP server ------------------------------------------ */
+
+ota_handler ota_probe_begin;
+ota_handler ota_probe_head;
+ota_handler ota_probe_failed; /* over, or not answered in time */
+ota_handler ota_query_begin;
+ota_handler ota_query_head;
+ota_handler ota_query_body;
+ota_handler ota_query_done;
+ota_handler ota_query_late;
+ota_handler ota_post_begin;
+ota_handler ota_post_head;
+ota_handler ota_post_failed;
+
+/* Sends a request. Until it is DONE or the state changes, it is the one under way. */
+int ota_request(struct ota_agent *agent, const struct http_request *request);
+/* To the configured server. */
+struct http_request ota_home_request(const struct ota_agent *agent, const char *path);
+
+/* ---- offer.c: is there an update, and is it one for us ----------------------------------- */
 
 ota_handler ota_ask_begin;
 ota_handler ota_ask_message;
 ota_handler ota_ask_late;
+ota_handler ota_parse_begin;
+
+/* The document in agent->text came; text_length < 0: it was too long. A NUL in it is refused here.
+ */
+enum ota_state ota_take_document(struct ota_agent *agent);
+/* Newer than what runs, and not known to fail. */
+int ota_judge_offer(const struct ota_agent *agent);
+/* The data says that it is of this version, in direct flow: judges it as an offer. */
+int ota_announce(struct ota_agent *agent, const struct img_version *version);
+/* Direct flow: the image is where the configuration says. */
+enum ota_state ota_begin_direct(struct ota_agent *agent);
+/* The data is nothing new (OTA_E_JOB_VERSION in direct flow) or refused. */
+enum ota_state ota_decline(struct ota_agent *agent, int code);
+
+/* ---- slot.c: the secondary slot, chunk by chunk ------------------------------------------ */
+
 ota_handler ota_erase_begin;
 ota_handler ota_erase_next;
+
+bool ota_is_covered(const struct ota_agent *agent, uint32_t offset);
+/* Takes up what of the fetch lies in the slot already. */
+int ota_slot_begin(struct ota_agent *agent);
+/* The size and tag of the image are these. OTA_E_IMG_SIZE: too large, or nothing. */
+int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag);
+/* Puts the chunk at `offset` into flash, once, and says so. `data` may be agent->piece. */
+int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
+/* Begins the fetch anew, for it cannot be gone on with; a few times, then it fails with `code`. */
+enum ota_state ota_slot_restart(struct ota_agent *agent, int code);
+
+/* ---- download.c: chunks by MQTT ---------------------------------------------------------- */
+
 ota_handler ota_request_begin;
 ota_handler ota_request_published;
 ota_handler ota_receive_begin;
 ota_handler ota_receive_message;
 ota_handler ota_receive_late;
 ota_handler ota_publish_failed; /* a refused publication; an acknowledged one is of no interest */
+
+/* ---- fetch.c: ranges by HTTP ------------------------------------------------------------- */
+
+ota_handler ota_fetch_begin;
+ota_handler ota_fetch_head;
+ota_handler ota_fetch_body;
+ota_handler ota_fetch_done;
+ota_handler ota_fetch_late;
 
 /* ---- install.c: from a full slot to a reported result ------------------------------------ */
 
@@ -55,16 +118,31 @@ ota_handler ota_report_published;
 
 /* Brings the record up to what runs now: an installation ended well, or was reverted. */
 void ota_settle(struct ota_agent *agent);
-/* A confirmation or a report is due as soon as there is a broker. */
+/* A confirmation or a report is due as soon as the cloud can be reached. */
 bool ota_is_due(const struct ota_agent *agent);
+/* … and it is the report. */
+bool ota_is_settled(const struct ota_agent *agent);
 /* The running image must prove itself on its own, or be reverted. */
 bool ota_is_tested(const struct ota_agent *agent);
-/* Ends what was offered with `code`: says so, records that a Failure is owed. Returns REPORT. */
+/* Ends what was offered with `code`: says so, records that a Failure is owed, goes to report it. */
 enum ota_state ota_fail(struct ota_agent *agent, int code);
-/* As above without a word to the application: for a fetch that was given up. */
+/* As above without a word to the application, and not at once: for a fetch that was given up. */
 void ota_owe_failure(struct ota_agent *agent, int code);
+/* The result was delivered, or nobody will ever take it. */
+enum ota_state ota_reported(struct ota_agent *agent, bool delivered);
 /* Writes the record to the journal. An error is logged: the record in RAM still counts. */
 int ota_save(struct ota_agent *agent);
+
+/* ---- application.c: the application's say ------------------------------------------------ */
+
+/* Writes what the present state is going to send into agent->text. */
+void ota_compose(struct ota_agent *agent);
+enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota_ask ask, int code);
+/* Ends the session as the application wishes (STOPPED, APP). */
+enum ota_state ota_stop(struct ota_agent *agent, int code);
+/* The application did the work of the present state: where that leads. The state itself when its
+ * first handler knows (agent->taken_over). */
+enum ota_state ota_taken_over(struct ota_agent *agent);
 
 /* ---- session.c: shared ------------------------------------------------------------------- */
 

@@ -1,13 +1,11 @@
-/* The verb `nobrick cloud`: a publisher for devices, over a real broker. */
+/* The verb `nobrick cloud`: a publisher for devices, over a real broker, over HTTP, or both. */
+#include "harness/cli/cloud_options.h"
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
-#include "harness/image/image.h"
 #include "harness/peers/anycloud_cloud.h"
-#include "sim/posix/mqtt.h"
+#include "harness/peers/anycloud_http.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,207 +14,84 @@
 #include <unistd.h>
 
 #define MAX_IMAGE  (64u << 20)
-#define CHUNK_SIZE 4096
 #define MAX_TRIES  5 /* to reach the broker for the first time */
 #define GOODBYE_MS 1000
-
-static const char *const help =
-    "usage: nobrick cloud --image FILE [option...]\n"
-    "\n"
-    "Offers an image to the devices of a board and serves them, over an MQTT broker.\n"
-    "\n"
-    "  --system S            whose cloud: anycloud (default)\n"
-    "  --image FILE          the image on offer\n"
-    "  --version X.Y.Z       what to announce (default: what the image says)\n"
-    "  --board B             the devices' board (default CY8CPROTO_062_4343W)\n"
-    "  --prefix P            topic prefix (default OTAUpdate)\n"
-    "  --broker URL          mqtt://HOST[:PORT] (default mqtt://127.0.0.1:1883)\n"
-    "  --updates N           end after N results (0 when all were Success, else 1)\n"
-    "  --events FD           write event lines to that descriptor\n"
-    "  -v                    a line for each chunk too\n"
-    "\n"
-    "example (ends with Ctrl-C; needs a broker on this machine):\n"
-    "  nobrick image create --size 64K --version 2.0.0 -o v2.img\n"
-    "  nobrick cloud --system anycloud --image v2.img --broker mqtt://127.0.0.1:1883\n";
-
-struct options {
-    const char *system;
-    const char *image;
-    const char *version;
-    const char *board;
-    const char *prefix;
-    const char *broker;
-    unsigned updates;
-    int events_fd;
-    bool verbose;
-};
+#define ANSWER_MS  100 /* for the answer to the last result over HTTP */
 
 enum stop { STOP_SIGNAL = 1, STOP_DONE, STOP_UNREACHABLE, STOP_CLOSED };
 
 struct publisher {
-    const struct options *options;
+    const struct cloud_options *options;
     struct posix_loop *loop;
     struct posix_clock *clock;
-    struct posix_mqtt *mqtt;
-    struct anycloud_cloud *cloud;
+    struct posix_mqtt *mqtt;      /* NULL: no broker */
+    struct anycloud_cloud *cloud; /* NULL: no broker */
+    struct anycloud_http *http;   /* NULL: no server */
     int signal_fd;
     int signal_number;
     unsigned tries;
     unsigned results;
     unsigned failures;
     bool seen; /* the broker answered once */
-    bool done;
     bool leaving;
 };
 
-static int usage(const char *what, const char *value)
-{
-    fprintf(stderr, "nobrick cloud: %s%s%s (nobrick cloud --help)\n", what,
-            value != NULL ? ": " : "", value != NULL ? value : "");
-    return 2;
-}
-
-/* ---- options ----------------------------------------------------------------------------- */
-
-enum option_id {
-    OPTION_SYSTEM = 256,
-    OPTION_IMAGE,
-    OPTION_VERSION,
-    OPTION_BOARD,
-    OPTION_PREFIX,
-    OPTION_BROKER,
-    OPTION_UPDATES,
-    OPTION_EVENTS,
-    OPTION_HELP,
-};
-
-static const struct option long_options[] = {
-    {"system", required_argument, NULL, OPTION_SYSTEM},
-    {"image", required_argument, NULL, OPTION_IMAGE},
-    {"version", required_argument, NULL, OPTION_VERSION},
-    {"board", required_argument, NULL, OPTION_BOARD},
-    {"prefix", required_argument, NULL, OPTION_PREFIX},
-    {"broker", required_argument, NULL, OPTION_BROKER},
-    {"updates", required_argument, NULL, OPTION_UPDATES},
-    {"events", required_argument, NULL, OPTION_EVENTS},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static bool parse_count(const char *text, unsigned long most, unsigned long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtoul(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most;
-}
-
-/* 0: go on; else the exit code + 1 (so that --help can end with 0). */
-static int parse_option(int option, struct options *out)
-{
-    unsigned long number = 0;
-    switch (option) {
-    case OPTION_SYSTEM:
-        out->system = optarg;
-        return 0;
-    case OPTION_IMAGE:
-        out->image = optarg;
-        return 0;
-    case OPTION_VERSION:
-        out->version = optarg;
-        return 0;
-    case OPTION_BOARD:
-        out->board = optarg;
-        return 0;
-    case OPTION_PREFIX:
-        out->prefix = optarg;
-        return 0;
-    case OPTION_BROKER:
-        out->broker = optarg;
-        return 0;
-    case OPTION_UPDATES:
-        if (!parse_count(optarg, 1000000, &number) || number == 0)
-            return usage("--updates wants a number", optarg) + 1;
-        out->updates = (unsigned)number;
-        return 0;
-    case OPTION_EVENTS:
-        if (!parse_count(optarg, 65535, &number) || fcntl((int)number, F_GETFD) < 0)
-            return usage("--events wants an open descriptor", optarg) + 1;
-        out->events_fd = (int)number;
-        return 0;
-    case 'v':
-        out->verbose = true;
-        return 0;
-    default:
-        fputs(help, stdout);
-        return 1;
-    }
-}
-
-static bool is_topic(const char *text)
-{
-    size_t length = strlen(text);
-    for (size_t i = 0; i < length; i++)
-        if (text[i] <= ' ' || text[i] > '~' || strchr("+#\"\\", text[i]) != NULL)
-            return false;
-    return length > 0 && length < 64 && text[0] != '$';
-}
-
-static int parse_options(int argc, char **argv, struct options *out)
-{
-    *out = (struct options){
-        .system = "anycloud",
-        .board = "CY8CPROTO_062_4343W",
-        .prefix = "OTAUpdate",
-        .broker = "mqtt://127.0.0.1:1883",
-        .events_fd = -1,
-    };
-    optind = 1;
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":v", long_options, NULL)) != -1;) {
-        if (option == ':' || option == '?')
-            return usage(option == ':' ? "this option needs a value" : "unknown option",
-                         argv[optind - 1]) +
-                   1;
-        int result = parse_option(option, out);
-        if (result != 0)
-            return result;
-    }
-    if (optind != argc)
-        return usage("unexpected argument", argv[optind]) + 1;
-    if (strcmp(out->system, "anycloud") != 0)
-        return usage("no such system (nobrick list systems)", out->system) + 1;
-    if (out->image == NULL)
-        return usage("--image is missing", NULL) + 1;
-    if (!is_topic(out->board))
-        return usage("not a board's name", out->board) + 1;
-    if (!is_topic(out->prefix))
-        return usage("not a topic prefix", out->prefix) + 1;
-    return 0;
-}
-
 /* ---- events ------------------------------------------------------------------------------ */
 
-static void on_line(void *context, const char *line)
+static bool starts_with(const char *line, const char *word)
 {
-    struct publisher *publisher = context;
-    const struct options *options = publisher->options;
-    bool failure = strncmp(line, "result failure", 14) == 0;
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+/* A part of the image: there are many of them. */
+static bool is_piece(const struct cloud_options *options, const char *line)
+{
+    size_t length = strlen(options->path);
+    return starts_with(line, "chunk ") ||
+           (starts_with(line, "http get ") && strncmp(line + 9, options->path, length) == 0 &&
+            line[9 + length] == ' ' && strcmp(strrchr(line, ' '), " 206") == 0);
+}
+
+static enum ota_log_level level_of(const struct cloud_options *options, const char *line)
+{
+    if (is_piece(options, line))
+        return OTA_LOG_DEBUG;
+    if (starts_with(line, "bad ") || starts_with(line, "closed "))
+        return OTA_LOG_WARNING;
+    return starts_with(line, "result ") || starts_with(line, "http post ") ? OTA_LOG_NOTICE
+                                                                           : OTA_LOG_INFO;
+}
+
+static void show(const struct publisher *publisher, const char *line)
+{
+    const struct cloud_options *options = publisher->options;
     if (options->events_fd >= 0) {
         char text[512];
         int n = snprintf(text, sizeof text, "%s\n", line);
         ssize_t written = write(options->events_fd, text, (size_t)n);
         (void)written; /* nobody listens any more: devices are served all the same */
     }
-    if (options->verbose || strncmp(line, "chunk ", 6) != 0)
+    if (level_of(options, line) <= options->log)
         printf("%s\n", line);
     if (fflush(stdout) != 0 && errno == EPIPE)
         raise(SIGTERM); /* whoever watched has gone */
-    if (failure || strncmp(line, "result success", 14) == 0) {
-        publisher->results++;
-        publisher->failures += failure;
-        publisher->done = options->updates != 0 && publisher->results >= options->updates;
-    }
+}
+
+/* Both cloud sides. A POST without a body counts as a result that is no failure: devices of the
+ * original send nothing else. */
+static void on_line(void *context, const char *line)
+{
+    struct publisher *publisher = context;
+    const char *last = strrchr(line, ' ');
+    bool posted = starts_with(line, "http post ");
+    bool failure = posted ? strcmp(last, " failure") == 0 : starts_with(line, "result failure");
+    show(publisher, line);
+    if (!posted && !failure && !starts_with(line, "result success"))
+        return;
+    publisher->results++;
+    publisher->failures += failure;
+    if (publisher->results == publisher->options->updates)
+        posix_loop_stop(publisher->loop, STOP_DONE);
 }
 
 static void on_mqtt(void *context, const struct ota_event *event)
@@ -230,8 +105,6 @@ static void on_mqtt(void *context, const struct ota_event *event)
     if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code == OTA_OK)
         publisher->seen = true;
     anycloud_cloud_event(publisher->cloud, event);
-    if (publisher->done)
-        posix_loop_stop(publisher->loop, STOP_DONE);
     if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK && !publisher->seen &&
         ++publisher->tries == MAX_TRIES)
         posix_loop_stop(publisher->loop, STOP_UNREACHABLE);
@@ -270,14 +143,13 @@ static int watch_signals(struct publisher *publisher)
     return posix_loop_watch(publisher->loop, publisher->signal_fd, on_signal, publisher);
 }
 
-static int prepare(struct publisher *publisher, const struct posix_mqtt_config *broker)
+static int prepare_broker(struct publisher *publisher)
 {
-    const struct options *options = publisher->options;
-    publisher->loop = posix_loop_new();
-    if (publisher->loop == NULL || watch_signals(publisher) != OTA_OK)
-        return OTA_E_NO_SPACE;
+    const struct cloud_options *options = publisher->options;
+    if (!options->has_broker)
+        return OTA_OK;
     publisher->clock = posix_clock_new(publisher->loop, on_timer, publisher);
-    publisher->mqtt = posix_mqtt_new(publisher->loop, broker, on_mqtt, publisher);
+    publisher->mqtt = posix_mqtt_new(publisher->loop, &options->broker, on_mqtt, publisher);
     if (publisher->clock == NULL || publisher->mqtt == NULL)
         return OTA_E_NO_SPACE;
     publisher->cloud =
@@ -286,22 +158,94 @@ static int prepare(struct publisher *publisher, const struct posix_mqtt_config *
     return publisher->cloud != NULL ? OTA_OK : OTA_E_NO_SPACE;
 }
 
+static int prepare_server(struct publisher *publisher)
+{
+    const struct cloud_options *options = publisher->options;
+    char address[sizeof options->listen_host];
+    char text[sizeof options->listen_host + 32];
+    if (!options->listens)
+        return OTA_OK;
+    snprintf(address, sizeof address, "%s", options->listen_host);
+    if (address[0] == '[') { /* brackets belong to URLs */
+        memmove(address, address + 1, strlen(address));
+        address[strlen(address) - 1] = '\0';
+    }
+    const struct anycloud_http_config config = {
+        .address = address,
+        .port = options->listen_port,
+        .board = options->board,
+        .job_path = options->job_path,
+        .cert_path = options->listen_tls ? options->cert : NULL,
+        .key_path = options->listen_tls ? options->key : NULL,
+        .ca_path = options->client_ca,
+    };
+    publisher->http =
+        anycloud_http_new(publisher->loop, &config, on_line, publisher, text, sizeof text);
+    if (publisher->http == NULL) {
+        fprintf(stderr, "nobrick cloud: %s\n", text);
+        return OTA_E_IO;
+    }
+    snprintf(text, sizeof text, "listening %s://%s:%u", options->listen_tls ? "https" : "http",
+             options->listen_host, anycloud_http_port(publisher->http));
+    show(publisher, text);
+    return OTA_OK;
+}
+
+/* Where jobs send devices for the image. */
+static void place_offer(const struct publisher *publisher, struct anycloud_offer *offer)
+{
+    const struct cloud_options *options = publisher->options;
+    offer->connection = options->connection;
+    snprintf(offer->file, sizeof offer->file, "%s", options->path);
+    if (options->has_data_server) {
+        snprintf(offer->host, sizeof offer->host, "%s", options->data_host);
+        offer->port = options->data_port;
+    } else if (options->connection != ANYCLOUD_OVER_MQTT) {
+        snprintf(offer->host, sizeof offer->host, "%s", options->listen_host);
+        offer->port = anycloud_http_port(publisher->http);
+    } else if (options->listens) { /* a job over HTTP must name the broker */
+        snprintf(offer->host, sizeof offer->host, "%s", options->broker.host);
+        offer->port = options->broker.port;
+    } else {
+        offer->port = options->broker.port;
+    }
+}
+
 static void leave(struct publisher *publisher)
 {
-    const struct mqtt_port *mqtt = posix_mqtt_port(publisher->mqtt);
     publisher->leaving = true;
+    if (publisher->http != NULL)
+        (void)posix_loop_run(publisher->loop, ANSWER_MS);
+    if (publisher->mqtt == NULL)
+        return;
+    const struct mqtt_port *mqtt = posix_mqtt_port(publisher->mqtt);
     if (mqtt->disconnect(mqtt->context) == OTA_OK)
         (void)posix_loop_run(publisher->loop, GOODBYE_MS);
 }
 
-static int serve(struct publisher *publisher, const struct posix_mqtt_config *broker,
-                 const struct anycloud_offer *offer)
+static int start(struct publisher *publisher, struct anycloud_offer *offer)
 {
-    int result = prepare(publisher, broker);
-    if (result == OTA_OK) {
-        anycloud_cloud_offer(publisher->cloud, offer);
-        result = anycloud_cloud_start(publisher->cloud);
-    }
+    publisher->loop = posix_loop_new();
+    if (publisher->loop == NULL || watch_signals(publisher) != OTA_OK)
+        return OTA_E_NO_SPACE;
+    int result = prepare_server(publisher);
+    if (result == OTA_OK)
+        result = prepare_broker(publisher);
+    if (result != OTA_OK)
+        return result;
+    place_offer(publisher, offer);
+    if (publisher->http != NULL)
+        result = anycloud_http_offer(publisher->http, offer);
+    if (result != OTA_OK || publisher->cloud == NULL)
+        return result;
+    anycloud_cloud_offer(publisher->cloud, offer);
+    return anycloud_cloud_start(publisher->cloud);
+}
+
+static int serve(struct publisher *publisher, struct anycloud_offer *offer)
+{
+    const struct posix_mqtt_config *broker = &publisher->options->broker;
+    int result = start(publisher, offer);
     if (result != OTA_OK) {
         fprintf(stderr, "nobrick cloud: cannot start: %s\n", ota_err_text(result));
         return 2;
@@ -319,16 +263,13 @@ static int serve(struct publisher *publisher, const struct posix_mqtt_config *br
 }
 
 /* What to announce: as told, else what the image's header says. */
-static int find_version(const struct options *options, const uint8_t *image, size_t size,
+static int find_version(const struct cloud_options *options, const uint8_t *image, size_t size,
                         struct img_version *out)
 {
     struct img_header header;
-    if (options->version != NULL) {
-        if (nb_version_parse(options->version, out) == OTA_OK)
-            return OTA_OK;
-        (void)usage("not a version", options->version);
-        return OTA_E_ARGUMENT;
-    }
+    *out = options->version;
+    if (options->has_version)
+        return OTA_OK;
     if (size < IMG_HEADER_SIZE || img_header_parse(image, MAX_IMAGE, &header, NULL) != OTA_OK) {
         fprintf(stderr, "nobrick cloud: %s: not an MCUboot image; say --version\n", options->image);
         return OTA_E_IMG_HEADER;
@@ -337,15 +278,12 @@ static int find_version(const struct options *options, const uint8_t *image, siz
     return OTA_OK;
 }
 
-static int run(const struct options *options)
+static int run(const struct cloud_options *options)
 {
-    struct posix_mqtt_config broker;
-    struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
+    struct anycloud_offer offer = {.chunk_size = options->chunk_size};
     struct publisher publisher = {.options = options, .signal_fd = -1};
     uint8_t *image = NULL;
     size_t size = 0;
-    if (posix_mqtt_url(options->broker, &broker) != OTA_OK)
-        return usage("not a broker URL (mqtt://HOST[:PORT])", options->broker);
     if (nb_read_file(options->image, MAX_IMAGE, &image, &size) != OTA_OK) {
         fprintf(stderr, "nobrick cloud: %s: %s\n", options->image, strerror(errno));
         return 2;
@@ -354,8 +292,9 @@ static int run(const struct options *options)
     if (find_version(options, image, size, &offer.version) == OTA_OK) {
         offer.image = image;
         offer.size = (uint32_t)size;
-        result = serve(&publisher, &broker, &offer);
+        result = serve(&publisher, &offer);
         anycloud_cloud_free(publisher.cloud);
+        anycloud_http_free(publisher.http);
         posix_mqtt_free(publisher.mqtt);
         posix_loop_free(publisher.loop);
         if (publisher.signal_fd >= 0)
@@ -367,8 +306,8 @@ static int run(const struct options *options)
 
 int nb_cmd_cloud(int argc, char **argv)
 {
-    struct options options;
-    int result = parse_options(argc, argv, &options);
+    struct cloud_options options;
+    int result = cloud_options_parse(argc, argv, &options);
     if (result != 0)
         return result - 1;
     signal(SIGPIPE, SIG_IGN);

@@ -207,7 +207,7 @@ static void usage_is_two(void **state)
         {"--cut -1:half", "--cut wants N:TEAR, as 17:half: -1:half"},
         {"--events 99", "--events wants an open descriptor: 99"},
         {"--broker localhost", "not a broker URL (mqtt://HOST[:PORT]): localhost"},
-        {"--key /nonexistent.pem", "key /nonexistent.pem: No such file or directory"},
+        {"--trust /nonexistent.pem", "key /nonexistent.pem: No such file or directory"},
         {"extra", "unexpected argument: extra"},
     };
     (void)state;

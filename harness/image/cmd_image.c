@@ -12,12 +12,13 @@
 #define KEYS_MAX 8
 
 static const char *const HELP =
-    "usage: nobrick image create|verify|show|pad [--help] ...\n"
+    "usage: nobrick image create|verify|show|pad|pack [--help] ...\n"
     "\n"
     "  create   make an MCUboot image from a payload, and sign it\n"
     "  verify   check an image: hash, signature, every size and TLV\n"
     "  show     print header, TLVs and slot trailer\n"
     "  pad      make a whole slot of an image, with a trailer\n"
+    "  pack     make a TAR archive with a list of components, as AnyCloud devices take them\n"
     "\n"
     "example:\n"
     "  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem\n"
@@ -217,14 +218,13 @@ int nb_cmd_image(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } parts[] = {
-        {"create", nb_image_cmd_create},
-        {"verify", nb_image_cmd_verify},
-        {"show", nb_image_cmd_show},
-        {"pad", nb_image_cmd_pad},
+        {"create", nb_image_cmd_create}, {"verify", nb_image_cmd_verify},
+        {"show", nb_image_cmd_show},     {"pad", nb_image_cmd_pad},
+        {"pack", nb_image_cmd_pack},
     };
 
     if (argc < 2) {
-        return nb_image_complain("", "create, verify, show or pad? (--help)");
+        return nb_image_complain("", "create, verify, show, pad or pack? (--help)");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(HELP, stdout);
@@ -235,6 +235,6 @@ int nb_cmd_image(int argc, char **argv)
             return parts[i].run(argc - 1, argv + 1);
         }
     }
-    return nb_image_complain("", "no such thing as '%s': create, verify, show or pad (--help)",
-                             argv[1]);
+    return nb_image_complain(
+        "", "no such thing as '%s': create, verify, show, pad or pack (--help)", argv[1]);
 }

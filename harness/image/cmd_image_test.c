@@ -140,11 +140,11 @@ static void assert_one_line(const char *text, const char *start, const char *con
 
 static void test_help(void **state)
 {
-    static const char *const words[] = {"--help", "create --help", "verify --help", "show --help",
-                                        "pad --help"};
+    static const char *const words[] = {"--help",      "create --help", "verify --help",
+                                        "show --help", "pad --help",    "pack --help"};
     struct world *w = *state;
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         assert_int_equal(run(w, words[i]), 0);
         assert_non_null(strstr(w->out, "usage: nobrick image"));
         assert_non_null(strstr(w->out, "example:\n  "));
@@ -189,6 +189,15 @@ static void test_usage_errors(void **state)
         {"pad --slot-size 128K --align 7 $G/p256-v1.2.3.img -o x", "8, 16 or 32"},
         {"pad --slot-size 128K --erased 0x12 $G/p256-v1.2.3.img -o x", "0xFF or 0x00"},
         {"pad --slot-size 128K $G/malformed/flip-payload.img -o x", "bad-hash"},
+        {"pack -o x", "one FILE"},
+        {"pack $G/p256-v1.2.3.img", "-o OUT"},
+        {"pack $G/p256-v1.2.3.img $G/unsigned-v1.2.5.img -o x", "one FILE"},
+        {"pack none -o x", "none: No such file"},
+        {"pack --spe none $G/p256-v1.2.3.img -o x", "none: No such file"},
+        {"pack --version 1.2.3+4 $G/p256-v1.2.3.img -o x", "1.2.3+4"},
+        {"pack key.pub.pem -o x", "key.pub.pem: not an MCUboot image: needs --version"},
+        {"pack --spe $G/p256-v1.2.3.img $G/p256-v1.2.3.img -o x", "each name once"},
+        {"pack $G/p256-v1.2.3.img -o none/x", "none/x: No such file"},
     };
     struct world *w = *state;
 
@@ -278,6 +287,33 @@ static void test_create_verify_pad_show(void **state)
     assert_non_null(strstr(w->out, "copy_done           unset"));
 }
 
+/* Is the string in the first bytes of the file? */
+static bool file_holds(const char *path, const char *text)
+{
+    uint8_t *data;
+    size_t size;
+
+    assert_int_equal(nb_read_file(path, 1 << 20, &data, &size), 0);
+    bool found = memmem(data, size < 1536 ? size : 1536, text, strlen(text)) != NULL;
+    free(data);
+    return found;
+}
+
+static void test_pack(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(run(w, "create --size 8K --version 2.1.0 -o v2.img"), 0);
+    assert_int_equal(run(w, "pack -o v2.tar v2.img"), 0);
+    assert_string_equal(w->out, "");
+    assert_string_equal(w->err, "");
+    assert_true(file_holds("v2.tar", "\"version\":\"2.1.0\""));
+    assert_true(file_holds("v2.tar", "{\"fileName\":\"v2.img\",\"fileType\":\"NSPE\""));
+    assert_int_equal(run(w, "pack --version 3.0.1 --spe key.pub.pem -o v3.tar v2.img"), 0);
+    assert_true(file_holds("v3.tar", "\"version\":\"3.0.1\""));
+    assert_true(file_holds("v3.tar", "{\"fileName\":\"key.pub.pem\",\"fileType\":\"SPE\""));
+}
+
 static void test_show_malformed(void **state)
 {
     struct world *w = *state;
@@ -325,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_verify_goldens),
         cmocka_unit_test(test_verify_without_key_says_so),
         cmocka_unit_test(test_create_verify_pad_show),
+        cmocka_unit_test(test_pack),
         cmocka_unit_test(test_show_malformed),
         cmocka_unit_test(test_full_disk),
     };

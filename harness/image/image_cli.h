@@ -13,6 +13,7 @@
 
 int nb_image_cmd_create(int argc, char **argv);
 int nb_image_cmd_pad(int argc, char **argv);
+int nb_image_cmd_pack(int argc, char **argv);
 int nb_image_cmd_verify(int argc, char **argv);
 int nb_image_cmd_show(int argc, char **argv);
 

@@ -265,12 +265,29 @@ static struct session *find_session(struct anycloud_cloud *cloud, const char *to
     return oldest;
 }
 
+int anycloud_offer_document(const struct anycloud_offer *offer, const char *message,
+                            const char *board, const struct img_version *version, const char *topic,
+                            char *out, size_t size)
+{
+    const struct anycloud_job job = {
+        .message = message,
+        .board = offer->board[0] != '\0' ? offer->board : board,
+        .version = *version,
+        .connection = offer->connection,
+        .host = offer->host,
+        .port = offer->port,
+        .file = offer->file[0] != '\0' ? offer->file : ANYCLOUD_FILE,
+        .topic = topic,
+    };
+    return anycloud_document(&job, out, size);
+}
+
 static int send_document(struct anycloud_cloud *cloud, const char *topic, const char *message,
                          const struct img_version *version)
 {
     char text[ANYCLOUD_DOCUMENT];
-    const char *board = cloud->offer.board[0] != '\0' ? cloud->offer.board : cloud->board;
-    int length = anycloud_document(message, board, version, topic, text, sizeof text);
+    int length = anycloud_offer_document(&cloud->offer, message, cloud->board, version, topic, text,
+                                         sizeof text);
     if (length < 0) {
         tell(cloud, "bad topic is too long for a job");
         return length;
@@ -486,8 +503,7 @@ void anycloud_cloud_event(struct anycloud_cloud *cloud, const struct ota_event *
             retry_later(cloud);
         }
         break;
-    case OTA_EVENT_START:
-    case OTA_EVENT_CHECK:
+    default:
         break;
     }
     pump(cloud);

@@ -7,8 +7,8 @@
 #ifndef NOBRICK_HARNESS_PEERS_ANYCLOUD_CLOUD_H
 #define NOBRICK_HARNESS_PEERS_ANYCLOUD_CLOUD_H
 
-#include "agent/image/mcuboot.h"
 #include "agent/ports.h"
+#include "harness/peers/anycloud_documents.h"
 
 struct anycloud_cloud;
 
@@ -18,7 +18,20 @@ struct anycloud_offer {
     struct img_version version; /* announced (major.minor.revision) */
     char board[64];
     uint32_t chunk_size; /* 4096 */
+    /* What the job says of the place where the image is; all zero: the broker that brings it. */
+    enum anycloud_connection connection;
+    char host[256];
+    uint16_t port;
+    char file[256]; /* over HTTP; "": ANYCLOUD_FILE */
 };
+
+#define ANYCLOUD_FILE "/ota-update.bin"
+
+/* Writes the job document for that offer; `board` when the offer names none, `topic` NULL: none.
+ * Returns its length, or OTA_E_NO_SPACE. */
+OTA_MUST_CHECK int anycloud_offer_document(const struct anycloud_offer *offer, const char *message,
+                                           const char *board, const struct img_version *version,
+                                           const char *topic, char *out, size_t size);
 
 /* Each armed fault is consumed by the first thing it fits; `count` times. */
 enum anycloud_fault_kind {

@@ -7,6 +7,7 @@
 
 #define MAX_REQUEST 4096u
 #define MAX_NUMBER  4294967295.0
+#define MAX_LEVELS  200u /* of a topic: what mosquitto takes */
 
 static const struct {
     const char *text;
@@ -20,26 +21,57 @@ static const struct {
     {"Send Direct Update", ANYCLOUD_SEND_DIRECT_UPDATE},
 };
 
-/* Well-formed UTF-8 without NUL: what both JSON and MQTT demand of text. */
+/* Reads one character of well-formed UTF-8; its length in bytes, 0 when it is not one, or is NUL.
+ */
+static size_t read_character(const uint8_t *at, size_t length, uint32_t *out)
+{
+    static const uint32_t least[] = {1, 0x80, 0x800, 0x10000};
+    size_t more = at[0] < 0x80 ? 0 : at[0] < 0xE0 ? 1 : at[0] < 0xF0 ? 2 : 3;
+    uint32_t code = more == 0 ? at[0] : at[0] & (0x3Fu >> more);
+    if (at[0] >= 0xF8 || (at[0] >= 0x80 && at[0] < 0xC2) || length <= more)
+        return 0;
+    for (size_t i = 1; i <= more; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return 0;
+        code = code << 6 | (at[i] & 0x3Fu);
+    }
+    if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+        return 0;
+    *out = code;
+    return more + 1;
+}
+
+/* What both JSON and MQTT demand of text. */
 static bool is_utf8(const uint8_t *at, size_t length)
 {
-    while (length > 0) {
-        size_t more = at[0] < 0x80 ? 0 : at[0] < 0xE0 ? 1 : at[0] < 0xF0 ? 2 : 3;
-        uint32_t code = more == 0 ? at[0] : at[0] & (0x3Fu >> more);
-        static const uint32_t least[] = {1, 0x80, 0x800, 0x10000};
-        if (at[0] >= 0xF8 || (at[0] >= 0x80 && at[0] < 0xC2) || length <= more)
+    for (uint32_t code; length > 0;) {
+        size_t used = read_character(at, length, &code);
+        if (used == 0)
             return false;
-        for (size_t i = 1; i <= more; i++) {
-            if ((at[i] & 0xC0) != 0x80)
-                return false;
-            code = code << 6 | (at[i] & 0x3Fu);
-        }
-        if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-            return false;
-        at += more + 1;
-        length -= more + 1;
+        at += used;
+        length -= used;
     }
     return true;
+}
+
+/* A topic for which no broker hangs up on us: that would disturb every other device as well. */
+static bool can_be_published_to(const char *topic)
+{
+    const uint8_t *at = (const uint8_t *)topic;
+    size_t levels = 1;
+    if (*at == '$')
+        return false;
+    while (*at != 0) {
+        uint32_t code = 0;
+        size_t used = read_character(at, strlen((const char *)at), &code);
+        bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+        bool no_character = (code & 0xFFFE) == 0xFFFE || (code >= 0xFDD0 && code <= 0xFDEF);
+        if (used == 0 || control || no_character || code == '+' || code == '#')
+            return false;
+        levels += code == '/';
+        at += used;
+    }
+    return levels <= MAX_LEVELS;
 }
 
 /* ---- what devices ask -------------------------------------------------------------------- */
@@ -72,11 +104,8 @@ static int parse_topic(const cJSON *root, struct anycloud_request *out, const ch
     if (strlen(item->valuestring) >= sizeof out->topic)
         return OTA_E_JOB_FIELD;
     *why = "UniqueTopicName cannot be published to";
-    if (item->valuestring[0] == '$')
+    if (!can_be_published_to(item->valuestring))
         return OTA_E_JOB_FIELD;
-    for (const char *at = item->valuestring; *at != '\0'; at++)
-        if (*at == '+' || *at == '#' || (unsigned char)*at < 0x20 || *at == 0x7F)
-            return OTA_E_JOB_FIELD;
     snprintf(out->topic, sizeof out->topic, "%s", item->valuestring);
     return OTA_OK;
 }
@@ -183,18 +212,47 @@ static bool escape(const char *text, char *out, size_t size)
     return true;
 }
 
-int anycloud_document(const char *message, const char *board, const struct img_version *version,
-                      const char *topic, char *out, size_t size)
+/* ", "Broker": …" or its HTTP counterpart. false: no room. */
+static bool write_place(const struct anycloud_job *job, char *out, size_t size)
 {
-    char escaped[2 * ANYCLOUD_TOPIC + 2];
-    if (!escape(topic, escaped, sizeof escaped))
+    static const struct {
+        const char *name;
+        const char *host_field;
+        unsigned port;
+    } rows[] = {
+        [ANYCLOUD_OVER_MQTT] = {"MQTT", "Broker", 1883},
+        [ANYCLOUD_OVER_HTTP] = {"HTTP", "Server", 80},
+        [ANYCLOUD_OVER_HTTPS] = {"HTTPS", "Server", 443},
+    };
+    char file[2 * ANYCLOUD_TOPIC + 2];
+    unsigned port = job->port != 0 ? job->port : rows[job->connection].port;
+    int n = snprintf(out, size, "\"Connection\": \"%s\", \"%s\": \"%s\", \"Port\": \"%u\"",
+                     rows[job->connection].name, rows[job->connection].host_field, job->host, port);
+    if (n < 0 || (size_t)n >= size)
+        return false;
+    if (job->connection == ANYCLOUD_OVER_MQTT)
+        return true;
+    if (!escape(job->file, file, sizeof file))
+        return false;
+    int more = snprintf(out + n, size - (size_t)n, ", \"File\": \"%s\"", file);
+    return more >= 0 && (size_t)more < size - (size_t)n;
+}
+
+int anycloud_document(const struct anycloud_job *job, char *out, size_t size)
+{
+    const struct img_version *version = &job->version;
+    char place[ANYCLOUD_DOCUMENT];
+    char topic[2 * ANYCLOUD_TOPIC + 2] = "";
+    if (!write_place(job, place, sizeof place) ||
+        (job->topic != NULL && !escape(job->topic, topic, sizeof topic)))
         return OTA_E_NO_SPACE;
     int n = snprintf(out, size,
                      "{\"Message\": \"%s\", \"Manufacturer\": \"Express Widgits Corporation\", "
                      "\"ManufacturerId\": \"EWCO\", \"Product\": \"Easy Widgit\", "
                      "\"SerialNumber\": \"ABC213450001\", \"Board\": \"%s\", "
-                     "\"Version\": \"%u.%u.%u\", \"Connection\": \"MQTT\", \"Broker\": \"\", "
-                     "\"Port\": \"1883\", \"UniqueTopicName\": \"%s\"}",
-                     message, board, version->major, version->minor, version->revision, escaped);
+                     "\"Version\": \"%u.%u.%u\", %s%s%s%s}",
+                     job->message, job->board, version->major, version->minor, version->revision,
+                     place, job->topic != NULL ? ", \"UniqueTopicName\": \"" : "", topic,
+                     job->topic != NULL ? "\"" : "");
     return n >= 0 && (size_t)n < size ? n : OTA_E_NO_SPACE;
 }

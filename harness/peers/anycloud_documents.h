@@ -36,10 +36,20 @@ struct anycloud_request {
 OTA_MUST_CHECK int anycloud_request_parse(const uint8_t *data, size_t length,
                                           struct anycloud_request *out, const char **why);
 
-/* Writes the job document with that Message ("Update Available", "Result Received"). Returns its
- * length, or OTA_E_NO_SPACE. */
-OTA_MUST_CHECK int anycloud_document(const char *message, const char *board,
-                                     const struct img_version *version, const char *topic,
-                                     char *out, size_t size);
+enum anycloud_connection { ANYCLOUD_OVER_MQTT, ANYCLOUD_OVER_HTTP, ANYCLOUD_OVER_HTTPS };
+
+struct anycloud_job {
+    const char *message; /* "Update Available", "Result Received" */
+    const char *board;
+    struct img_version version;
+    enum anycloud_connection connection; /* where the image is */
+    const char *host;                    /* Broker or Server; "": where the job came from */
+    uint16_t port;                       /* 0: the usual one of the connection */
+    const char *file;                    /* HTTP only: path on the server */
+    const char *topic;                   /* UniqueTopicName; NULL: the job came by HTTP, without */
+};
+
+/* Writes the job document. Returns its length, or OTA_E_NO_SPACE. */
+OTA_MUST_CHECK int anycloud_document(const struct anycloud_job *job, char *out, size_t size);
 
 #endif

@@ -32,8 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(strpbrk(request.topic, "+#\n") == NULL);
     require(request.kind == ANYCLOUD_SEND_DIRECT_UPDATE || request.topic[0] != '\0');
     char text[ANYCLOUD_DOCUMENT];
-    int length = anycloud_document("Result Received", "KIT", &request.version, request.topic, text,
-                                   sizeof text);
+    const struct anycloud_job job = {.message = "Result Received",
+                                     .board = "KIT",
+                                     .version = request.version,
+                                     .host = "",
+                                     .topic = request.topic};
+    int length = anycloud_document(&job, text, sizeof text);
     if (length < 0)
         return 0;
     cJSON *root = cJSON_ParseWithLength(text, (size_t)length);

@@ -80,14 +80,20 @@ static bool answers(uint16_t port)
 
 /* ---- starting it ------------------------------------------------------------------------- */
 
-static int write_config(const char *path, uint16_t port)
+static int write_config(const char *path, const struct nb_broker *broker,
+                        const struct nb_broker_tls *tls)
 {
     /* Started by root it would change to a user of its own, and lose the parent-death signal. */
     const struct passwd *caller = getpwuid(geteuid());
     FILE *file = fopen(path, "w");
     if (!file)
         return OTA_E_IO;
-    fprintf(file, "listener %u 127.0.0.1\nallow_anonymous true\npersistence false\n", port);
+    fprintf(file, "allow_anonymous true\npersistence false\nlistener %u 127.0.0.1\n", broker->port);
+    if (tls)
+        fprintf(file,
+                "listener %u 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\n"
+                "require_certificate %s\n",
+                broker->tls_port, tls->ca, tls->cert, tls->key, tls->mutual ? "true" : "false");
     if (caller)
         fprintf(file, "user %s\n", caller->pw_name);
     return fclose(file) == 0 ? 0 : OTA_E_IO;
@@ -119,14 +125,15 @@ static bool comes_up(struct nb_broker *broker)
             broker->pid = 0;
             return false;
         }
-        if (answers(broker->port))
+        if (answers(broker->port) && (broker->tls_port == 0 || answers(broker->tls_port)))
             return true;
         nap();
     }
     return false;
 }
 
-int nb_broker_start(struct nb_broker *broker, const char *dir, char *reason, size_t reason_size)
+int nb_broker_start(struct nb_broker *broker, const char *dir, const struct nb_broker_tls *tls,
+                    char *reason, size_t reason_size)
 {
     char program[4200];
     char config[512];
@@ -140,7 +147,9 @@ int nb_broker_start(struct nb_broker *broker, const char *dir, char *reason, siz
     snprintf(log, sizeof log, "%s/mosquitto.log", dir);
     for (int i = 0; i < START_TRIES; i++) {
         broker->port = free_port();
-        if (broker->port == 0 || write_config(config, broker->port) != 0)
+        broker->tls_port = tls ? free_port() : 0;
+        if (broker->port == 0 || (tls && broker->tls_port == 0) ||
+            write_config(config, broker, tls) != 0)
             break;
         pid_t parent = getpid();
         broker->pid = fork();

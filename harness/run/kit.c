@@ -2,6 +2,7 @@
 #include "harness/cli/paths.h"
 #include "harness/image/image.h"
 #include "harness/run/broker.h"
+#include "harness/run/certs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +34,8 @@ struct nb_kit {
     struct made *images;
     unsigned image_count;
     struct nb_broker broker;
+    enum nb_tls broker_tls;
+    bool has_certs;
 };
 
 /* ---- the scratch directory --------------------------------------------------------------- */
@@ -107,10 +110,46 @@ const char *nb_kit_trusted_key(const struct nb_kit *kit)
     return kit->trusted_public;
 }
 
-int nb_kit_broker(struct nb_kit *kit, uint16_t *port, char *reason, size_t reason_size)
+int nb_kit_cert(struct nb_kit *kit, const char *name, const char *ending, char *out, size_t size)
 {
-    int rc = kit->broker.pid ? 0 : nb_broker_start(&kit->broker, kit->dir, reason, reason_size);
+    char dir[256];
+    snprintf(dir, sizeof dir, "%s/certs", kit->dir);
+    if (!kit->has_certs && ((mkdir(dir, 0700) != 0 && errno != EEXIST) || nb_certs_make(dir) != 0))
+        return OTA_E_IO;
+    kit->has_certs = true;
+    return snprintf(out, size, "%s/%s.%s", dir, name, ending) < (int)size ? 0 : OTA_E_NO_SPACE;
+}
+
+static int broker_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_broker_tls *tls)
+{
+    const char *name = nb_certs_server(kind);
+    int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", tls->ca, sizeof tls->ca);
+    if (rc == 0)
+        rc = nb_kit_cert(kit, name, "crt", tls->cert, sizeof tls->cert);
+    if (rc == 0)
+        rc = nb_kit_cert(kit, name, "key", tls->key, sizeof tls->key);
+    tls->mutual = nb_certs_mutual(kind);
+    return rc;
+}
+
+int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port, uint16_t *tls_port,
+                  char *reason, size_t reason_size)
+{
+    struct nb_broker_tls tls;
+    int rc = 0;
+    if (kit->broker.pid && kit->broker_tls != kind)
+        nb_broker_stop(&kit->broker);
+    if (!kit->broker.pid && kind != NB_TLS_NONE) {
+        rc = broker_tls(kit, kind, &tls);
+        if (rc)
+            snprintf(reason, reason_size, "cannot make test certificates");
+    }
+    if (rc == 0 && !kit->broker.pid)
+        rc = nb_broker_start(&kit->broker, kit->dir, kind == NB_TLS_NONE ? NULL : &tls, reason,
+                             reason_size);
+    kit->broker_tls = kind;
     *port = kit->broker.port;
+    *tls_port = kit->broker.tls_port;
     return rc;
 }
 

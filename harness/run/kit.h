@@ -16,10 +16,16 @@ const char *nb_kit_dir(const struct nb_kit *kit);
 /* PEM of the public key that devices trust. */
 const char *nb_kit_trusted_key(const struct nb_kit *kit);
 
-/* The invocation's own broker on 127.0.0.1, started when it is first asked for. OTA_E_UNSUPPORTED
- * when mosquitto is not installed, OTA_E_IO when it does not start; with a reason. */
-OTA_MUST_CHECK int nb_kit_broker(struct nb_kit *kit, uint16_t *port, char *reason,
-                                 size_t reason_size);
+/* The kit's own broker on 127.0.0.1, started when it is first asked for, and anew for another kind
+ * of TLS. It always has a plain port; `tls_port` is 0 for NB_TLS_NONE. OTA_E_UNSUPPORTED when
+ * mosquitto is not installed, OTA_E_IO when it does not start; with a reason. */
+OTA_MUST_CHECK int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port,
+                                 uint16_t *tls_port, char *reason, size_t reason_size);
+
+/* Path of a certificate's file ("server", "crt"); the certificates are made when the first path is
+ * asked for. OTA_E_IO when they cannot be. */
+OTA_MUST_CHECK int nb_kit_cert(struct nb_kit *kit, const char *name, const char *ending, char *out,
+                               size_t size);
 
 /* An image in memory. */
 struct nb_blob {

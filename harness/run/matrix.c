@@ -71,7 +71,7 @@ struct expansion {
     const struct nb_choice *choice;
     struct nb_matrix *out;
     struct flash_text_error *error;
-    struct names system, device, part, scheme, size, install;
+    struct names system, device, part, scheme, size, install, data, via, tls;
     char world[NB_WORD];
     bool star; /* some value came from `*` */
 };
@@ -125,6 +125,22 @@ static int add_cell(struct expansion *e, const struct nb_cell *cell)
     return 0;
 }
 
+static int expand_links(struct expansion *e, struct nb_cell *cell)
+{
+    int rc = 0;
+    for (size_t v = 0; rc == 0 && v < e->via.count; v++) {
+        memcpy(cell->via, e->via.items[v], NB_WORD);
+        for (size_t d = 0; rc == 0 && d < e->data.count; d++) {
+            memcpy(cell->data, e->data.items[d], NB_WORD);
+            for (size_t t = 0; rc == 0 && t < e->tls.count; t++) {
+                memcpy(cell->tls, e->tls.items[t], NB_WORD);
+                rc = add_cell(e, cell);
+            }
+        }
+    }
+    return rc;
+}
+
 static int expand_rest(struct expansion *e, struct nb_cell *cell)
 {
     int rc = 0;
@@ -133,7 +149,7 @@ static int expand_rest(struct expansion *e, struct nb_cell *cell)
         for (size_t i = 0; rc == 0 && i < e->install.count; i++) {
             cell->install_named = e->install.items[i][0] != '\0';
             cell->permanent = strcmp(e->install.items[i], "permanent") == 0;
-            rc = add_cell(e, cell);
+            rc = expand_links(e, cell);
         }
     }
     return rc;
@@ -186,6 +202,9 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     values(device_chosen ? &none : &script->scheme, NULL, &e->scheme);
     values(&script->size, NULL, &e->size);
     values(&script->install, NULL, &e->install);
+    values(&script->data, NULL, &e->data);
+    values(&script->via, NULL, &e->via);
+    values(&script->tls, NULL, &e->tls);
     e->star = !device_chosen && ((script->part.any && !part_chosen) || script->scheme.any ||
                                  (script->device.any && !part_chosen));
     snprintf(dir, sizeof dir, "%s/devices", nb_data_dir());
@@ -233,6 +252,9 @@ void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
     add_value("size", size_words[cell->size], out, size);
     if (cell->install_named)
         add_value("install", cell->permanent ? "permanent" : "test", out, size);
+    add_value("via", cell->via, out, size);
+    add_value("data", cell->data, out, size);
+    add_value("tls", cell->tls, out, size);
 }
 
 /* What a shell leaves alone, and an id does not use itself. */
@@ -301,7 +323,10 @@ static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error
     } texts[] = {{"system", cell->system, sizeof cell->system},
                  {"device", cell->device, sizeof cell->device},
                  {"part", cell->part, sizeof cell->part},
-                 {"scheme", cell->scheme, sizeof cell->scheme}};
+                 {"scheme", cell->scheme, sizeof cell->scheme},
+                 {"via", cell->via, sizeof cell->via},
+                 {"data", cell->data, sizeof cell->data},
+                 {"tls", cell->tls, sizeof cell->tls}};
     char *equals = strchr(item, '=');
     if (!equals || !equals[1])
         return bad_id(error, "'%.40s' is not a value like part=nrf52840", item);

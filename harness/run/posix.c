@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define DEVICE_MS    30000 /* a device step that takes longer hangs */
-#define CLOUD_MS     5000  /* for the cloud side to connect and subscribe */
 #define SETTLE_MS    60    /* for messages under way when the device has ended */
 #define EXPECT_MS    2000  /* for a line of the cloud that is still to come */
 #define STABLE_BOOTS 8
@@ -25,6 +24,7 @@ static void on_device_line(void *context, const char *text)
     if (rc)
         run->err = rc;
     nb_oracle_event(&run->oracle, text);
+    nb_net_device_line(&run->net, text);
 }
 
 static void on_cloud_line(void *context, const char *text)
@@ -35,70 +35,22 @@ static void on_cloud_line(void *context, const char *text)
         run->err = rc;
 }
 
-static void on_mqtt(void *context, const struct ota_event *event)
-{
-    struct nb_posix *run = context;
-    if (run->cloud)
-        anycloud_cloud_event(run->cloud, event);
-}
-
-static void on_timer(void *context, unsigned id)
-{
-    struct nb_posix *run = context;
-    const struct ota_event event = {.type = OTA_EVENT_TIMER, .id = id};
-    if (run->cloud)
-        anycloud_cloud_event(run->cloud, &event);
-}
-
 /* ---- the cloud side ---------------------------------------------------------------------- */
-
-static int start_cloud(struct nb_posix *run, char reason[NB_LINE])
-{
-    struct posix_mqtt_config config = {.port = run->port};
-    snprintf(config.host, sizeof config.host, "127.0.0.1");
-    run->mqtt = posix_mqtt_new(run->loop, &config, on_mqtt, run);
-    run->clock = posix_clock_new(run->loop, on_timer, run);
-    if (!run->mqtt || !run->clock)
-        return OTA_E_NO_SPACE;
-    run->cloud =
-        anycloud_cloud_new(posix_mqtt_port(run->mqtt), posix_clock_port(run->clock),
-                           run->device.topic_prefix, run->device.board, on_cloud_line, run);
-    if (!run->cloud)
-        return OTA_E_NO_SPACE;
-    int rc = anycloud_cloud_start(run->cloud);
-    uint64_t end = posix_now_ms() + CLOUD_MS;
-    while (rc == 0 && !anycloud_cloud_ready(run->cloud)) {
-        (void)posix_loop_run(run->loop, 5);
-        if (nb_run_stop)
-            rc = OTA_E_CANCELLED;
-        else if (posix_now_ms() > end)
-            rc = OTA_E_TIMEOUT;
-    }
-    if (rc)
-        snprintf(reason, NB_LINE, "the cloud side does not get ready: %s", ota_err_text(rc));
-    return rc;
-}
 
 static int offer(struct nb_posix *run, const struct nb_step *step, struct flash_text_error *error)
 {
     if (step->kind == NB_CLOUD_NONE) {
-        anycloud_cloud_offer(run->cloud, &(struct anycloud_offer){.chunk_size = 4096});
         nb_oracle_offer(&run->oracle, NULL);
-        return 0;
+        return nb_net_offer(&run->net, NULL, NULL, run->device.board);
     }
     const struct nb_image *image = &run->script->images[step->image];
-    struct anycloud_offer what = {.chunk_size = 4096};
     struct nb_blob blob;
     int rc =
         nb_kit_image(run->cell->kit, run->script, run->cell, &run->device, image, &blob, error);
+    if (rc == 0)
+        rc = nb_net_offer(&run->net, image, &blob, run->device.board);
     if (rc)
         return rc;
-    what.image = blob.data;
-    what.size = blob.size;
-    what.version = image->has_announce ? image->announce : image->version;
-    snprintf(what.board, sizeof what.board, "%s",
-             image->board[0] ? image->board : run->device.board);
-    anycloud_cloud_offer(run->cloud, &what);
     struct nb_oracle_image known;
     nb_posix_known(image, &blob, &known);
     nb_oracle_offer(&run->oracle, &known);
@@ -132,26 +84,45 @@ static int arm_cloud(struct nb_posix *run, const struct nb_step *step)
         fault.raw_size = strlen(step->raw_text);
         break;
     }
-    return anycloud_cloud_fault(run->cloud, &fault);
+    return anycloud_cloud_fault(run->net.cloud, &fault);
 }
 
 /* ---- device steps ------------------------------------------------------------------------ */
 
+/* The `agent` line, as the device's options. */
+static void add_switches(const struct nb_agent_switches *agent, const char **arguments,
+                         size_t *count)
+{
+    if (agent->direct) {
+        arguments[(*count)++] = "--flow";
+        arguments[(*count)++] = "direct";
+        arguments[(*count)++] = "--file";
+        arguments[(*count)++] = ANYCLOUD_FILE;
+    }
+    if (agent->no_result)
+        arguments[(*count)++] = "--no-result";
+    if (agent->permanent)
+        arguments[(*count)++] = "--permanent";
+    if (agent->stay)
+        arguments[(*count)++] = "--stay";
+}
+
 static int spawn_device(struct nb_posix *run, bool boot_only, int *code)
 {
-    char broker[64];
     char cut[48];
+    struct nb_net_arguments room;
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
-    snprintf(broker, sizeof broker, "mqtt://127.0.0.1:%u", run->port);
+    int rc = 0;
     snprintf(cut, sizeof cut, "%u:%s", run->cut.op, flash_tear_word(run->cut.tear));
     arguments[count++] = "device";
     arguments[count++] = "--device";
     arguments[count++] = run->device_path;
     arguments[count++] = "--flash";
     arguments[count++] = run->flash_path;
-    arguments[count++] = "--broker";
-    arguments[count++] = broker;
+    if (run->script->needs_cloud)
+        rc = nb_net_arguments(&run->net, run->cell->kit, &room, arguments, &count);
+    add_switches(&run->script->agent, arguments, &count);
     arguments[count++] = "--fast";
     arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (run->cut_armed) {
@@ -160,7 +131,8 @@ static int spawn_device(struct nb_posix *run, bool boot_only, int *code)
     }
     arguments[count] = NULL;
     const struct nb_spawn spawn = {run->loop, on_device_line, run, run->log_path};
-    int rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
+    if (rc == 0)
+        rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
     (void)posix_loop_run(run->loop, SETTLE_MS);
     return rc ? rc : run->err;
 }
@@ -200,12 +172,13 @@ static bool device_step(struct nb_posix *run, const struct nb_step *step, bool b
         nb_outcome_set(run->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
         return false;
     }
-    bool fired = !run->cut_armed || nb_trace_has(&run->trace, "cut");
-    size_t unfired = run->cloud ? anycloud_cloud_unfired(run->cloud) : 0;
+    const char *unfired = "the power cut";
+    bool vacuous = run->cut_armed && !nb_trace_has(&run->trace, "cut");
+    vacuous = nb_net_end_step(&run->net, &unfired) > 0 || vacuous;
     run->cut_armed = false;
-    if (!fired || unfired)
-        nb_outcome_set(run->outcome, NB_VACUOUS, "line %u: %s never fired", step->line,
-                       fired ? "a fault of the cloud armed for it" : "the power cut armed for it");
+    if (vacuous)
+        nb_outcome_set(run->outcome, NB_VACUOUS, "line %u: %s armed for it never fired", step->line,
+                       unfired);
     return true;
 }
 
@@ -252,6 +225,38 @@ static bool expect_event(struct nb_posix *run, const struct nb_step *step)
         (void)posix_loop_run(run->loop, 10);
     }
     return true;
+}
+
+static bool expect_traffic(struct nb_posix *run, const struct nb_step *step)
+{
+    unsigned long long traffic = run->net.traffic;
+    nb_note_add(run->outcome, "line %u: %llu bytes went to the device; the image has %u",
+                step->line, traffic, run->net.offered);
+    if (traffic <= step->value && traffic > 0)
+        return true;
+    nb_outcome_set(run->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",
+                   step->line, traffic, step->value);
+    return false;
+}
+
+/* A fault of the network that this cell has no place for: other cells of the matrix may. */
+static bool out_of_place(struct nb_posix *run)
+{
+    char reason[NB_LINE] = "";
+    if (nb_net_choose(&run->net, run->script, run->cell, reason) != 0) {
+        nb_outcome_set(run->outcome, NB_ERROR, "%s", reason);
+        return true;
+    }
+    for (size_t i = 0; i < run->script->step_count; i++) {
+        const struct nb_step *step = &run->script->steps[i];
+        const char *why =
+            step->kind == NB_FAULT_NET ? nb_net_cannot(&run->net, &step->fault) : NULL;
+        if (!why)
+            continue;
+        nb_outcome_set(run->outcome, NB_SKIP, "line %u: `%.60s`: %s", step->line, step->text, why);
+        return true;
+    }
+    return false;
 }
 
 /* What this world cannot play, said before anything runs. */
@@ -308,6 +313,11 @@ static bool play(struct nb_posix *run, const struct nb_step *step)
     case NB_FAULT_JOB_RAW:
         rc = arm_cloud(run, step);
         break;
+    case NB_FAULT_NET:
+        rc = nb_net_arm(&run->net, step);
+        break;
+    case NB_EXPECT_TRAFFIC:
+        return expect_traffic(run, step);
     case NB_EXPECT:
         return expect_event(run, step);
     case NB_EXPECT_FLASH:
@@ -338,21 +348,24 @@ static void clear_old_files(const struct nb_posix *run)
     unlink(run->log_path);
 }
 
+static int start_net(struct nb_posix *run, char reason[NB_LINE])
+{
+    run->net.loop = run->loop;
+    run->net.line = on_cloud_line;
+    run->net.context = run;
+    return nb_net_start(&run->net, run->script, run->cell, &run->device, reason);
+}
+
 static bool set_up(struct nb_posix *run)
 {
     struct flash_text_error error = {0};
     char reason[NB_LINE] = "";
     const char *dir = nb_kit_dir(run->cell->kit);
-    int rc = nb_kit_broker(run->cell->kit, &run->port, reason, sizeof reason);
-    if (rc) {
-        nb_outcome_set(run->outcome, rc == OTA_E_UNSUPPORTED ? NB_SKIP : NB_ERROR, "%s", reason);
-        return false;
-    }
     snprintf(run->device_path, sizeof run->device_path, "%s/cell.device", dir);
     snprintf(run->flash_path, sizeof run->flash_path, "%s/cell.bin", dir);
     snprintf(run->log_path, sizeof run->log_path, "%s/device.log", dir);
     clear_old_files(run);
-    rc = nb_cell_device(run->script, run->cell, &run->device, &error);
+    int rc = nb_cell_device(run->script, run->cell, &run->device, &error);
     run->has_device = rc == 0;
     if (rc == 0)
         rc = nb_device_write(&run->device, run->device_path);
@@ -364,9 +377,9 @@ static bool set_up(struct nb_posix *run)
     if (rc == 0 && !run->loop)
         rc = OTA_E_NO_SPACE;
     if (rc == 0 && run->script->needs_cloud)
-        rc = start_cloud(run, reason);
+        rc = start_net(run, reason);
     if (rc)
-        nb_outcome_set(run->outcome, NB_ERROR, "%s",
+        nb_outcome_set(run->outcome, rc == OTA_E_UNSUPPORTED ? NB_SKIP : NB_ERROR, "%s",
                        error.message[0] ? error.message
                        : reason[0]      ? reason
                                         : ota_err_text(rc));
@@ -375,10 +388,7 @@ static bool set_up(struct nb_posix *run)
 
 static void tear_down(struct nb_posix *run)
 {
-    if (run->cloud)
-        anycloud_cloud_free(run->cloud);
-    run->cloud = NULL;
-    posix_mqtt_free(run->mqtt);
+    nb_net_stop(&run->net);
     posix_loop_free(run->loop);
     if (run->has_device)
         sim_device_free(&run->device);
@@ -416,7 +426,7 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
     run->cell = cell;
     run->outcome = outcome;
     struct nb_outcome told = {0};
-    if (!refuse(run) && set_up(run))
+    if (!refuse(run) && !out_of_place(run) && set_up(run))
         play_all(run);
     if (outcome->verdict != NB_PASS) { /* what happened comes before what is wrong with it */
         char last[NB_LINE] = "";

@@ -3,12 +3,11 @@
 #ifndef NOBRICK_HARNESS_RUN_POSIX_RUN_H
 #define NOBRICK_HARNESS_RUN_POSIX_RUN_H
 
-#include "harness/peers/anycloud_cloud.h"
 #include "harness/run/kit.h"
 #include "harness/run/oracle.h"
+#include "harness/run/posix_net.h"
 #include "harness/run/trace.h"
 #include "sim/posix/loop.h"
-#include "sim/posix/mqtt.h"
 
 #define NB_PATH 300
 
@@ -23,11 +22,8 @@ struct nb_posix {
     char log_path[NB_PATH];
     uint8_t *loader_before; /* bytes of the bootloader's region when the run began */
     /* network */
-    uint16_t port;
     struct posix_loop *loop;
-    struct posix_mqtt *mqtt;
-    struct posix_clock *clock;
-    struct anycloud_cloud *cloud;
+    struct nb_net net;
     int err; /* of a callback */
     /* what happened */
     struct nb_trace trace;

@@ -5,6 +5,7 @@
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
 #include "harness/run/posix_run.h"
+#include "harness/run/tape.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,6 +28,7 @@ static const char *const run_help =
     "  --device FILE   this device (file or preset) instead of those that the script lists\n"
     "  --junit FILE    write JUnit XML too\n"
     "  --tap           TAP version 14 even on a terminal\n"
+    "  --jobs N        so many scenarios side by side (default: two a processor)\n"
     "  --compute       compute every hash and signature anew; remember none\n"
     "\n"
     "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
@@ -47,6 +49,7 @@ struct options {
     const char *junit;
     bool tap;
     bool compute;
+    size_t jobs;
 };
 
 /* ---- cells ------------------------------------------------------------------------------- */
@@ -104,8 +107,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
     }
 }
 
-static void report_cell(struct nb_report *report, const char *path, const struct nb_script *script,
-                        const struct nb_cell *cell)
+static void report_cell(const struct nb_teller *teller, const char *path,
+                        const struct nb_script *script, const struct nb_cell *cell)
 {
     char name[256];
     char id[NB_ID];
@@ -117,28 +120,28 @@ static void report_cell(struct nb_report *report, const char *path, const struct
         nb_cuts_print(cell, outcome->cuts, sizeof outcome->cuts);
     nb_cell_name(cell, name, sizeof name);
     nb_replay_id(path, cell, outcome->cuts, id, sizeof id);
-    nb_report_cell(report, name, id, outcome);
+    nb_tell_cell(teller, name, id, outcome);
     free(outcome);
 }
 
 /* ---- scripts ----------------------------------------------------------------------------- */
 
 /* A script that cannot be run is a result, too; what is wrong stands on stderr. */
-static void report_bad(struct nb_report *report, const char *path,
+static void report_bad(const struct nb_teller *teller, const char *path,
                        const struct flash_text_error *error)
 {
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     if (!outcome)
         return;
     nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
-    nb_report_begin(report, path, "", 1, 0);
-    nb_report_cell(report, "", "", outcome);
-    nb_report_end(report);
+    nb_tell_begin(teller, path, "", 1, 0);
+    nb_tell_cell(teller, "", "", outcome);
+    nb_tell_end(teller);
     free(outcome);
 }
 
-static void run_script(struct nb_report *report, struct nb_kit *kit, const struct options *options,
-                       const char *path)
+static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
+                       const struct options *options, const char *path)
 {
     struct nb_script script;
     struct nb_matrix matrix;
@@ -147,24 +150,24 @@ static void run_script(struct nb_report *report, struct nb_kit *kit, const struc
     nb_path_shown(path, shown, sizeof shown);
     int rc = nb_script_load(path, &script, &error);
     if (rc) {
-        report_bad(report, shown, &error);
+        report_bad(teller, shown, &error);
         return;
     }
     rc = nb_matrix_expand(&script, &options->choice, &matrix, &error);
     if (rc) {
         fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,
                 error.message[0] ? error.message : ota_err_text(rc));
-        report_bad(report, shown, &error);
+        report_bad(teller, shown, &error);
         nb_script_free(&script);
         return;
     }
-    nb_report_begin(report, shown, script.title, matrix.count, matrix.left_out);
+    nb_tell_begin(teller, shown, script.title, matrix.count, matrix.left_out);
     for (size_t i = 0; i < matrix.count; i++) {
         matrix.cells[i].kit = kit;
         matrix.cells[i].compute = options->compute;
-        report_cell(report, shown, &script, &matrix.cells[i]);
+        report_cell(teller, shown, &script, &matrix.cells[i]);
     }
-    nb_report_end(report);
+    nb_tell_end(teller);
     nb_matrix_free(&matrix);
     nb_script_free(&script);
 }
@@ -192,25 +195,42 @@ static int usage(const char *verb, const char *what, const char *value)
     return 2;
 }
 
-static int run_all(const struct options *options, const struct nb_paths *paths)
+/* Runs one script with a kit of its own: in this process, or in a child. */
+static void run_one(void *context, const struct nb_teller *teller, const char *path)
+{
+    struct nb_kit *kit = nb_kit_new();
+    if (kit)
+        run_script(teller, kit, context, path);
+    else
+        report_bad(teller, path,
+                   &(struct flash_text_error){.message = "no scratch directory or no test keys"});
+    nb_kit_free(kit);
+}
+
+static int run_all(struct options *options, const struct nb_paths *paths)
 {
     struct nb_report report;
+    const struct nb_teller teller = {.report = &report};
     bool terminal = isatty(STDOUT_FILENO) == 1 && !options->tap;
-    struct nb_kit *kit = nb_kit_new();
-    if (!kit)
-        return 2;
     if (nb_report_open(&report, stdout, terminal, options->junit) != 0) {
         fprintf(stderr, "nobrick run: %s: %s\n", options->junit, strerror(errno));
-        nb_kit_free(kit);
         return 2;
     }
     report.colour = terminal;
     catch_signals();
     nb_report_plan(&report, paths->count);
-    for (size_t i = 0; i < paths->count && !nb_run_stop; i++)
-        run_script(&report, kit, options, paths->items[i]);
+    int failed = 0;
+    if (options->jobs > 1 && paths->count > 1)
+        failed = nb_tapes_run(&report, paths->items, paths->count, options->jobs, run_one, options,
+                              &nb_run_stop);
+    else
+        for (size_t i = 0; i < paths->count && !nb_run_stop; i++)
+            run_one(options, &teller, paths->items[i]);
     int rc = nb_report_close(&report);
-    nb_kit_free(kit);
+    if (failed) {
+        fprintf(stderr, "nobrick run: no process can be started: %s\n", strerror(errno));
+        return 2;
+    }
     if (nb_run_stop) {
         fprintf(stderr, "nobrick run: stopped\n");
         return 128 + nb_run_stop;
@@ -227,20 +247,36 @@ static bool take(char *to, size_t size, const char *value)
     return snprintf(to, size, "%s", value) < (int)size;
 }
 
+/* Scenarios wait more than they compute. */
+static size_t usual_jobs(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 && count <= 32 ? (size_t)count * 2 : 2;
+}
+
+/* 0: no number, or too many. */
+static size_t jobs_from(const char *text)
+{
+    char *end;
+    long count = strtol(text, &end, 10);
+    return *text && !*end && count > 0 && count <= 64 ? (size_t)count : 0;
+}
+
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, COMPUTE, HELP };
+    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, COMPUTE, HELP };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},
         {"device", required_argument, NULL, DEVICE},
         {"junit", required_argument, NULL, JUNIT},
         {"tap", no_argument, NULL, TAP},
+        {"jobs", required_argument, NULL, JOBS},
         {"compute", no_argument, NULL, COMPUTE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
-    struct options options = {0};
+    struct options options = {.jobs = usual_jobs()};
     bool good = true;
     optind = 1;
     opterr = 0;
@@ -255,6 +291,8 @@ int nb_cmd_run(int argc, char **argv)
             options.junit = optarg;
         else if (option == TAP)
             options.tap = true;
+        else if (option == JOBS)
+            options.jobs = jobs_from(optarg);
         else if (option == COMPUTE)
             options.compute = true;
         else if (option == HELP)
@@ -264,6 +302,8 @@ int nb_cmd_run(int argc, char **argv)
                          argv[optind - 1]);
         if (!good)
             return usage("run", "too long", optarg);
+        if (options.jobs == 0)
+            return usage("run", "--jobs wants a number from 1 to 64", optarg);
     }
     const char *world = options.choice.world;
     if (*world && strcmp(world, "virtual") != 0 && strcmp(world, "posix") != 0 &&
@@ -290,6 +330,7 @@ int nb_cmd_run(int argc, char **argv)
 static int replay(const struct nb_script *script, const char *shown, struct nb_cell *cell)
 {
     struct nb_report report;
+    const struct nb_teller teller = {.report = &report};
     struct sim_device device;
     struct flash_text_error error;
     if (nb_cell_device(script, cell, &device, &error) != 0) {
@@ -304,7 +345,7 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
     catch_signals();
     nb_report_plan(&report, 1);
     nb_report_begin(&report, shown, script->title, 1, 0);
-    report_cell(&report, shown, script, cell);
+    report_cell(&teller, shown, script, cell);
     nb_report_end(&report);
     int rc = nb_report_close(&report);
     nb_kit_free(cell->kit);

@@ -37,8 +37,11 @@ struct nb_cell {
     char part[NB_WORD];
     char scheme[NB_WORD];
     enum nb_size size;
-    bool permanent;              /* what `pending` means: `install permanent` */
-    bool install_named;          /* the script has an `install` line: show it */
+    bool permanent;     /* what `pending` means: `install permanent` */
+    bool install_named; /* the script has an `install` line: show it */
+    char data[NB_WORD]; /* words of the lines of these names; "": not given */
+    char via[NB_WORD];
+    char tls[NB_WORD];
     struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
     size_t cut_count;            /* 0: sweep them all */
     bool replay;

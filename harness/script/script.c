@@ -217,6 +217,8 @@ static int not_understood(struct parser *p, const struct furthest *far)
         return fail(p, word->at, "%s: %s", shown, far->complaint);
     if (far->count == 0)
         return fail(p, word->at, "'%s' is too much: expected the end of the line", shown);
+    if (far->word == 0) /* so many may begin a line that a list would not fit */
+        return fail(p, word->at, "'%s' begins no line here: see nobrick list verbs", shown);
     if (word->length == 0)
         return fail(p, word->at, "the line ends too early: expected %s", expected);
     return fail(p, word->at, "'%s' is not understood here: expected %s", shown, expected);
@@ -243,6 +245,8 @@ static int header_line(struct parser *p, const struct nb_line *line)
         snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
+    } else if (header == NB_HEADER_AGENT) {
+        script->agent = line->agent;
     } else {
         script->loader = line->switches;
     }
@@ -266,7 +270,7 @@ static int new_image(struct parser *p, const struct nb_image *image, int *index)
 
 static bool is_fault(enum nb_step_kind kind)
 {
-    return kind >= NB_FAULT_CUT && kind <= NB_FAULT_JOB_RAW;
+    return kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET;
 }
 
 static bool is_device(enum nb_step_kind kind)
@@ -294,7 +298,7 @@ static int order(struct parser *p, const struct nb_step *step)
                     p->armed_line);
     }
     p->checks = p->checks || step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                step->kind == NB_UNTIL_STABLE;
+                step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
     return 0;
 }
 
@@ -318,6 +322,8 @@ static int step_line(struct parser *p, struct nb_line *line)
     step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
+    if (step->kind == NB_FAULT_NET)
+        nb_fault_complete(&step->fault, (enum nb_fault_kind)line->verb->variant);
     step->line = p->line;
     squeeze(p, step->text);
     int rc = order(p, step);
@@ -329,6 +335,8 @@ static int step_line(struct parser *p, struct nb_line *line)
     if (rc)
         return rc;
     script->needs_cloud = script->needs_cloud || step->kind <= NB_DEVICE_CHECK;
+    script->needs_proxy =
+        script->needs_proxy || step->kind == NB_FAULT_NET || step->kind == NB_EXPECT_TRAFFIC;
     script->uses_goldens = script->uses_goldens || line->image.file[0];
     struct nb_step *grown =
         realloc(script->steps, (script->step_count + 1) * sizeof *script->steps);

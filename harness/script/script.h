@@ -9,6 +9,7 @@
 
 #include "agent/image/mcuboot.h"
 #include "flashsim/flashsim.h"
+#include "harness/faults/fault.h"
 #include "sim/app_tag.h"
 
 #define NB_WORD         32  /* a name, with its NUL */
@@ -39,6 +40,32 @@ struct nb_loader_switches {
     bool accept_older; /* no downgrade prevention by version */
 };
 
+/* Switches of the `agent` line: how the application runs its agent. */
+struct nb_agent_switches {
+    bool direct;    /* no job: the image is fetched at once */
+    bool no_result; /* do not send a result */
+    bool permanent; /* ask for an installation without a trial */
+    bool stay;      /* do not reset when the update is complete */
+};
+
+/* What carries a job or the data. */
+enum nb_link { NB_LINK_NONE, NB_LINK_MQTT, NB_LINK_HTTP, NB_LINK_HTTPS };
+
+/* Who shows which certificate: the words of the `tls` line. */
+enum nb_tls {
+    NB_TLS_NONE,
+    NB_TLS_SERVER,     /* a good one, for localhost and 127.0.0.1 */
+    NB_TLS_CLIENT,     /* and the device must show a good one, too */
+    NB_TLS_STRANGER,   /* … but its own comes from somebody else's CA */
+    NB_TLS_IMPOSTOR,   /* signed by a CA that calls itself like ours */
+    NB_TLS_UNKNOWN_CA, /* signed by a CA that nobody knows here */
+    NB_TLS_SELF_SIGNED,
+    NB_TLS_EXPIRED,
+    NB_TLS_EARLY, /* not valid yet */
+    NB_TLS_WRONG_NAME,
+    NB_TLS_KINDS
+};
+
 /* ---- images ------------------------------------------------------------------------------ */
 
 enum nb_image_key { NB_KEY_TRUSTED, NB_KEY_OTHER, NB_KEY_NONE };
@@ -67,6 +94,10 @@ struct nb_image {
     enum nb_image_key key;
     enum nb_tamper tamper;
     uint32_t extra; /* bytes appended behind the image */
+    /* what the job says of it */
+    enum nb_link connection; /* NONE: as the `data` line says */
+    bool port_closed;        /* the job names a port where nobody listens */
+    uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -88,10 +119,12 @@ enum nb_step_kind {
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
-    NB_FAULT_JOB_RAW, /* text */
-    NB_EXPECT,        /* expect */
-    NB_EXPECT_FLASH,  /* slot, image; image < 0: the slot is erased */
-    NB_UNTIL_STABLE,  /* expect.versions: what boots then */
+    NB_FAULT_JOB_RAW,  /* text */
+    NB_FAULT_NET,      /* fault: of the network */
+    NB_EXPECT,         /* expect */
+    NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
+    NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
+    NB_UNTIL_STABLE,   /* expect.versions: what boots then */
 };
 
 enum nb_chunk_fault { NB_CHUNK_DROP, NB_CHUNK_REPEAT, NB_CHUNK_CORRUPT, NB_CHUNK_RAW };
@@ -140,7 +173,8 @@ struct nb_step {
     enum nb_chunk_fault chunk_fault;
     uint8_t raw[NB_RAW];
     size_t raw_size;
-    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW */
+    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_HTTP_RAW */
+    struct nb_fault fault; /* NB_FAULT_NET; its text is raw_text */
     struct nb_expect expect;
 };
 
@@ -155,6 +189,10 @@ struct nb_script {
     struct nb_list scheme;
     struct nb_list size;
     struct nb_list install;
+    struct nb_list data;
+    struct nb_list via;
+    struct nb_list tls;
+    struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;
     struct nb_image *images;
@@ -162,6 +200,7 @@ struct nb_script {
     struct nb_step *steps;
     size_t step_count;
     bool needs_cloud;  /* a cloud step or `device check`: an engine with a network */
+    bool needs_proxy;  /* a fault of the network, or its traffic is looked at */
     bool uses_goldens; /* the device also trusts the goldens' public keys */
 };
 
@@ -180,6 +219,10 @@ void nb_script_free(struct nb_script *script);
 
 /* The image that `vN` means at the end of the script: the last one declared, or NULL. */
 const struct nb_image *nb_script_image(const struct nb_script *script, unsigned number);
+
+/* The words of lists, NULL-terminated; their index is the enum's value. */
+extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
+extern const char *const nb_tls_words[];
 
 /* The page of the language, from the parser's own table. */
 void nb_verbs_print(void (*line)(void *context, const char *text), void *context);

@@ -139,9 +139,7 @@ static const struct {
     {"", 1, 1, "the script has no title: expected 'title TEXT'"},
     {"title\n", 1, 6, "the line ends too early: expected text to the end of the line"},
     {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
-    {HEAD TAIL "  devce boot\n", 4, 3,
-     "'devce' is not understood here: expected cloud, device, flash, @flash:*, @flash:N, @chunk:N, "
-     "@chunks, @job, expect or until"},
+    {HEAD TAIL "  devce boot\n", 4, 3, "'devce' begins no line here: see nobrick list verbs"},
     {HEAD TAIL "device bot\n", 4, 8,
      "'bot' is not understood here: expected check, boot, confirm, pending or counter"},
     {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
@@ -160,8 +158,8 @@ static const struct {
     {HEAD "cloud offer v2 app=sleeps\n", 2, 16,
      "app=sleeps: must be good, crashes, hangs, offline or forgets"},
     {HEAD "cloud offer v2 sise=1\n", 2, 16,
-     "'sise=1' is not understood here: expected size= app= version= announce= board= counter= key= "
-     "tamper= or extra="},
+     "'sise=1' is not understood here: expected size= app= version= counter= key= tamper= extra=; "
+     "of an offer announce= board= connection= port= chunk="},
     {HEAD "cloud offer v256\n", 2, 13,
      "'v256' is not understood here: expected an image: v1, v2 ... or none"},
     {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
@@ -181,8 +179,101 @@ static const struct {
      "expected the device step that the fault of line 2 is for"},
     {HEAD "@chunk:3 drop\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
+    {HEAD "data mqtt ftp\n", 2, 11, "'ftp' is not understood here: expected mqtt, http or https"},
+    {HEAD "tls good\n", 2, 5,
+     "'good' is not understood here: expected none, server, client or what is wrong with the "
+     "certificate"},
+    {HEAD "agent lazy\n", 2, 7,
+     "'lazy' is not understood here: expected direct, no-result, permanent or stay"},
+    {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
+    {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
+    {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
+    {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
+    {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
+    {HEAD "@connect:2 @net reset\n", 2, 12,
+     "'@net' is not understood here: expected @net, @mqtt or @http"},
+    {HEAD "net reset\n", 2, 1, "'net' begins no line here: see nobrick list verbs"},
+    {HEAD "@net slice 0\n", 2, 12, "0: must be 1 or more"},
+    {HEAD "@net reset cloud\n", 2, 12,
+     "'cloud' is not understood here: expected broker or server or a number or always"},
+    {HEAD "@http status\n", 2, 13, "the line ends too early: expected a number"},
+    {HEAD "@net reset\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
     {HEAD "\x01\n", 2, 1, "control character 0x01"},
 };
+
+static void faults_of_the_network_carry_place_count_and_value(void **state)
+{
+    static const struct {
+        const char *line;
+        struct nb_fault fault;
+    } cases[] = {
+        {"@net refuse", {.kind = NB_NET_REFUSE, .times = NB_FAULT_ALWAYS}},
+        {"@connect:2 net refuse server 3",
+         {.kind = NB_NET_REFUSE,
+          .side = NB_SIDE_SERVER,
+          .place = NB_PLACE_CONNECT,
+          .at = 2,
+          .times = 3}},
+        {"@body:50% net reset",
+         {.kind = NB_NET_RESET, .place = NB_PLACE_BODY, .at = 50, .percent = true, .times = 1}},
+        {"@body:4K net stall always",
+         {.kind = NB_NET_STALL, .place = NB_PLACE_BODY, .at = 4096, .times = NB_FAULT_ALWAYS}},
+        {"@net latency 20 broker",
+         {.kind = NB_NET_LATENCY, .side = NB_SIDE_BROKER, .value = 20, .times = 1}},
+        {"@mqtt drop-puback", {.kind = NB_MQTT_DROP_PUBACK, .value = 1, .times = 1}},
+        {"@mqtt no-pingresp 3", {.kind = NB_MQTT_NO_PINGRESP, .value = 3, .times = 1}},
+        {"@http status 404 job always",
+         {.kind = NB_HTTP_STATUS, .value = 404, .phase = NB_PHASE_JOB, .times = NB_FAULT_ALWAYS}},
+        {"@body:10 http etag-change",
+         {.kind = NB_HTTP_ETAG_CHANGE, .place = NB_PLACE_BODY, .at = 10, .times = NB_FAULT_ALWAYS}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct nb_script script;
+        struct flash_text_error error;
+        char text[200];
+        snprintf(text, sizeof text, HEAD "%s\ndevice check\nexpect boot v1\n", cases[i].line);
+        assert_int_equal(parse(text, &script, &error), 0);
+        assert_true(script.needs_proxy);
+        const struct nb_fault *found = &script.steps[0].fault;
+        const struct nb_fault *wanted = &cases[i].fault;
+        assert_int_equal(found->kind, wanted->kind);
+        assert_int_equal(found->side, wanted->side);
+        assert_int_equal(found->place, wanted->place);
+        assert_int_equal(found->at, wanted->at);
+        assert_int_equal(found->percent, wanted->percent);
+        assert_int_equal(found->value, wanted->value);
+        assert_int_equal(found->phase, wanted->phase);
+        assert_int_equal(found->times,
+                         nb_fault_rows[wanted->kind].lasts ? NB_FAULT_ALWAYS : wanted->times);
+        nb_script_free(&script);
+    }
+}
+
+static void links_and_switches_are_headers(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\nagent direct stay\n"
+                                "cloud offer v2 connection=http port=closed chunk=1K\n"
+                                "device check\nexpect traffic 1M\n",
+                           &script, &error),
+                     0);
+    assert_int_equal(script.data.count, 2);
+    assert_string_equal(script.via.items[0], "mqtt");
+    assert_string_equal(script.tls.items[0], "expired");
+    assert_true(script.agent.direct && script.agent.stay);
+    assert_false(script.agent.no_result || script.agent.permanent);
+    const struct nb_image *image = nb_script_image(&script, 2);
+    assert_int_equal(image->connection, NB_LINK_HTTP);
+    assert_true(image->port_closed);
+    assert_int_equal(image->chunk, 1024);
+    assert_true(script.needs_proxy);
+    assert_int_equal(script.steps[2].kind, NB_EXPECT_TRAFFIC);
+    assert_int_equal(script.steps[2].value, 1 << 20);
+    nb_script_free(&script);
+}
 
 static void bad_line_is_named_with_place_and_what_was_expected(void **state)
 {
@@ -233,8 +324,10 @@ static void every_example_of_the_table_parses(void **state)
         snprintf(text, sizeof text, "%s%s\n%s%s%s\ndevice check\nexpect boot v1\n",
                  header && verb->kind == NB_HEADER_TITLE ? "" : HEAD, header ? verb->example : "",
                  header ? "" : "cloud offer v2\n",
-                 verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ? "device check\n"
-                                                                                 : "",
+                 verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
+                         (verb->group == NB_GROUP_STEP && verb->kind == NB_EXPECT_TRAFFIC)
+                     ? "device check\n"
+                     : "",
                  header ? "" : verb->example);
         int rc = parse(text, &script, &error);
         if (rc)
@@ -259,7 +352,7 @@ static void page_names_every_verb(void **state)
     nb_verbs_print(count_line, &lines);
     nb_faults_print(count_line, &faults);
     assert_true(lines > nb_script_verb_count * 2);
-    assert_int_equal(faults, 20);
+    assert_int_equal(faults, 2 * (10 + NB_FAULT_KINDS)); /* each with its example */
 }
 
 int main(void)
@@ -269,6 +362,8 @@ int main(void)
         cmocka_unit_test(last_line_needs_no_newline),
         cmocka_unit_test(image_is_reused_unless_it_has_options),
         cmocka_unit_test(faults_carry_their_numbers),
+        cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(links_and_switches_are_headers),
         cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),
         cmocka_unit_test(long_lines_and_many_words_are_refused),
         cmocka_unit_test(every_example_of_the_table_parses),

@@ -15,6 +15,10 @@
     {                                                                                              \
         NB_GROUP_FAULT, NB_FAULT_##kind, variant, pattern, what, example                           \
     }
+#define NETWORK(kind, pattern, what, example)                                                      \
+    {                                                                                              \
+        NB_GROUP_FAULT, NB_FAULT_NET, kind, pattern, what, example                                 \
+    }
 #define EXPECT(kind, pattern, what, example)                                                       \
     {                                                                                              \
         NB_GROUP_EXPECT, NB_EXPECT_##kind, 0, pattern, what, example                               \
@@ -40,6 +44,13 @@ const struct nb_script_verb nb_script_verbs[] = {
     HEADER(SIZE, "size SIZE...", "size of v2 beside v1, a matrix", "size smaller equal larger"),
     HEADER(INSTALL, "install INSTALL...", "what `pending` means, a matrix",
            "install test permanent"),
+    HEADER(DATA, "data LINK...", "what carries the image, a matrix; mqtt when nothing is named",
+           "data mqtt http"),
+    HEADER(VIA, "via LINK...", "how the device asks for its job, a matrix; mqtt when not named",
+           "via mqtt http"),
+    HEADER(TLS, "tls TLS...", "certificates of broker and server, a matrix; none when not named",
+           "tls server client"),
+    HEADER(AGENT, "agent ASWITCH...", "how the application runs its agent", "agent no-result"),
     HEADER(SLOT, "slot BYTES", "slot size of devices made from a part", "slot 128K"),
     HEADER(LOADER, "loader SWITCH...", "switches of the loader on devices made from a part",
            "loader counter no-validate"),
@@ -89,6 +100,78 @@ const struct nb_script_verb nb_script_verbs[] = {
           "@job silent"),
     FAULT(JOB_RAW, 0, "@job raw TEXT", "it answers with this text", "@job raw {\"Message\":"),
 
+    NETWORK(NB_NET_REFUSE, "[PLACE] NET refuse [SIDE] [COUNT]",
+            "connections are refused: so many, or all from here on", "@connect:1 net refuse 2"),
+    NETWORK(NB_NET_RESET, "[PLACE] NET reset [SIDE] [COUNT]", "the connection is reset",
+            "@body:50% net reset"),
+    NETWORK(NB_NET_HALF_CLOSE, "[PLACE] NET half-close [SIDE] [COUNT]",
+            "the device reads an end of stream", "@body:50% net half-close"),
+    NETWORK(NB_NET_STALL, "[PLACE] NET stall [SIDE] [COUNT]",
+            "the connection stays, and falls silent", "@body:50% net stall"),
+    NETWORK(NB_NET_LATENCY, "[PLACE] NET latency VALUE [SIDE]",
+            "so many milliseconds are added, both ways", "@net latency 20"),
+    NETWORK(NB_NET_RATE, "[PLACE] NET rate VALUE [SIDE]",
+            "no more than so many bytes a second reach the device", "@net rate 64K"),
+    NETWORK(NB_NET_SLICE, "[PLACE] NET slice VALUE [SIDE]",
+            "all is sent on in writes of so many bytes", "@net slice 1"),
+    NETWORK(NB_NET_TRUNCATE, "[PLACE] NET truncate [SIDE] [COUNT]",
+            "what follows is lost, and the connection is closed", "@body:1000 net truncate"),
+    NETWORK(NB_NET_CORRUPT, "[PLACE] NET corrupt [SIDE] [COUNT]", "one byte is flipped",
+            "@body:1000 net corrupt"),
+    NETWORK(NB_MQTT_DROP_PUBACK, "MQTT drop-puback [VALUE] [COUNT]",
+            "the N-th PUBACK to the device is lost", "@mqtt drop-puback 1"),
+    NETWORK(NB_MQTT_DOUBLE_PUBACK, "MQTT double-puback [VALUE] [COUNT]",
+            "it comes so many times more, or once more", "@mqtt double-puback 1"),
+    NETWORK(NB_MQTT_DROP_PUBLISH, "MQTT drop-publish [VALUE] [COUNT]",
+            "the N-th PUBLISH to the device is lost", "@mqtt drop-publish 3"),
+    NETWORK(NB_MQTT_DOUBLE_PUBLISH, "MQTT double-publish [VALUE] [COUNT]",
+            "it comes so many times more, or once more", "@mqtt double-publish 3"),
+    NETWORK(NB_MQTT_NO_CONNACK, "MQTT no-connack [VALUE] [COUNT]", "the N-th CONNACK is lost",
+            "@mqtt no-connack"),
+    NETWORK(NB_MQTT_NO_PINGRESP, "MQTT no-pingresp [VALUE] [COUNT]", "the N-th PINGRESP is lost",
+            "@mqtt no-pingresp"),
+    NETWORK(NB_MQTT_TAKE_OVER, "[PLACE] MQTT take-over",
+            "another client connects with the device's client id", "@body:50% mqtt take-over"),
+    NETWORK(NB_HTTP_WRONG_LENGTH, "[PLACE] HTTP wrong-length [PHASE] [COUNT]",
+            "Content-Length says more than comes", "@http wrong-length"),
+    NETWORK(NB_HTTP_SHORT_BODY, "[PLACE] HTTP short-body [PHASE] [COUNT]",
+            "half the body, and a length to match", "@http short-body"),
+    NETWORK(NB_HTTP_NO_LENGTH, "[PLACE] HTTP no-length [PHASE] [COUNT]",
+            "half the body, and no length", "@http no-length"),
+    NETWORK(NB_HTTP_WRONG_RANGE, "[PLACE] HTTP wrong-range [PHASE] [COUNT]",
+            "Content-Range speaks of other bytes", "@body:50% http wrong-range"),
+    NETWORK(NB_HTTP_WRONG_TOTAL, "[PLACE] HTTP wrong-total [PHASE] [COUNT]",
+            "Content-Range speaks of another total", "@http wrong-total"),
+    NETWORK(NB_HTTP_STAR_TOTAL, "[PLACE] HTTP star-total [PHASE] [COUNT]",
+            "Content-Range does not know the total", "@http star-total"),
+    NETWORK(NB_HTTP_NO_RANGE, "[PLACE] HTTP no-range [PHASE] [COUNT]", "206 without Content-Range",
+            "@http no-range job"),
+    NETWORK(NB_HTTP_IGNORE_RANGE, "[PLACE] HTTP ignore-range [PHASE] [COUNT]",
+            "200 with everything", "@body:50% http ignore-range"),
+    NETWORK(NB_HTTP_CHUNKED, "[PLACE] HTTP chunked [PHASE] [COUNT]",
+            "the reply comes in chunks, as it may", "@http chunked always"),
+    NETWORK(NB_HTTP_BROKEN_CHUNKS, "[PLACE] HTTP broken-chunks [PHASE] [COUNT]",
+            "in chunks whose size is no number", "@http broken-chunks"),
+    NETWORK(NB_HTTP_EMPTY, "[PLACE] HTTP empty [PHASE] [COUNT]", "a body of no bytes",
+            "@http empty"),
+    NETWORK(NB_HTTP_ETAG_CHANGE, "[PLACE] HTTP etag-change [PHASE] [COUNT]", "another entity tag",
+            "@body:50% http etag-change always"),
+    NETWORK(NB_HTTP_LONG_HEADERS, "[PLACE] HTTP long-headers [PHASE] [COUNT]",
+            "3 KiB of headers, as there may be", "@http long-headers always"),
+    NETWORK(NB_HTTP_CLOSE, "[PLACE] HTTP close [PHASE] [COUNT]",
+            "the server closes after its reply, as it may", "@http close always"),
+    NETWORK(NB_HTTP_STATUS, "[PLACE] HTTP status VALUE [PHASE] [COUNT]",
+            "an error in place of the reply", "@http status 404 data always"),
+    NETWORK(NB_HTTP_REDIRECT, "[PLACE] HTTP redirect [PHASE] [COUNT]",
+            "302 to the same file at an absolute URL", "@http redirect"),
+    NETWORK(NB_HTTP_REDIRECT_RELATIVE, "[PLACE] HTTP redirect-relative [PHASE] [COUNT]",
+            "302 to its path", "@http redirect-relative"),
+    NETWORK(NB_HTTP_REDIRECT_NOWHERE, "[PLACE] HTTP redirect-nowhere [PHASE] [COUNT]",
+            "302 without a Location", "@http redirect-nowhere"),
+    NETWORK(NB_HTTP_RAW, "[PLACE] HTTP raw TEXT",
+            "this text in place of the reply; \\r \\n and \\0 are understood",
+            "@http raw HTTP/1.1 200 OK\\r\\n\\r\\nhello"),
+
     EXPECT(BOOT, "expect boot VERSIONS [STATUS]", "the loader starts this image",
            "expect boot v1|v2"),
     EXPECT(NO_IMAGE, "expect no-image", "the loader finds nothing to start", "expect no-image"),
@@ -112,6 +195,9 @@ const struct nb_script_verb nb_script_verbs[] = {
     EXPECT_FLASH("expect flash SLOT KNOWN", "the slot begins with this image, byte for byte",
                  "expect flash slot0 v2"),
     EXPECT_FLASH("expect flash SLOT erased", "the slot is erased", "expect flash slot1 erased"),
+    STEP(EXPECT_TRAFFIC, "expect traffic VALUE",
+         "no more bytes than this went to the device in the last device step",
+         "expect traffic 1200K"),
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),
@@ -138,6 +224,12 @@ struct nb_list *nb_header_list(struct nb_script *script, enum nb_header header)
         return &script->size;
     case NB_HEADER_INSTALL:
         return &script->install;
+    case NB_HEADER_DATA:
+        return &script->data;
+    case NB_HEADER_VIA:
+        return &script->via;
+    case NB_HEADER_TLS:
+        return &script->tls;
     default:
         return NULL;
     }

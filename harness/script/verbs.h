@@ -21,6 +21,10 @@ enum nb_header {
     NB_HEADER_SCHEME,
     NB_HEADER_SIZE,
     NB_HEADER_INSTALL,
+    NB_HEADER_DATA,
+    NB_HEADER_VIA,
+    NB_HEADER_TLS,
+    NB_HEADER_AGENT,
     NB_HEADER_SLOT,
     NB_HEADER_LOADER,
 };
@@ -28,7 +32,7 @@ enum nb_header {
 struct nb_script_verb {
     enum nb_script_group group;
     int kind;    /* nb_header, nb_step_kind (steps, faults) or nb_expect_kind */
-    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_EXPECT: 0 */
+    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_FAULT_NET: nb_fault_kind; else 0 */
     const char *pattern;
     const char *what;
     const char *example;

@@ -1,5 +1,6 @@
 #include "harness/script/words.h"
 #include "harness/image/image.h"
+#include "harness/script/words_net.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -10,8 +11,7 @@
 #define MAX_PAYLOAD (16u * 1024u * 1024u)
 #define MIN_PAYLOAD 1u
 
-__attribute__((format(printf, 2, 3))) static bool complain(struct nb_line *line, const char *format,
-                                                           ...)
+bool nb_word_complain(struct nb_line *line, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -20,22 +20,20 @@ __attribute__((format(printf, 2, 3))) static bool complain(struct nb_line *line,
     return false;
 }
 
-static bool is(const char *word, size_t length, const char *text)
+bool nb_word_is(const char *word, size_t length, const char *text)
 {
     return strlen(text) == length && memcmp(word, text, length) == 0;
 }
 
-/* Index of the word in a NULL-terminated list, or -1. */
-static int index_of(const char *word, size_t length, const char *const *list)
+int nb_word_index(const char *word, size_t length, const char *const *list)
 {
     for (int i = 0; list[i]; i++)
-        if (is(word, length, list[i]))
+        if (nb_word_is(word, length, list[i]))
             return i;
     return -1;
 }
 
-/* Decimal or 0x number, K and M as suffix when `units`. */
-static bool number(const char *word, size_t length, bool units, uint32_t *out)
+bool nb_word_number(const char *word, size_t length, bool units, uint32_t *out)
 {
     char text[24];
     if (length == 0 || length >= sizeof text || !isdigit((unsigned char)word[0]))
@@ -71,7 +69,7 @@ static bool version_literal(const char *word, size_t length, struct img_version 
 static bool image_number(const char *word, size_t length, unsigned *out)
 {
     uint32_t value = 0;
-    if (length < 2 || word[0] != 'v' || !number(word + 1, length - 1, false, &value) ||
+    if (length < 2 || word[0] != 'v' || !nb_word_number(word + 1, length - 1, false, &value) ||
         value == 0 || value > NB_MAX_NUMBER)
         return false;
     *out = value;
@@ -80,15 +78,15 @@ static bool image_number(const char *word, size_t length, unsigned *out)
 
 /* ---- lists of the header ----------------------------------------------------------------- */
 
-static bool add(struct nb_line *line, const char *word, size_t length)
+bool nb_word_add(struct nb_line *line, const char *word, size_t length)
 {
     if (length >= NB_WORD)
-        return complain(line, "longer than %d characters", NB_WORD - 1);
+        return nb_word_complain(line, "longer than %d characters", NB_WORD - 1);
     if (line->list.count == NB_LIST)
-        return complain(line, "more than %d values", NB_LIST);
+        return nb_word_complain(line, "more than %d values", NB_LIST);
     for (size_t i = 0; i < line->list.count; i++)
-        if (is(word, length, line->list.items[i]))
-            return complain(line, "given twice");
+        if (nb_word_is(word, length, line->list.items[i]))
+            return nb_word_complain(line, "given twice");
     char *item = line->list.items[line->list.count++];
     memcpy(item, word, length);
     item[length] = '\0';
@@ -98,7 +96,7 @@ static bool add(struct nb_line *line, const char *word, size_t length)
 static bool add_known(struct nb_line *line, const char *word, size_t length,
                       const char *const *list)
 {
-    return index_of(word, length, list) >= 0 && add(line, word, length);
+    return nb_word_index(word, length, list) >= 0 && nb_word_add(line, word, length);
 }
 
 static const char *const system_words[] = {"anycloud", "harmony", "aliyun", "uota", "ameba", NULL};
@@ -111,10 +109,10 @@ static const char *const install_words[] = {"test", "permanent", NULL};
 
 static bool any_or(struct nb_line *line, const char *word, size_t length)
 {
-    if (!is(word, length, "*"))
+    if (!nb_word_is(word, length, "*"))
         return false;
     if (line->list.count)
-        return complain(line, "* stands alone");
+        return nb_word_complain(line, "* stands alone");
     line->list.any = true;
     return true;
 }
@@ -129,7 +127,7 @@ static bool take_requirement(struct nb_line *line, const char *word, size_t leng
     for (i++; i < length; i++)
         if (!isdigit((unsigned char)word[i]))
             return false;
-    return add(line, word, length);
+    return nb_word_add(line, word, length);
 }
 
 static bool take_system(struct nb_line *line, const char *word, size_t length)
@@ -149,15 +147,15 @@ static bool take_name(struct nb_line *line, const char *word, size_t length)
         if (!isalnum((unsigned char)word[i]) && !strchr("._-/", word[i]))
             return line->verb->group == NB_GROUP_HEADER && any_or(line, word, length);
     if (line->list.any)
-        return complain(line, "* stands alone");
+        return nb_word_complain(line, "* stands alone");
     if (line->verb->group == NB_GROUP_HEADER)
-        return add(line, word, length);
+        return nb_word_add(line, word, length);
     if (length >= sizeof line->image.file)
-        return complain(line, "longer than %zu characters", sizeof line->image.file - 1);
+        return nb_word_complain(line, "longer than %zu characters", sizeof line->image.file - 1);
     memcpy(line->image.file, word, length);
     line->image.file[length] = '\0';
     if (word[0] == '/' || strstr(line->image.file, "..") != NULL)
-        return complain(line, "not a file below scenarios/golden");
+        return nb_word_complain(line, "not a file below scenarios/golden");
     line->names_image = true;
     line->has_options = true;
     return true;
@@ -166,7 +164,7 @@ static bool take_name(struct nb_line *line, const char *word, size_t length)
 static bool take_scheme(struct nb_line *line, const char *word, size_t length)
 {
     if (line->list.any)
-        return complain(line, "* stands alone");
+        return nb_word_complain(line, "* stands alone");
     return add_known(line, word, length, scheme_words) || any_or(line, word, length);
 }
 
@@ -182,20 +180,20 @@ static bool take_install(struct nb_line *line, const char *word, size_t length)
 
 static bool take_bytes(struct nb_line *line, const char *word, size_t length)
 {
-    if (!number(word, length, true, &line->bytes))
+    if (!nb_word_number(word, length, true, &line->bytes))
         return false;
     if (line->bytes < 4096 || line->bytes > MAX_PAYLOAD)
-        return complain(line, "must be 4K to 16M");
+        return nb_word_complain(line, "must be 4K to 16M");
     return true;
 }
 
 static bool take_switch(struct nb_line *line, const char *word, size_t length)
 {
-    if (is(word, length, "counter"))
+    if (nb_word_is(word, length, "counter"))
         line->switches.counter = true;
-    else if (is(word, length, "no-validate"))
+    else if (nb_word_is(word, length, "no-validate"))
         line->switches.no_validate = true;
-    else if (is(word, length, "accept-older"))
+    else if (nb_word_is(word, length, "accept-older"))
         line->switches.accept_older = true;
     else
         return false;
@@ -222,7 +220,8 @@ static bool declared(struct nb_line *line, const char *word, size_t length, int 
         return false;
     *index = line->known->latest[number_of];
     if (*index < 0)
-        return complain(line, "no line above makes %.*s", (int)(length < 8 ? length : 8), word);
+        return nb_word_complain(line, "no line above makes %.*s", (int)(length < 8 ? length : 8),
+                                word);
     return true;
 }
 
@@ -236,15 +235,15 @@ static bool option_version(struct nb_line *line, const char *value, size_t lengt
 {
     if (version_literal(value, length, out))
         return true;
-    return complain(line, "must be a version like 2.1.0");
+    return nb_word_complain(line, "must be a version like 2.1.0");
 }
 
 static bool option_size(struct nb_line *line, const char *value, size_t length)
 {
-    if (number(value, length, true, &line->image.size) && line->image.size >= MIN_PAYLOAD &&
+    if (nb_word_number(value, length, true, &line->image.size) && line->image.size >= MIN_PAYLOAD &&
         line->image.size <= MAX_PAYLOAD)
         return true;
-    return complain(line, "must be 1 to 16M bytes");
+    return nb_word_complain(line, "must be 1 to 16M bytes");
 }
 
 static bool option_app(struct nb_line *line, const char *value, size_t length)
@@ -255,13 +254,13 @@ static bool option_app(struct nb_line *line, const char *value, size_t length)
     line->image.app = app_behaviour_from_word(word);
     if (line->image.app < APP_BEHAVIOURS)
         return true;
-    return complain(line, "must be good, crashes, hangs, offline or forgets");
+    return nb_word_complain(line, "must be good, crashes, hangs, offline or forgets");
 }
 
 static bool option_board(struct nb_line *line, const char *value, size_t length)
 {
     if (length == 0 || length >= sizeof line->image.board)
-        return complain(line, "must be 1 to %d characters", NB_WORD - 1);
+        return nb_word_complain(line, "must be 1 to %d characters", NB_WORD - 1);
     memcpy(line->image.board, value, length);
     line->image.board[length] = '\0';
     return true;
@@ -269,19 +268,19 @@ static bool option_board(struct nb_line *line, const char *value, size_t length)
 
 static bool option_counter(struct nb_line *line, const char *value, size_t length)
 {
-    line->image.no_counter = is(value, length, "none");
+    line->image.no_counter = nb_word_is(value, length, "none");
     line->image.has_counter = !line->image.no_counter;
-    if (line->image.no_counter || number(value, length, false, &line->image.counter))
+    if (line->image.no_counter || nb_word_number(value, length, false, &line->image.counter))
         return true;
-    return complain(line, "must be a number or none");
+    return nb_word_complain(line, "must be a number or none");
 }
 
 static bool option_key(struct nb_line *line, const char *value, size_t length)
 {
     static const char *const words[] = {"trusted", "other", "none", NULL};
-    int index = index_of(value, length, words);
+    int index = nb_word_index(value, length, words);
     if (index < 0)
-        return complain(line, "must be trusted, other or none");
+        return nb_word_complain(line, "must be trusted, other or none");
     line->image.key = (enum nb_image_key)index;
     return true;
 }
@@ -289,18 +288,18 @@ static bool option_key(struct nb_line *line, const char *value, size_t length)
 static bool option_tamper(struct nb_line *line, const char *value, size_t length)
 {
     static const char *const words[] = {"none", "payload", "header", "signature", "truncate", NULL};
-    int index = index_of(value, length, words);
+    int index = nb_word_index(value, length, words);
     if (index < 1)
-        return complain(line, "must be payload, header, signature or truncate");
+        return nb_word_complain(line, "must be payload, header, signature or truncate");
     line->image.tamper = (enum nb_tamper)index;
     return true;
 }
 
 static bool option_extra(struct nb_line *line, const char *value, size_t length)
 {
-    if (number(value, length, true, &line->image.extra) && line->image.extra <= MAX_PAYLOAD)
+    if (nb_word_number(value, length, true, &line->image.extra) && line->image.extra <= MAX_PAYLOAD)
         return true;
-    return complain(line, "must be a number of bytes");
+    return nb_word_complain(line, "must be a number of bytes");
 }
 
 static bool take_option(struct nb_line *line, const char *word, size_t length)
@@ -313,36 +312,42 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
     size_t rest = length - key - 1;
     bool cloud = line->verb->kind == NB_CLOUD_OFFER;
     line->has_options = true;
-    if (is(word, key, "size"))
+    if (nb_word_is(word, key, "size"))
         return option_size(line, value, rest);
-    if (is(word, key, "app"))
+    if (nb_word_is(word, key, "app"))
         return option_app(line, value, rest);
-    if (is(word, key, "version"))
+    if (nb_word_is(word, key, "version"))
         return option_version(line, value, rest, &line->image.version);
-    if (is(word, key, "announce") && cloud) {
+    if (nb_word_is(word, key, "announce") && cloud) {
         line->image.has_announce = true;
         return option_version(line, value, rest, &line->image.announce);
     }
-    if (is(word, key, "board") && cloud)
+    if (nb_word_is(word, key, "connection") && cloud)
+        return nb_option_connection(line, value, rest);
+    if (nb_word_is(word, key, "port") && cloud)
+        return nb_option_port(line, value, rest);
+    if (nb_word_is(word, key, "chunk") && cloud)
+        return nb_option_chunk(line, value, rest);
+    if (nb_word_is(word, key, "board") && cloud)
         return option_board(line, value, rest);
-    if (is(word, key, "counter"))
+    if (nb_word_is(word, key, "counter"))
         return option_counter(line, value, rest);
-    if (is(word, key, "key"))
+    if (nb_word_is(word, key, "key"))
         return option_key(line, value, rest);
-    if (is(word, key, "tamper"))
+    if (nb_word_is(word, key, "tamper"))
         return option_tamper(line, value, rest);
-    if (is(word, key, "extra"))
+    if (nb_word_is(word, key, "extra"))
         return option_extra(line, value, rest);
     return false;
 }
 
 static bool take_trailer(struct nb_line *line, const char *word, size_t length)
 {
-    if (is(word, length, "pending"))
+    if (nb_word_is(word, length, "pending"))
         line->step.pending = true;
-    else if (is(word, length, "confirmed"))
+    else if (nb_word_is(word, length, "confirmed"))
         line->step.confirmed = true;
-    else if (is(word, length, "permanent") && line->step.pending)
+    else if (nb_word_is(word, length, "permanent") && line->step.pending)
         line->step.permanent = true;
     else
         return false;
@@ -353,7 +358,7 @@ static bool take_trailer(struct nb_line *line, const char *word, size_t length)
 
 static bool take_slot(struct nb_line *line, const char *word, size_t length)
 {
-    if (!is(word, length, "slot0") && !is(word, length, "slot1"))
+    if (!nb_word_is(word, length, "slot0") && !nb_word_is(word, length, "slot1"))
         return false;
     line->step.slot = word[4] == '1';
     return true;
@@ -361,14 +366,14 @@ static bool take_slot(struct nb_line *line, const char *word, size_t length)
 
 static bool take_number(struct nb_line *line, const char *word, size_t length)
 {
-    return number(word, length, false, &line->step.value);
+    return nb_word_number(word, length, false, &line->step.value);
 }
 
 static bool take_offset(struct nb_line *line, const char *word, size_t length)
 {
     line->step.from_end = length > 1 && word[0] == '-' && line->verb->group == NB_GROUP_STEP;
     size_t skip = line->step.from_end ? 1 : 0;
-    if (!number(word + skip, length - skip, true, &line->step.value))
+    if (!nb_word_number(word + skip, length - skip, true, &line->step.value))
         return false;
     line->step.expect.value = line->step.value;
     return true;
@@ -395,9 +400,9 @@ static int hex_digit(char c)
 static bool take_hex(struct nb_line *line, const char *word, size_t length)
 {
     if (length % 2)
-        return complain(line, "an odd number of digits");
+        return nb_word_complain(line, "an odd number of digits");
     if (length / 2 > sizeof line->step.raw)
-        return complain(line, "more than %d bytes", NB_RAW);
+        return nb_word_complain(line, "more than %d bytes", NB_RAW);
     for (size_t i = 0; i < length; i += 2) {
         int high = hex_digit(word[i]);
         int low = hex_digit(word[i + 1]);
@@ -414,7 +419,7 @@ static bool take_text(struct nb_line *line, const char *word, size_t length)
     bool expects = line->verb->group == NB_GROUP_EXPECT;
     size_t room = line->verb->group == NB_GROUP_FAULT ? NB_JOB : NB_TEXT;
     if (length >= room)
-        return complain(line, "longer than %zu characters", room - 1);
+        return nb_word_complain(line, "longer than %zu characters", room - 1);
     char *to = expects ? line->step.expect.text : line->step.raw_text;
     memcpy(to, word, length);
     to[length] = '\0';
@@ -427,7 +432,7 @@ static bool take_version(struct nb_line *line, const char *word, size_t length)
 {
     struct nb_expect *expect = &line->step.expect;
     if (expect->version_count == NB_ALTERNATIVES)
-        return complain(line, "more than %d alternatives", NB_ALTERNATIVES);
+        return nb_word_complain(line, "more than %d alternatives", NB_ALTERNATIVES);
     struct img_version *out = &expect->versions[expect->version_count];
     int index = -1;
     if (declared(line, word, length, &index))
@@ -456,9 +461,9 @@ static bool take_versions(struct nb_line *line, const char *word, size_t length)
 
 static bool take_status(struct nb_line *line, const char *word, size_t length)
 {
-    if (is(word, length, "trial"))
+    if (nb_word_is(word, length, "trial"))
         line->step.expect.status = NB_STATUS_TRIAL;
-    else if (is(word, length, "confirmed"))
+    else if (nb_word_is(word, length, "confirmed"))
         line->step.expect.status = NB_STATUS_CONFIRMED;
     else
         return false;
@@ -477,19 +482,19 @@ static bool take_error(struct nb_line *line, const char *word, size_t length)
 #define ERROR_WORD(name, short_word, text) short_word,
     static const char *const words[] = {"ok", OTA_ERR_LIST(ERROR_WORD) NULL};
 #undef ERROR_WORD
-    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+    return nb_word_index(word, length, words) >= 0 && expect_word(line, word, length);
 }
 
 static bool take_result(struct nb_line *line, const char *word, size_t length)
 {
     static const char *const words[] = {"success", "failure", NULL};
-    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+    return nb_word_index(word, length, words) >= 0 && expect_word(line, word, length);
 }
 
 static bool take_why(struct nb_line *line, const char *word, size_t length)
 {
     static const char *const words[] = {"install", "crash", "watchdog", "selftest", NULL};
-    return index_of(word, length, words) >= 0 && expect_word(line, word, length);
+    return nb_word_index(word, length, words) >= 0 && expect_word(line, word, length);
 }
 
 static const struct nb_word_class classes[] = {
@@ -501,16 +506,30 @@ static const struct nb_word_class classes[] = {
     {"SCHEME", "a boot scheme like swap-move, or *", take_scheme},
     {"SIZE", "smaller, equal, larger or maximal", take_size},
     {"INSTALL", "test or permanent", take_install},
+    {"LINK", "mqtt, http or https", nb_take_link},
+    {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
+    {"ASWITCH", "direct, no-result, permanent or stay", nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
     {"IMAGE", "an image: v1, v2 ...", take_image},
     {"KNOWN", "an image: v1, v2 ...", take_known},
-    {"OPTION", "size= app= version= announce= board= counter= key= tamper= or extra=", take_option},
+    {"OPTION",
+     "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
+     "connection= port= chunk=",
+     take_option},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
     {"SLOT", "slot0 or slot1", take_slot},
     {"N", "a number", take_number},
     {"OFFSET", "an offset", take_offset},
     {"TEAR", "a tear like before, half or after", take_tear},
+    {"PLACE", "@connect:N, @body:N or @body:P%", nb_take_place},
+    {"NET", "@net", nb_take_net},
+    {"MQTT", "@mqtt", nb_take_mqtt},
+    {"HTTP", "@http", nb_take_http},
+    {"SIDE", "broker or server", nb_take_side},
+    {"COUNT", "a number or always", nb_take_count},
+    {"PHASE", "data, job or result", nb_take_phase},
+    {"VALUE", "a number", nb_take_value},
     {"HEX", "bytes in hexadecimal", take_hex},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
@@ -522,7 +541,7 @@ static const struct nb_word_class classes[] = {
 const struct nb_word_class *nb_word_class(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (is(name, length, classes[i].name))
+        if (nb_word_is(name, length, classes[i].name))
             return &classes[i];
     return NULL;
 }

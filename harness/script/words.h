@@ -23,6 +23,7 @@ struct nb_line {
     struct nb_list list;
     uint32_t bytes; /* slot */
     struct nb_loader_switches switches;
+    struct nb_agent_switches agent;
     char complaint[120]; /* why the word is wrong although it is of the right class; "" */
 };
 

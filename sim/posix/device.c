@@ -3,7 +3,7 @@
 #include "agent/protocol/anycloud.h"
 #include "sim/app.h"
 #include "sim/crypto_openssl.h"
-#include "sim/posix/nv.h"
+#include "sim/posix/device_flash.h"
 #include "sim/posix/platform.h"
 #include "sim/posix/random.h"
 
@@ -27,13 +27,7 @@ struct device_process {
     const struct posix_device_config *config;
     struct posix_device_life *life;
     struct posix_device_end *end;
-    /* flash */
-    struct flash_sim *sim;
-    struct flash_port flash; /* the simulator's, but a cut ends the process */
-    FILE *journal;
-    bool journal_failed;
-    uint32_t first_operation; /* number of this life's first one */
-    struct posix_nv nv;
+    struct posix_device_flash flash;
     struct crypto_openssl *crypto;
     uint8_t buffer[SIM_COPY_BUFFER];
     /* world */
@@ -43,6 +37,7 @@ struct device_process {
     struct posix_clock *own_clock;
     struct posix_platform platform;
     struct posix_mqtt *mqtt;
+    struct posix_http *http;
     int signal_fd;
     int signal_number;
     bool leaving;
@@ -54,6 +49,8 @@ struct device_process {
     const char *reset; /* why, or NULL */
     int idle_code;
     bool same_version; /* the cloud offered what runs already */
+    uint64_t received; /* bytes of messages and bodies in this session */
+    char link[256];    /* why the last connection failed */
 };
 
 /* ---- saying what happens ----------------------------------------------------------------- */
@@ -79,146 +76,12 @@ __attribute__((format(printf, 3, 4))) static void conclude(struct device_process
     process->end->good = good;
 }
 
-/* ---- flash ------------------------------------------------------------------------------- */
-
-static uint32_t fnv1a(const uint8_t *data, uint32_t length)
-{
-    uint32_t hash = 2166136261u;
-    for (uint32_t i = 0; i < length; i++)
-        hash = (hash ^ data[i]) * 16777619u;
-    return hash;
-}
-
-static enum flash_tear observe(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    struct device_process *process = context;
-    const struct posix_device_config *config = process->config;
-    uint32_t number = process->first_operation + op->index;
-    (void)sim;
-    process->life->operations = number + 1;
-    if (process->journal != NULL) {
-        int n =
-            op->kind == FLASH_OP_ERASE
-                ? fprintf(process->journal, "%u erase 0x%X %u\n", number, op->address, op->length)
-                : fprintf(process->journal, "%u program 0x%X %u %08x\n", number, op->address,
-                          op->length, fnv1a(op->data, op->length));
-        process->journal_failed |= n < 0;
-    }
-    return config->has_cut && number == config->cut_operation ? config->cut_tear : FLASH_TEAR_NONE;
-}
-
-static void close_flash(struct device_process *process)
-{
-    if (process->journal != NULL)
-        process->journal_failed |= fclose(process->journal) != 0;
-    process->journal = NULL;
-    if (process->sim != NULL)
-        flash_sim_close(process->sim);
-    process->sim = NULL;
-}
-
-/* The power went: nothing of this device runs on. */
-static int unless_cut(struct device_process *process, int result)
-{
-    if (result != OTA_E_POWER)
-        return result;
-    say(process, OTA_E_POWER, "cut %u %s", process->config->cut_operation,
-        flash_tear_word(process->config->cut_tear));
-    say(process, OTA_OK, "exit %d", POSIX_DEVICE_CUT_EXIT);
-    close_flash(process);
-    fflush(NULL);
-    _exit(POSIX_DEVICE_CUT_EXIT);
-}
-
-static const struct flash_port *inner(const struct device_process *process)
-{
-    return flash_sim_port(process->sim);
-}
-
-static int flash_read(void *context, uint32_t address, void *data, uint32_t length)
-{
-    struct device_process *process = context;
-    return unless_cut(process,
-                      inner(process)->read(inner(process)->context, address, data, length));
-}
-
-static int flash_program(void *context, uint32_t address, const void *data, uint32_t length)
-{
-    struct device_process *process = context;
-    return unless_cut(process,
-                      inner(process)->program(inner(process)->context, address, data, length));
-}
-
-static int flash_erase(void *context, uint32_t address)
-{
-    struct device_process *process = context;
-    return unless_cut(process, inner(process)->erase(inner(process)->context, address));
-}
-
-static int flash_sync(void *context)
-{
-    struct device_process *process = context;
-    return unless_cut(process, inner(process)->sync(inner(process)->context));
-}
-
-static int flash_sector(void *context, uint32_t address, struct flash_sector *out)
-{
-    const struct device_process *process = context;
-    return inner(process)->sector(inner(process)->context, address, out);
-}
-
-static int open_flash(struct device_process *process)
-{
-    const struct posix_device_config *config = process->config;
-    const struct sim_device *device = config->device;
-    struct flash_text_error error = {0};
-    bool created = false;
-    char nv_path[4096];
-    if (config->factory_size > device->primary.size) {
-        conclude(process, false, "factory image of %zu bytes is larger than the slot (%u)",
-                 config->factory_size, device->primary.size);
-        return OTA_E_IMG_SIZE;
-    }
-    int n = snprintf(nv_path, sizeof nv_path, "%s.nv", config->flash_path);
-    if (n < 0 || (size_t)n >= sizeof nv_path || posix_nv_init(&process->nv, nv_path) != OTA_OK) {
-        conclude(process, false, "path of the flash file is too long");
-        return OTA_E_NO_SPACE;
-    }
-    int result = flash_sim_file(config->flash_path, device->chips, device->chip_count, &created,
-                                &process->sim, &error);
-    if (result != OTA_OK) {
-        conclude(process, false, "%s: %s", config->flash_path, error.message);
-        return result;
-    }
-    if (created && config->factory != NULL) {
-        result = flash_sim_put(process->sim, device->primary.address, config->factory,
-                               (uint32_t)config->factory_size);
-        if (result != OTA_OK) {
-            conclude(process, false, "factory image: %s", ota_err_text(result));
-            return result;
-        }
-    }
-    process->flash = (struct flash_port){process,     flash_read, flash_program,
-                                         flash_erase, flash_sync, flash_sector};
-    process->first_operation = process->life->operations;
-    flash_sim_observe(process->sim, observe, process);
-    if (config->journal_path == NULL)
-        return OTA_OK;
-    process->journal = fopen(config->journal_path, "ae");
-    if (process->journal == NULL) {
-        conclude(process, false, "%s: %s", config->journal_path, strerror(errno));
-        return OTA_E_IO;
-    }
-    setvbuf(process->journal, NULL, _IOLBF, 0);
-    return OTA_OK;
-}
-
 /* ---- loader ------------------------------------------------------------------------------ */
 
 static void boot_configure(struct device_process *process, struct boot_config *out)
 {
-    sim_device_boot_config(process->config->device, &process->flash,
-                           crypto_openssl_port(process->crypto), &process->nv.port,
+    sim_device_boot_config(process->config->device, &process->flash.port,
+                           crypto_openssl_port(process->crypto), &process->flash.nv.port,
                            &process->platform.port, process->buffer, sizeof process->buffer, out);
 }
 
@@ -270,10 +133,20 @@ static void on_crash(void *context)
     request_reset(context, "crash");
 }
 
+/* What the session cost, at its end: so many bytes came in messages and bodies. */
+static void say_bytes(struct device_process *process)
+{
+    if (process->received > 0)
+        say(process, OTA_OK, "bytes %llu", (unsigned long long)process->received);
+    process->received = 0;
+}
+
 static void on_notice(void *context, const struct ota_notice *notice)
 {
     struct device_process *process = context;
     char line[APP_LINE];
+    if (notice->type == OTA_NOTICE_IDLE)
+        say_bytes(process);
     app_notice_line(notice, line);
     say(process, notice->code, "%s", line);
     if (notice->type == OTA_NOTICE_PENDING)
@@ -290,13 +163,51 @@ static void on_notice(void *context, const struct ota_notice *notice)
         posix_loop_stop(process->loop, STOP_IDLE);
 }
 
+static bool is_connection_failure(int code)
+{
+    return code == OTA_E_CONNECT || code == OTA_E_TLS || code == OTA_E_TLS_CA ||
+           code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME;
+}
+
+/* A connection did not come about, or broke. */
+static void note_failure(struct device_process *process, int code, const char *host, unsigned port,
+                         const char *reason)
+{
+    snprintf(process->link, sizeof process->link, "cannot connect to %.120s:%u: %.100s", host, port,
+             reason);
+    if (is_connection_failure(code) && code != OTA_E_CONNECT)
+        say(process, code, "tls-refused %s", ota_err_word(code));
+}
+
 static void on_mqtt(void *context, const struct ota_event *event)
 {
     struct device_process *process = context;
-    if (!process->leaving)
-        app_event(&process->app, event);
-    else if (event->type == OTA_EVENT_MQTT_CLOSED || event->type == OTA_EVENT_MQTT_CONNECTED)
-        posix_loop_stop(process->loop, STOP_CLOSED);
+    const struct posix_mqtt_config *broker = &process->config->broker;
+    if (process->leaving) {
+        if (event->type == OTA_EVENT_MQTT_CLOSED || event->type == OTA_EVENT_MQTT_CONNECTED)
+            posix_loop_stop(process->loop, STOP_CLOSED);
+        return;
+    }
+    if (event->type == OTA_EVENT_MQTT_MESSAGE)
+        process->received += event->length;
+    if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK)
+        note_failure(process, event->code, broker->host, broker->port,
+                     posix_mqtt_reason(process->mqtt));
+    app_event(&process->app, event);
+}
+
+static void on_http(void *context, const struct ota_event *event)
+{
+    struct device_process *process = context;
+    const struct posix_http_config *server = &process->config->server;
+    if (process->leaving)
+        return;
+    if (event->type == OTA_EVENT_HTTP_BODY)
+        process->received += event->length;
+    if (event->type == OTA_EVENT_HTTP_DONE && event->code != OTA_OK)
+        note_failure(process, event->code, server->host, server->port,
+                     posix_http_reason(process->http));
+    app_event(&process->app, event);
 }
 
 static void on_agent_timer(void *context, unsigned id)
@@ -355,9 +266,30 @@ static const struct ota_timing desk_timing = {
     .connect_tries = 4,
 };
 
+/* What was asked for, else the usual. */
+static struct ota_timing timing_of(const struct posix_device_config *config)
+{
+    const struct ota_timing *wish = &config->session.timing;
+    struct ota_timing timing = config->fast ? fast_timing : desk_timing;
+    if (wish->initial_check != 0)
+        timing.initial_check = wish->initial_check;
+    if (wish->next_check != 0)
+        timing.next_check = wish->next_check;
+    if (wish->job_wait != 0)
+        timing.job_wait = wish->job_wait;
+    if (wish->data_wait != 0)
+        timing.data_wait = wish->data_wait;
+    if (wish->retry_first != 0)
+        timing.retry_first = wish->retry_first;
+    if (timing.retry_last < timing.retry_first)
+        timing.retry_last = timing.retry_first;
+    return timing;
+}
+
 static void agent_configure(struct device_process *process, struct ota_config *out)
 {
     const struct sim_device *device = process->config->device;
+    const struct posix_device_session *session = &process->config->session;
     struct boot_config boot;
     boot_configure(process, &boot);
     *out = (struct ota_config){
@@ -367,13 +299,22 @@ static void agent_configure(struct device_process *process, struct ota_config *o
         .topic_prefix = device->topic_prefix,
         .primary = boot.primary,
         .secondary = boot.secondary,
-        .journal = {&process->flash, device->journal.address, device->journal.size},
+        .journal = {&process->flash.port, device->journal.address, device->journal.size},
+        .progress = {&process->flash.port, device->progress.address, device->progress.size},
         .format = device->format,
         .keys = device->keys,
         .key_count = device->key_count,
         .max_end = device->scheme->max_end(&boot),
         .reverts = device->scheme->reverts,
-        .timing = process->config->fast ? fast_timing : desk_timing,
+        .connection = !session->by_http             ? OTA_BY_MQTT
+                      : process->config->server.tls ? OTA_BY_HTTPS
+                                                    : OTA_BY_HTTP,
+        .flow = session->flow,
+        .http_file = session->file,
+        .do_not_send_result = session->no_result,
+        .stay_after_complete = session->stay,
+        .permanent = session->permanent,
+        .timing = timing_of(process->config),
         .notify = on_notice,
         .notify_context = process,
     };
@@ -383,9 +324,13 @@ static int start_app(struct device_process *process)
 {
     struct app_config config = {
         .behaviour = process->behaviour,
-        .ports = {&process->flash, crypto_openssl_port(process->crypto),
-                  posix_mqtt_port(process->mqtt), posix_clock_port(process->agent_clock),
-                  &posix_random, &process->platform.port},
+        .ports = {.flash = &process->flash.port,
+                  .crypto = crypto_openssl_port(process->crypto),
+                  .mqtt = posix_mqtt_port(process->mqtt),
+                  .http = posix_http_port(process->http),
+                  .clock = posix_clock_port(process->agent_clock),
+                  .random = &posix_random,
+                  .platform = &process->platform.port},
         .clock = posix_clock_port(process->app_clock),
         .watchdog_ms = process->config->device->watchdog_ms,
         .crash = on_crash,
@@ -421,9 +366,8 @@ static int conclude_check(struct device_process *process)
     running_version(process, runs, sizeof runs);
     if (code == OTA_E_CONNECT && process->behaviour == APP_OFFLINE)
         conclude(process, false, "%s runs and never gets a connection", runs);
-    else if (code == OTA_E_CONNECT)
-        conclude(process, false, "cannot connect to %s:%u: %s", process->config->broker.host,
-                 process->config->broker.port, posix_mqtt_reason(process->mqtt));
+    else if (process->link[0] != '\0' && is_connection_failure(code))
+        conclude(process, false, "%s", process->link);
     else if (code == OTA_E_UNCONFIRMED)
         conclude(process, false, "%s runs on trial and was not confirmed: the next boot reverts it",
                  runs);
@@ -432,6 +376,8 @@ static int conclude_check(struct device_process *process)
     else if (process->life->failure != OTA_OK)
         conclude(process, false, "update failed: %s; %s runs", ota_err_text(process->life->failure),
                  runs);
+    else if (process->pending)
+        conclude(process, true, "a new image waits for the next reset; %s runs", runs);
     else if (code == OTA_OK)
         conclude(process, true, "updated: %s runs, confirmed and reported", runs);
     else
@@ -442,6 +388,7 @@ static int conclude_check(struct device_process *process)
 static int conclude_reset(struct device_process *process)
 {
     bool asked_for = strcmp(process->reset, "install") == 0;
+    say_bytes(process);
     say(process, OTA_OK, "reset %s", process->reset);
     process->life->crashes = asked_for ? 0 : process->life->crashes + 1;
     if (!process->config->once || process->life->crashes < MAX_CRASHES)
@@ -504,9 +451,10 @@ static int make_world(struct device_process *process)
     process->app_clock = posix_clock_new(process->loop, on_app_timer, process);
     process->own_clock = posix_clock_new(process->loop, on_end_timer, process);
     process->mqtt = posix_mqtt_new(process->loop, &process->config->broker, on_mqtt, process);
-    process->crypto = crypto_openssl_new(process->sim, false);
+    process->http = posix_http_new(process->loop, &process->config->server, on_http, process);
+    process->crypto = crypto_openssl_new(process->flash.sim, false);
     if (process->agent_clock == NULL || process->app_clock == NULL || process->own_clock == NULL ||
-        process->mqtt == NULL || process->crypto == NULL)
+        process->mqtt == NULL || process->http == NULL || process->crypto == NULL)
         return OTA_E_NO_SPACE;
     return posix_platform_init(&process->platform, process->loop, process->config->log_level,
                                on_reset, on_watchdog, process);
@@ -514,8 +462,12 @@ static int make_world(struct device_process *process)
 
 static int run(struct device_process *process)
 {
-    if (open_flash(process) != OTA_OK)
+    char why[sizeof process->end->text];
+    if (posix_device_flash_open(&process->flash, process->config, process->life, why, sizeof why) !=
+        OTA_OK) {
+        conclude(process, false, "%s", why);
         return 2;
+    }
     int result = make_world(process);
     if (result != OTA_OK) {
         conclude(process, false, "cannot start: %s", ota_err_text(result));
@@ -524,10 +476,10 @@ static int run(struct device_process *process)
     result = power_on(process);
     if (result != 0)
         return result;
-    process->behaviour =
-        app_tag_read(&(struct flash_area){&process->flash, process->config->device->primary.address,
-                                          process->config->device->primary.size},
-                     &process->boot.image.header);
+    process->behaviour = app_tag_read(&(struct flash_area){&process->flash.port,
+                                                           process->config->device->primary.address,
+                                                           process->config->device->primary.size},
+                                      &process->boot.image.header);
     if (process->config->boot_only) {
         char runs[40];
         running_version(process, runs, sizeof runs);
@@ -552,13 +504,14 @@ int posix_device_run(const struct posix_device_config *config, struct posix_devi
     process->end = end;
     process->signal_fd = -1;
     int code = run(process);
+    posix_http_free(process->http);
     posix_mqtt_free(process->mqtt);
     posix_loop_free(process->loop);
     crypto_openssl_free(process->crypto);
-    close_flash(process);
+    bool journaled = posix_device_flash_close(&process->flash);
     if (process->signal_fd >= 0)
         close(process->signal_fd);
-    if (process->journal_failed) {
+    if (!journaled) {
         conclude(process, false, "%s: cannot be written", config->journal_path);
         code = 2;
     }

@@ -7,7 +7,9 @@
 #ifndef NOBRICK_SIM_POSIX_DEVICE_H
 #define NOBRICK_SIM_POSIX_DEVICE_H
 
+#include "agent/update/session.h"
 #include "sim/device.h"
+#include "sim/posix/http.h"
 #include "sim/posix/mqtt.h"
 
 #define POSIX_DEVICE_RESET    (-1) /* returned: execute again */
@@ -20,12 +22,25 @@ struct posix_device_life {
     int failure;         /* 0, or why an image was refused or reverted on the way */
 };
 
+/* How the device looks for updates. All zeros: job flow over MQTT, and desk timings. */
+struct posix_device_session {
+    bool by_http; /* the first connection; https when the server is */
+    enum ota_flow flow;
+    const char *file; /* on the HTTP server; NULL: the protocol's */
+    bool no_result;
+    bool permanent;
+    bool stay;                /* no reset to install: somebody else resets the device */
+    struct ota_timing timing; /* 0: as it was */
+};
+
 struct posix_device_config {
     const struct sim_device *device;
     const char *flash_path;
     const uint8_t *factory; /* image for the primary slot of a new flash file; may be NULL */
     size_t factory_size;
     struct posix_mqtt_config broker;
+    struct posix_http_config server; /* host "": none */
+    struct posix_device_session session;
     bool once;      /* end after one check */
     bool boot_only; /* end after the loader */
     bool fast;      /* short timings, for tests */

@@ -4,6 +4,9 @@
  * over is found nowhere, and what it still had to say is dropped. */
 #include "sim/posix/mqtt.h"
 
+#include "sim/posix/address.h"
+#include "sim/posix/tls.h"
+
 #include <MQTTAsync.h>
 #include <errno.h>
 #include <netdb.h>
@@ -35,9 +38,14 @@ struct posix_mqtt {
     MQTTAsync client;
     enum state state;
     char reason[REASON_SIZE];
+    /* of the present connection; read and written in any thread */
+    char host[sizeof((struct posix_mqtt_config *)NULL)->host];
+    uint16_t peer_port;
+    int tls_code; /* why the handshake failed; 0: it did not */
+    char tls_text[REASON_SIZE];
 };
 
-/* Guards the list, the keys in it, and last_key. */
+/* Guards the list, last_key, and in each client the key and what any thread may touch. */
 static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct posix_mqtt *live;
 static uintptr_t last_key;
@@ -158,6 +166,7 @@ static void post_result(void *key, enum ota_event_type type, int code, const cha
 static void on_connected(void *key, MQTTAsync_successData *data)
 {
     (void)data;
+    posix_tls_forget();
     post_result(key, OTA_EVENT_MQTT_CONNECTED, OTA_OK, "");
 }
 
@@ -194,21 +203,22 @@ static int probe(const struct addrinfo *address)
  * alone when the way to the broker is clear. */
 static void ask_system(void *key, char *reason)
 {
-    struct posix_mqtt_config config = {.port = 0};
+    char text[sizeof((struct posix_mqtt *)NULL)->host] = "";
+    char host[sizeof text];
+    char port[8] = "";
     pthread_mutex_lock(&live_lock);
     const struct posix_mqtt *mqtt = find_live((uintptr_t)key);
-    if (mqtt != NULL)
-        config = mqtt->config;
+    if (mqtt != NULL) {
+        memcpy(text, mqtt->host, sizeof text);
+        snprintf(port, sizeof port, "%u", mqtt->peer_port);
+    }
     pthread_mutex_unlock(&live_lock);
-    if (config.port == 0)
+    if (text[0] == '\0')
         return;
-    char port[8];
-    char host[sizeof config.host];
-    size_t skip = config.host[0] == '['; /* brackets belong to the URL */
+    size_t skip = text[0] == '['; /* brackets belong to the URL */
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    snprintf(port, sizeof port, "%u", config.port);
-    snprintf(host, sizeof host, "%.*s", (int)(strlen(config.host) - 2 * skip), config.host + skip);
+    snprintf(host, sizeof host, "%.*s", (int)(strlen(text) - 2 * skip), text + skip);
     int result = getaddrinfo(host, port, &hints, &found);
     if (result != 0) {
         snprintf(reason, REASON_SIZE, "%s", gai_strerror(result));
@@ -220,11 +230,56 @@ static void ask_system(void *key, char *reason)
     freeaddrinfo(found);
 }
 
+/* OpenSSL's errors, a line each, in the thread of the handshake. The first one counts. */
+static int on_tls_error(const char *line, size_t length, void *key)
+{
+    const char *text = line; /* THREAD:error:CODE:library:function:what:FILE:LINE:data */
+    int verdict = posix_tls_verdict();
+    for (int colons = 0; colons < 5 && text < line + length; text++)
+        colons += *text == ':';
+    size_t size = strcspn(text, ":\n");
+    pthread_mutex_lock(&live_lock);
+    struct posix_mqtt *mqtt = find_live((uintptr_t)key);
+    if (mqtt != NULL && mqtt->tls_code == OTA_OK) {
+        bool broken = strncmp(text, "unexpected eof", 14) == 0; /* the network's doing */
+        mqtt->tls_code = verdict != OTA_OK ? verdict : broken ? OTA_E_CONNECT : OTA_E_TLS;
+        snprintf(mqtt->tls_text, sizeof mqtt->tls_text, "%.*s", (int)size, text);
+    }
+    pthread_mutex_unlock(&live_lock);
+    return 1;
+}
+
+/* Why the handshake failed; OTA_OK when it did not, or there was none. */
+static int tls_failure(void *key, char *reason)
+{
+    int code = OTA_OK;
+    pthread_mutex_lock(&live_lock);
+    const struct posix_mqtt *mqtt = find_live((uintptr_t)key);
+    if (mqtt != NULL && mqtt->config.tls) {
+        code = mqtt->tls_code;
+        snprintf(reason, REASON_SIZE, "%s", mqtt->tls_text);
+        /* Paho says nothing about a wrong name, nor about a broker that refuses us after the
+         * handshake, as with TLS 1.3; but it calls back in the same thread. */
+        if (code == OTA_OK)
+            code = posix_tls_verdict();
+    }
+    pthread_mutex_unlock(&live_lock);
+    posix_tls_forget();
+    if (code != OTA_E_TLS || reason[0] == '\0')
+        snprintf(reason, REASON_SIZE, "%s", ota_err_text(code));
+    return code;
+}
+
 static void on_connect_failed(void *key, MQTTAsync_failureData *data)
 {
     char reason[REASON_SIZE];
     bool refused = data != NULL && data->code > 0;
     const char *text = "no answer";
+    int code = refused ? OTA_OK : tls_failure(key, reason);
+    if (code != OTA_OK) {
+        post_result(key, OTA_EVENT_MQTT_CONNECTED, code, reason);
+        return;
+    }
     if (refused)
         text = refusal(data->code);
     else if (data != NULL && data->message != NULL)
@@ -237,6 +292,7 @@ static void on_connect_failed(void *key, MQTTAsync_failureData *data)
 
 static void on_connection_lost(void *key, char *cause)
 {
+    posix_tls_forget();
     post_result(key, OTA_EVENT_MQTT_CLOSED, OTA_E_DISCONNECTED,
                 cause != NULL ? cause : "connection lost");
 }
@@ -318,9 +374,30 @@ static int start_connect(struct posix_mqtt *mqtt, const struct mqtt_connect *opt
         ssl.privateKey = mqtt->config.key_path;
         ssl.enableServerCertAuth = 1;
         ssl.verify = 1; /* of the host name too; Paho's default is not to */
+        ssl.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+        ssl.ssl_error_cb = on_tls_error;
+        ssl.ssl_error_context = (void *)mqtt->key;
         connect.ssl = &ssl;
     }
     return MQTTAsync_connect(mqtt->client, &connect);
+}
+
+/* Host and port of this connection: the configured ones, or those that a job redirects to. */
+static int set_peer(struct posix_mqtt *mqtt, const struct mqtt_connect *options)
+{
+    const char *host = options->host != NULL ? options->host : mqtt->config.host;
+    bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
+    uint16_t port = options->host != NULL ? options->port : mqtt->config.port;
+    if (!posix_host_is_plain(host, strlen(host)) || strlen(host) + 3 > sizeof mqtt->host ||
+        port == 0)
+        return OTA_E_ARGUMENT;
+    pthread_mutex_lock(&live_lock);
+    snprintf(mqtt->host, sizeof mqtt->host, bare_ipv6 ? "[%s]" : "%s", host);
+    mqtt->peer_port = port;
+    mqtt->tls_code = OTA_OK;
+    mqtt->tls_text[0] = '\0';
+    pthread_mutex_unlock(&live_lock);
+    return OTA_OK;
 }
 
 static int mqtt_open(void *context, const struct mqtt_connect *options)
@@ -330,9 +407,12 @@ static int mqtt_open(void *context, const struct mqtt_connect *options)
     if (mqtt->state == STATE_CONNECTING || mqtt->state == STATE_UP)
         return OTA_E_BUSY;
     give_up(mqtt); /* no CLOSED of the last connection may reach into this one */
-    snprintf(url, sizeof url, "%s://%s:%u", mqtt->config.tls ? "ssl" : "tcp", mqtt->config.host,
-             mqtt->config.port);
-    int result =
+    int result = set_peer(mqtt, options);
+    if (result != OTA_OK)
+        return result;
+    snprintf(url, sizeof url, "%s://%s:%u", mqtt->config.tls ? "ssl" : "tcp", mqtt->host,
+             mqtt->peer_port);
+    result =
         MQTTAsync_create(&mqtt->client, url, options->client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL);
     if (result != MQTTASYNC_SUCCESS) {
         mqtt->client = NULL;
@@ -438,30 +518,8 @@ int posix_mqtt_url(const char *url, struct posix_mqtt_config *out)
         out->tls = true;
     else if (strncmp(url, "mqtt://", 7) != 0)
         return OTA_E_ARGUMENT;
-    const char *host = url + (out->tls ? 8 : 7);
-    const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
-    if (host[0] == '[' && bracket == NULL)
-        return OTA_E_ARGUMENT;
-    size_t length = bracket != NULL ? (size_t)(bracket + 1 - host) : strcspn(host, ":/");
-    if (length == 0 || length >= sizeof out->host)
-        return OTA_E_ARGUMENT;
-    for (size_t i = 0; i < length; i++)
-        if (host[i] <= ' ' || host[i] > '~' || strchr("@?#\"\\", host[i]) != NULL)
-            return OTA_E_ARGUMENT;
-    memcpy(out->host, host, length);
-    unsigned long port = out->tls ? 8883 : 1883;
-    const char *rest = host + length;
-    if (rest[0] == ':') {
-        char *end;
-        if (rest[1] < '0' || rest[1] > '9')
-            return OTA_E_ARGUMENT;
-        port = strtoul(rest + 1, &end, 10);
-        rest = end;
-    }
-    if (port == 0 || port > 65535 || (rest[0] != '\0' && strcmp(rest, "/") != 0))
-        return OTA_E_ARGUMENT;
-    out->port = (uint16_t)port;
-    return OTA_OK;
+    out->port = out->tls ? 8883 : 1883;
+    return posix_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
 }
 
 struct posix_mqtt *posix_mqtt_new(struct posix_loop *loop, const struct posix_mqtt_config *config,
@@ -471,6 +529,8 @@ struct posix_mqtt *posix_mqtt_new(struct posix_loop *loop, const struct posix_mq
     struct posix_mqtt *mqtt = calloc(1, sizeof *mqtt);
     if (mqtt == NULL)
         return NULL;
+    if (config->tls)
+        posix_tls_watch();
     mqtt->loop = loop;
     mqtt->config = *config;
     mqtt->deliver = deliver;

@@ -1,186 +1,7 @@
 /* The MQTT seam against a real mosquitto on a free loopback port. */
-#include "sim/posix/mqtt.h"
+#include "sim/posix/broker_rig.h"
 
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define PATIENCE 5000
-#define LARGE    (32u + 65535u)
-
-/* ---- a broker ---------------------------------------------------------------------------- */
-
-static pid_t broker;
-static uint16_t port;
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static bool answers(uint16_t number)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons(number),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    bool open = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return open;
-}
-
-/* Dies with us. Without a configuration file mosquitto listens on loopback only. */
-static void run_broker(uint16_t number)
-{
-    char text[8];
-    snprintf(text, sizeof text, "%u", number);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)
-        _exit(126);
-    execlp("mosquitto", "mosquitto", "-p", text, (char *)NULL);
-    execl("/usr/sbin/mosquitto", "mosquitto", "-p", text, (char *)NULL);
-    _exit(127);
-}
-
-static void start_broker(void)
-{
-    for (int tries = 0; tries < 5; tries++) {
-        port = free_port();
-        broker = fork();
-        assert_true(broker >= 0);
-        if (broker == 0)
-            run_broker(port);
-        for (int i = 0; i < 100; i++) {
-            int status;
-            usleep(20000);
-            if (waitpid(broker, &status, WNOHANG) == broker) {
-                broker = 0;
-                if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                    return; /* there is none */
-                break;      /* somebody else took the port */
-            }
-            if (answers(port))
-                return;
-        }
-    }
-}
-
-static void stop_broker(void)
-{
-    if (broker > 0) {
-        kill(broker, SIGKILL);
-        waitpid(broker, NULL, 0);
-    }
-    broker = 0;
-}
-
-/* ---- a client ---------------------------------------------------------------------------- */
-
-struct client {
-    struct posix_loop *loop;
-    struct posix_mqtt *mqtt;
-    const struct mqtt_port *port;
-    int codes[8]; /* of the last event of each type */
-    unsigned counts[8];
-    enum ota_event_type awaited;
-    char topic[64];
-    uint8_t *data;
-    size_t length;
-};
-
-static void on_event(void *context, const struct ota_event *event)
-{
-    struct client *client = context;
-    client->counts[event->type]++;
-    client->codes[event->type] = event->code;
-    if (event->type == OTA_EVENT_MQTT_MESSAGE) {
-        snprintf(client->topic, sizeof client->topic, "%s", event->topic);
-        free(client->data);
-        client->data = malloc(event->length + 1);
-        assert_non_null(client->data);
-        if (event->length > 0)
-            memcpy(client->data, event->data, event->length);
-        client->length = event->length;
-    }
-    if (event->type == client->awaited)
-        posix_loop_stop(client->loop, 1);
-}
-
-static bool await(struct client *client, enum ota_event_type type)
-{
-    unsigned before = client->counts[type];
-    client->awaited = type;
-    int result = posix_loop_run(client->loop, PATIENCE);
-    client->awaited = OTA_EVENT_START;
-    return result == 1 && client->counts[type] == before + 1;
-}
-
-static void open_client(struct client *client, struct posix_loop *loop, uint16_t number)
-{
-    struct posix_mqtt_config config = {.host = "127.0.0.1", .port = number};
-    *client = (struct client){.loop = loop, .awaited = OTA_EVENT_START};
-    client->mqtt = posix_mqtt_new(loop, &config, on_event, client);
-    assert_non_null(client->mqtt);
-    client->port = posix_mqtt_port(client->mqtt);
-}
-
-static int start_connect(struct client *client, const char *id, const char *will)
-{
-    const struct mqtt_connect options = {.client_id = id,
-                                         .keep_alive_s = 60,
-                                         .clean_session = true,
-                                         .will_topic = will,
-                                         .will_payload = "gone"};
-    return client->port->connect(client->port->context, &options);
-}
-
-static void connect_client(struct client *client, const char *id, const char *will)
-{
-    assert_int_equal(start_connect(client, id, will), OTA_OK);
-    assert_true(await(client, OTA_EVENT_MQTT_CONNECTED));
-    assert_int_equal(client->codes[OTA_EVENT_MQTT_CONNECTED], OTA_OK);
-}
-
-static void close_client(struct client *client)
-{
-    posix_mqtt_free(client->mqtt);
-    free(client->data);
-}
-
-static void need_broker(void)
-{
-    if (broker == 0)
-        start_broker();
-    if (broker == 0) {
-        print_message("mosquitto is missing: skipped\n");
-        skip();
-    }
-}
-
-static void subscribe(struct client *client, const char *topic)
-{
-    assert_int_equal(client->port->subscribe(client->port->context, topic, 1), OTA_OK);
-    assert_true(await(client, OTA_EVENT_MQTT_SUBSCRIBED));
-    assert_int_equal(client->codes[OTA_EVENT_MQTT_SUBSCRIBED], OTA_OK);
-}
+#define LARGE (32u + 65535u)
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
@@ -369,6 +190,37 @@ static void will_is_sent(void **state)
     close(go[1]);
 }
 
+/* A job may name another broker than the configured one. */
+static void redirected(void **state)
+{
+    struct client client;
+    (void)state;
+    need_broker();
+    struct posix_loop *loop = posix_loop_new();
+    open_client(&client, loop, free_port()); /* nobody there */
+    struct mqtt_connect options = {
+        .host = "localhost", .port = port, .client_id = "moved", .keep_alive_s = 60};
+    assert_int_equal(client.port->connect(client.port->context, &options), OTA_OK);
+    assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
+    assert_int_equal(client.codes[OTA_EVENT_MQTT_CONNECTED], OTA_OK);
+    assert_int_equal(client.port->disconnect(client.port->context), OTA_OK);
+    assert_true(await(&client, OTA_EVENT_MQTT_CLOSED));
+    options.host = NULL; /* and back */
+    assert_int_equal(client.port->connect(client.port->context, &options), OTA_OK);
+    assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
+    assert_int_equal(client.codes[OTA_EVENT_MQTT_CONNECTED], OTA_E_CONNECT);
+    static const char *const bad[] = {"", "a b", "h/x", "me@h", "h?", "h\r\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        options.host = bad[i];
+        assert_int_equal(client.port->connect(client.port->context, &options), OTA_E_ARGUMENT);
+    }
+    options.host = "localhost";
+    options.port = 0;
+    assert_int_equal(client.port->connect(client.port->context, &options), OTA_E_ARGUMENT);
+    close_client(&client);
+    posix_loop_free(loop);
+}
+
 /* Last: takes the broker down. */
 static void lost_connection(void **state)
 {
@@ -405,6 +257,7 @@ int main(void)
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(refused_connection),
         cmocka_unit_test(nothing_after_goodbye),
+        cmocka_unit_test(redirected),
         cmocka_unit_test(lost_connection),
     };
     return cmocka_run_group_tests(tests, NULL, after_all);

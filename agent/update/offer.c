@@ -1,0 +1,164 @@
+#include "agent/update/steps.h"
+
+#include <string.h>
+
+#define REVERTS_MAX 2u /* installations of one version, before it is not tried again */
+
+/* ---- asking for a job by MQTT ------------------------------------------------------------ */
+
+enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    int error = ota_publish(agent, agent->text_length);
+    if (error != 0) {
+        ota_log(agent, OTA_LOG_NOTICE, "availability request", error);
+        return ota_retry(agent, error);
+    }
+    ota_wait(agent, agent->config.timing.job_wait);
+    return OTA_STATE_ASK;
+}
+
+enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *event)
+{
+    struct ota_speaker speaker;
+    struct ota_message message;
+    ota_speaker(agent, &speaker);
+    int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
+    if (message.kind == OTA_MESSAGE_CHUNK || (error == 0 && message.kind == OTA_MESSAGE_OTHER))
+        return OTA_STATE_ASK; /* chunks of nothing, the answer to an earlier report */
+    size_t length = event->length <= OTA_JSON_MAX ? event->length : 0;
+    if (length > 0)
+        memcpy(agent->text, event->data, length);
+    agent->text_length = event->length <= OTA_JSON_MAX ? (int)length : OTA_E_JSON;
+    return ota_take_document(agent);
+}
+
+enum ota_state ota_take_document(struct ota_agent *agent)
+{
+    bool whole =
+        agent->text_length >= 0 && memchr(agent->text, 0, (size_t)agent->text_length) == NULL;
+    if (!whole) {
+        agent->offered = true;
+        return ota_fail(agent, OTA_E_JSON);
+    }
+    agent->text[agent->text_length] = 0;
+    return OTA_STATE_PARSE;
+}
+
+enum ota_state ota_ask_late(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    if (agent->unacked > 0)
+        return ota_retry(agent, OTA_E_TIMEOUT); /* not even the broker answers */
+    ota_log(agent, OTA_LOG_NOTICE, "no answer", OTA_E_TIMEOUT);
+    agent->outcome = OTA_E_TIMEOUT;
+    return OTA_STATE_LEAVE;
+}
+
+/* ---- judging ----------------------------------------------------------------------------- */
+
+int ota_judge_offer(const struct ota_agent *agent)
+{
+    const struct ota_record *record = &agent->record;
+    if (img_version_compare(&agent->offer, &agent->running) <= 0)
+        return OTA_E_JOB_VERSION;
+    if (record->failures >= REVERTS_MAX && img_version_compare(&agent->offer, &record->failed) == 0)
+        return OTA_E_REJECTED;
+    return 0;
+}
+
+int ota_announce(struct ota_agent *agent, const struct img_version *version)
+{
+    agent->offer = *version;
+    int error = ota_judge_offer(agent);
+    if (error != 0)
+        return error;
+    agent->announced = true;
+    ota_notify(agent, OTA_NOTICE_JOB, 0);
+    return 0;
+}
+
+enum ota_state ota_decline(struct ota_agent *agent, int code)
+{
+    if (code != OTA_E_JOB_VERSION || agent->config.flow != OTA_FLOW_DIRECT)
+        return ota_fail(agent, code);
+    agent->fetching = false;
+    agent->outcome = OTA_E_NO_UPDATE;
+    return OTA_STATE_LEAVE;
+}
+
+/* Sets out to fetch what agent->source names. */
+static enum ota_state begin_fetch(struct ota_agent *agent)
+{
+    agent->offered = true;
+    agent->fetching = true;
+    agent->tries = 0;
+    agent->waits = 0;
+    agent->bad_chunks = 0;
+    agent->restarts = 0;
+    agent->fetched = 0;
+    agent->past_end = false;
+    if (agent->announced)
+        ota_notify(agent, OTA_NOTICE_JOB, 0);
+    int error = ota_slot_begin(agent);
+    return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
+}
+
+enum ota_state ota_begin_direct(struct ota_agent *agent)
+{
+    agent->source = (struct ota_source){.connection = agent->config.connection};
+    if (agent->config.connection != OTA_BY_MQTT)
+        memcpy(agent->source.path, agent->config.http_file, strlen(agent->config.http_file) + 1);
+    agent->announced = false;
+    return begin_fetch(agent);
+}
+
+/* A document that lies on a server for all devices offers for ever what this one runs by now. */
+static bool is_nothing_new(const struct ota_agent *agent, int error)
+{
+    return error == OTA_E_JOB_VERSION && agent->config.connection != OTA_BY_MQTT &&
+           img_version_compare(&agent->offer, &agent->running) == 0;
+}
+
+/* The world has no HTTP. */
+static int judge_source(const struct ota_agent *agent)
+{
+    bool by_http = agent->source.connection != OTA_BY_MQTT;
+    return by_http && agent->ports.http == NULL ? OTA_E_UNSUPPORTED : 0;
+}
+
+static bool is_waived(int error)
+{
+    return error == OTA_E_JOB_BOARD || error == OTA_E_JOB_VERSION || error == OTA_E_REJECTED;
+}
+
+enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    struct ota_speaker speaker;
+    struct ota_message message;
+    (void)event;
+    ota_speaker(agent, &speaker);
+    int error = agent->config.protocol->read(&speaker, (const uint8_t *)agent->text,
+                                             (size_t)agent->text_length, &message);
+    if (error == 0 && message.kind != OTA_MESSAGE_JOB) {
+        agent->outcome = OTA_E_NO_UPDATE;
+        return OTA_STATE_LEAVE;
+    }
+    agent->offered = true;
+    agent->offer = message.version;
+    agent->source = message.source;
+    if (error == 0)
+        error = judge_source(agent);
+    if (error == 0)
+        error = ota_judge_offer(agent);
+    if (agent->taken_over && is_waived(error))
+        error = judge_source(agent);
+    if (is_nothing_new(agent, error)) {
+        agent->outcome = OTA_E_NO_UPDATE;
+        return OTA_STATE_LEAVE;
+    }
+    if (error != 0)
+        return ota_fail(agent, error);
+    agent->announced = true;
+    return begin_fetch(agent);
+}

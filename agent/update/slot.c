@@ -1,0 +1,175 @@
+#include "agent/update/steps.h"
+
+#include <string.h>
+
+#define RESTARTS_MAX 3u
+
+/* ---- coverage ---------------------------------------------------------------------------- */
+
+bool ota_is_covered(const struct ota_agent *agent, uint32_t offset)
+{
+    uint32_t index = offset / OTA_CHUNK_SIZE;
+    return ((uint32_t)agent->coverage[index / 8] >> index % 8 & 1u) != 0;
+}
+
+static void cover(struct ota_agent *agent, uint32_t offset, uint32_t size)
+{
+    uint32_t index = offset / OTA_CHUNK_SIZE;
+    agent->coverage[index / 8] |= (uint8_t)(1u << index % 8);
+    agent->done += size;
+}
+
+/* Nothing is known of the image, nothing of it lies in flash. */
+static void forget(struct ota_agent *agent)
+{
+    agent->peeked = false;
+    agent->prepared = false;
+    agent->held = false;
+    agent->resumed = false;
+    agent->total = 0;
+    agent->done = 0;
+    agent->asked_count = 0;
+    memset(agent->coverage, 0, sizeof agent->coverage);
+}
+
+/* Which image this is, wherever the bytes come from next; the version goes beside it. */
+static int make_key(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE])
+{
+    const struct crypto_port *crypto = agent->ports.crypto;
+    memset(key, 0, CRYPTO_SHA256_SIZE);
+    int error = ota_progress_key(crypto, key, agent->config.identity.board);
+    if (error == 0)
+        error = ota_progress_key(crypto, key, agent->source.host);
+    return error != 0 ? error : ota_progress_key(crypto, key, agent->source.path);
+}
+
+/* What nobody can tell from a later image at the same place is not gone on with: without a version
+ * that was announced only an entity tag can. */
+static bool may_resume(const struct ota_agent *agent)
+{
+    return agent->announced ||
+           (agent->source.connection != OTA_BY_MQTT && agent->progress.etag[0] != 0);
+}
+
+int ota_slot_begin(struct ota_agent *agent)
+{
+    uint8_t key[CRYPTO_SHA256_SIZE];
+    forget(agent);
+    int error = make_key(agent, key);
+    if (error == 0)
+        error = ota_progress_start(&agent->progress, key, &agent->offer);
+    if (error == 0 && ota_progress_done(&agent->progress) > 0 && !may_resume(agent))
+        error = ota_progress_restart(&agent->progress);
+    if (error != 0 || agent->progress.total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+        return error;
+    agent->total = agent->progress.total;
+    for (uint32_t offset = 0; offset < agent->total; offset += OTA_CHUNK_SIZE) {
+        uint32_t rest = agent->total - offset;
+        if (ota_progress_has(&agent->progress, offset))
+            cover(agent, offset, rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE);
+    }
+    agent->resumed = agent->done > 0;
+    agent->peeked = agent->resumed && agent->announced;
+    if (agent->resumed)
+        ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
+    else
+        agent->total = 0; /* whatever was known of it is learned anew */
+    return 0;
+}
+
+enum ota_state ota_slot_restart(struct ota_agent *agent, int code)
+{
+    ota_log(agent, OTA_LOG_NOTICE, "download starts over", code);
+    agent->restarts++;
+    if (agent->restarts > RESTARTS_MAX)
+        return ota_fail(agent, code);
+    int error = ota_progress_restart(&agent->progress);
+    if (error != 0)
+        return ota_fail(agent, error);
+    forget(agent);
+    return ota_proceed(agent);
+}
+
+int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
+{
+    if (total == 0 || total > agent->config.max_end || total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+        return OTA_E_IMG_SIZE;
+    int error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
+    if (error == 0) {
+        agent->total = (uint32_t)total;
+        agent->resumed = false;
+    }
+    return error;
+}
+
+/* ---- erasing ----------------------------------------------------------------------------- */
+
+enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    ota_wait(agent, 0);
+    return OTA_STATE_ERASE;
+}
+
+/* Backwards, so that the trailer goes first: half an old image must not look pending. */
+enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    int left = ota_progress_erase(&agent->progress);
+    if (left < 0)
+        return ota_fail(agent, left);
+    if (left > 0) {
+        ota_wait(agent, 0);
+        return OTA_STATE_ERASE;
+    }
+    agent->prepared = true;
+    if (agent->held) {
+        agent->held = false;
+        uint32_t size = agent->total < OTA_CHUNK_SIZE ? agent->total : OTA_CHUNK_SIZE;
+        int error = ota_slot_store(agent, 0, size, agent->piece);
+        if (error != 0)
+            return ota_fail(agent, error);
+        if (agent->done == agent->total)
+            return OTA_STATE_VERIFY;
+    }
+    return ota_proceed(agent);
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+/* Whole units; the last one of the image is filled up with the erased value. */
+static int program(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
+{
+    const struct flash_area *slot = &agent->config.secondary;
+    uint32_t rest = size % agent->unit_size;
+    uint32_t whole = size - rest;
+    int error = 0;
+    if (whole > 0)
+        error = flash_area_program(slot, offset, data, whole);
+    if (error == 0 && rest > 0) {
+        memmove(agent->piece, data + whole, rest);
+        memset(agent->piece + rest, agent->erased, agent->unit_size - rest);
+        error = flash_area_program(slot, offset + whole, agent->piece, agent->unit_size);
+    }
+    return error;
+}
+
+int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
+{
+    enum ota_answer answer = ota_consult(agent, "write", OTA_ASK_STEP, 0);
+    int error = 0;
+    if (answer == OTA_ANSWER_STOP || answer == OTA_ANSWER_FAILED)
+        return answer == OTA_ANSWER_STOP ? OTA_E_STOPPED : OTA_E_APP;
+    if (answer == OTA_ANSWER_CONTINUE)
+        error = program(agent, offset, size, data);
+    if (error != 0)
+        return error;
+    cover(agent, offset, size);
+    agent->waits = 0;
+    agent->tries = 0;
+    error = ota_progress_note(&agent->progress, offset, size);
+    if (error != 0) /* costs a reset its resumption and nothing else */
+        ota_log(agent, OTA_LOG_WARNING, "progress not recorded", error);
+    ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
+    return 0;
+}

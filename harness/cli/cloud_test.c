@@ -1,0 +1,146 @@
+#include "harness/cli/cloud_rig.h"
+#include "sim/posix/http.h"
+
+static void serves_mqtt_and_http_at_once(void **state)
+{
+    (void)state;
+    skip_without_broker();
+    struct peer peer = start_both("--connection http");
+    update_devices(1);
+    update_over_http(&peer);
+    stop_peer(&peer);
+}
+
+static void two_devices_at_once(void **state)
+{
+    (void)state;
+    skip_without_broker();
+    struct peer peer = start_both("--connection http");
+    update_devices(2);
+    assert_int_equal(count_events("result success " PREFIX "/OTAImage/device-0"), 1);
+    assert_int_equal(count_events("result success " PREFIX "/OTAImage/device-1"), 1);
+    update_devices(6);
+    stop_peer(&peer);
+}
+
+static void ends_after_updates(void **state)
+{
+    char answer[2000];
+    int status = 0;
+    (void)state;
+    for (int failure = 0; failure < 2; failure++) {
+        struct peer peer = start_peer("--broker none --listen 127.0.0.1 --path /x.bin --updates 1");
+        char request[200];
+        snprintf(request, sizeof request,
+                 "POST /x.bin HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n"
+                 "Connection: close\r\n\r\n{\"Message\":\"%s\"}",
+                 failure ? "Failure" : "Success");
+        fetch(peer.http_port, request, answer, sizeof answer);
+        assert_int_equal(strncmp(answer, "HTTP/1.1 200", 12), 0);
+        assert_int_equal(waitpid(peer.pid, &status, 0), peer.pid);
+        assert_int_equal(WEXITSTATUS(status), failure);
+    }
+}
+
+/* ---- TLS --------------------------------------------------------------------------------- */
+
+struct download {
+    struct posix_loop *loop;
+    unsigned status;
+    size_t size;
+};
+
+static void on_http(void *context, const struct ota_event *event)
+{
+    struct download *download = context;
+    if (event->type == OTA_EVENT_HTTP_HEAD)
+        download->status = event->head->status;
+    if (event->type == OTA_EVENT_HTTP_BODY)
+        download->size += event->length;
+    if (event->type == OTA_EVENT_HTTP_DONE)
+        posix_loop_stop(download->loop, event->code == OTA_OK ? 1 : event->code);
+}
+
+/* Fetches ten bytes as that client (NULL: without certificate), trusting `ca`. 1, or why not. */
+static int download_as(unsigned port, const char *ca, const char *client)
+{
+    char paths[3][PATH];
+    struct posix_http_config config = {.host = "127.0.0.1", .port = (uint16_t)port, .tls = true};
+    struct download download = {.loop = posix_loop_new()};
+    const struct http_request request = {.path = "/ota-update.bin", .ranged = true, .to = 9};
+    snprintf(paths[0], PATH, "%s/%s.crt", dir, ca);
+    snprintf(paths[1], PATH, "%s/%s.crt", dir, client != NULL ? client : "");
+    snprintf(paths[2], PATH, "%s/%s.key", dir, client != NULL ? client : "");
+    config.ca_path = paths[0];
+    config.cert_path = client != NULL ? paths[1] : NULL;
+    config.key_path = client != NULL ? paths[2] : NULL;
+    struct posix_http *http = posix_http_new(download.loop, &config, on_http, &download);
+    assert_non_null(http);
+    const struct http_port *seam = posix_http_port(http);
+    assert_int_equal(seam->request(seam->context, &request), OTA_OK);
+    int result = posix_loop_run(download.loop, WAIT_MS);
+    if (result == 1) {
+        assert_int_equal(download.status, 206);
+        assert_int_equal(download.size, 10);
+    }
+    posix_http_free(http);
+    posix_loop_free(download.loop);
+    return result;
+}
+
+/* The option `tls`, with a broker that demands a certificate; devices come without. */
+static void broker_over_tls(void **state)
+{
+    char words[1200];
+    int status = 0;
+    const char *client = nb_certs_client(NB_TLS_CLIENT);
+    (void)state;
+    skip_without_broker();
+    int n = snprintf(words, sizeof words, "tls -b localhost:%u --cert %s/%s.crt --key %s/%s.key ",
+                     broker.tls_port, dir, client, dir, client);
+    snprintf(words + n, sizeof words - (size_t)n, "--ca %s/%s.crt", dir, NB_CERTS_CA);
+    struct peer peer = start_peer(words);
+    update_devices(1);
+    stop_peer(&peer);
+    snprintf(words + n, sizeof words - (size_t)n, "--ca %s/%s.crt", dir, client);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)!freopen("/dev/null", "w", stderr);
+        become_peer(words);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 1); /* a broker that we have no reason to trust */
+    assert_int_equal(count_events("connected"), 0);
+}
+
+static void https_and_its_clients(void **state)
+{
+    char words[1200];
+    const char *server = nb_certs_server(NB_TLS_CLIENT);
+    const char *client = nb_certs_client(NB_TLS_CLIENT);
+    (void)state;
+    int n = snprintf(words, sizeof words,
+                     "--broker none --listen https://127.0.0.1 --cert %s/%s.crt --key %s/%s.key",
+                     dir, server, dir, server);
+    struct peer peer = start_peer(words);
+    assert_int_equal(download_as(peer.http_port, NB_CERTS_CA, NULL), 1);
+    stop_peer(&peer);
+    snprintf(words + n, sizeof words - (size_t)n, " --client-ca %s/%s.crt", dir, NB_CERTS_CA);
+    peer = start_peer(words);
+    assert_int_equal(download_as(peer.http_port, NB_CERTS_CA, client), 1);
+    assert_true(download_as(peer.http_port, NB_CERTS_CA, NULL) < 0);
+    assert_true(download_as(peer.http_port, NB_CERTS_CA, nb_certs_client(NB_TLS_STRANGER)) < 0);
+    assert_int_equal(download_as(peer.http_port, NB_CERTS_CA, client), 1);
+    stop_peer(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(serves_mqtt_and_http_at_once), cmocka_unit_test(two_devices_at_once),
+        cmocka_unit_test(ends_after_updates),           cmocka_unit_test(broker_over_tls),
+        cmocka_unit_test(https_and_its_clients),
+    };
+    return cmocka_run_group_tests(tests, cloud_rig_set_up, cloud_rig_tear_down);
+}

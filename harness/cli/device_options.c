@@ -1,0 +1,402 @@
+#include "harness/cli/device_options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST_WAIT 31536000u /* a year, in seconds */
+
+static const char *const help =
+    "usage: nobrick device --device FILE|PRESET --flash FILE [option...]\n"
+    "\n"
+    "Runs a device: loader, application and update agent on a flash file, against a real broker, "
+    "a\n"
+    "real HTTP server, or both. The flash file is made when it does not exist; a reset starts "
+    "this\n"
+    "program anew. Kill it whenever you like: the next start goes on.\n"
+    "\n"
+    "  --device FILE|PRESET  device file, or a name from `nobrick list devices`\n"
+    "  --system S            instead: S's usual device (anycloud: anycloud-w25q128)\n"
+    "  --flash FILE          the device's flash, chip after chip; FILE.nv holds its counter\n"
+    "  --factory IMAGE       goes into the primary slot when the flash file is new\n"
+    "  --trust PUB.pem       public key that images must be signed with; may be repeated\n"
+    "  --board B --prefix P  other than the device file's\n"
+    "\n"
+    "  --broker URL          mqtt[s]://HOST[:PORT] (default mqtt://127.0.0.1:1883)\n"
+    "  --server URL          http[s]://HOST[:PORT]\n"
+    "  --ca FILE             PEM: who may have signed their certificates (default: the system's)\n"
+    "  --cert FILE --key FILE  PEM: the device's own certificate and its private key\n"
+    "  --via mqtt|http       where to ask first (default mqtt); the job may lead elsewhere\n"
+    "  --flow job|direct     ask for a job (default), or fetch the image at once\n"
+    "  --file PATH           of the job on the server, or of the image in direct flow\n"
+    "  --no-result           do not report Success or Failure\n"
+    "  --permanent           ask for installation without a trial\n"
+    "  --stay                do not reset to install: the next start does it\n"
+    "  --initial-check S --next-check S --retry S --job-wait S --data-wait S\n"
+    "                        timings in seconds (default: 1 ms, 10, 1, 10, 3)\n"
+    "\n"
+    "  --once                stop after one check, through all resets:\n"
+    "                        0 updated or nothing new, 1 refused, reverted or failed\n"
+    "  --boot-only           run the loader once and say what boots\n"
+    "  --cut N:TEAR          cut the power at flash operation N (exit 9)\n"
+    "  --journal FILE        append a line for each flash operation\n"
+    "  --events FD           write event lines to that descriptor\n"
+    "  --fast                short timings, for tests\n"
+    "  --log LEVEL           error (default) warning notice info debug\n"
+    "  -v                    say more: every event, and --log debug\n"
+    "\n"
+    "example:\n"
+    "  nobrick image create --size 64K --version 1.0.0 -o v1.img\n"
+    "  nobrick device --device anycloud-nrf52840 --flash dev.bin --factory v1.img --boot-only\n";
+
+static int usage(const char *what, const char *value)
+{
+    fprintf(stderr, "nobrick device: %s%s%s (nobrick device --help)\n", what,
+            value != NULL ? ": " : "", value != NULL ? value : "");
+    return 3; /* exit code 2, plus 1 */
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+static int parse_cut(const char *text, struct device_options *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || number > UINT32_MAX || *end != ':')
+        return usage("--cut wants N:TEAR, as 17:half", text);
+    out->config.cut_tear = flash_tear_from_word(end + 1, strlen(end + 1));
+    if (out->config.cut_tear == FLASH_TEAR_COUNT || out->config.cut_tear == FLASH_TEAR_NONE)
+        return usage("no such tear", end + 1);
+    out->config.cut_operation = (uint32_t)number;
+    out->config.has_cut = true;
+    return 0;
+}
+
+static int parse_events(const char *text, int *fd)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > 65535 ||
+        fcntl((int)number, F_GETFD) < 0)
+        return usage("--events wants an open descriptor", text);
+    *fd = (int)number;
+    return 0;
+}
+
+static int parse_seconds(const char *text, uint32_t *ms)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    /* A timer of the clock counts milliseconds in 32 bits: 49 days. */
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
+        number > LONGEST_WAIT)
+        return usage("not a number of seconds (1 to a year)", text);
+    *ms = number > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)number * 1000;
+    return 0;
+}
+
+static int parse_log(const char *text, enum ota_log_level *level)
+{
+    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *level = (enum ota_log_level)i;
+            return 0;
+        }
+    return usage("--log wants error, warning, notice, info or debug", text);
+}
+
+/* One of two words: false for the first. */
+static int parse_choice(const char *option, const char *first, const char *second, bool *out)
+{
+    *out = strcmp(optarg, second) == 0;
+    if (*out || strcmp(optarg, first) == 0)
+        return 0;
+    char text[64];
+    snprintf(text, sizeof text, "%s wants %s or %s", option, first, second);
+    return usage(text, optarg);
+}
+
+static int parse_system(const char *text, const char **device)
+{
+    if (strcmp(text, "anycloud") != 0)
+        return usage("no such system (anycloud)", text);
+    if (*device == NULL)
+        *device = "anycloud-w25q128";
+    return 0;
+}
+
+static int parse_broker(const char *text, struct posix_mqtt_config *out)
+{
+    return posix_mqtt_url(text, out) == OTA_OK
+               ? 0
+               : usage("not a broker URL (mqtt://HOST[:PORT])", text);
+}
+
+static int parse_server(const char *text, struct posix_http_config *out)
+{
+    return posix_http_url(text, out) == OTA_OK
+               ? 0
+               : usage("not a server URL (http://HOST[:PORT])", text);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+enum option_id {
+    OPTION_DEVICE = 256,
+    OPTION_SYSTEM,
+    OPTION_FLASH,
+    OPTION_FACTORY,
+    OPTION_TRUST,
+    OPTION_BOARD,
+    OPTION_PREFIX,
+    OPTION_BROKER,
+    OPTION_SERVER,
+    OPTION_CA,
+    OPTION_CERT,
+    OPTION_KEY,
+    OPTION_VIA,
+    OPTION_FLOW,
+    OPTION_FILE,
+    OPTION_NO_RESULT,
+    OPTION_PERMANENT,
+    OPTION_STAY,
+    OPTION_INITIAL_CHECK,
+    OPTION_NEXT_CHECK,
+    OPTION_RETRY,
+    OPTION_JOB_WAIT,
+    OPTION_DATA_WAIT,
+    OPTION_ONCE,
+    OPTION_BOOT_ONLY,
+    OPTION_CUT,
+    OPTION_JOURNAL,
+    OPTION_EVENTS,
+    OPTION_FAST,
+    OPTION_LOG,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"device", required_argument, NULL, OPTION_DEVICE},
+    {"system", required_argument, NULL, OPTION_SYSTEM},
+    {"flash", required_argument, NULL, OPTION_FLASH},
+    {"factory", required_argument, NULL, OPTION_FACTORY},
+    {"trust", required_argument, NULL, OPTION_TRUST},
+    {"board", required_argument, NULL, OPTION_BOARD},
+    {"prefix", required_argument, NULL, OPTION_PREFIX},
+    {"broker", required_argument, NULL, OPTION_BROKER},
+    {"server", required_argument, NULL, OPTION_SERVER},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"cert", required_argument, NULL, OPTION_CERT},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"via", required_argument, NULL, OPTION_VIA},
+    {"flow", required_argument, NULL, OPTION_FLOW},
+    {"file", required_argument, NULL, OPTION_FILE},
+    {"no-result", no_argument, NULL, OPTION_NO_RESULT},
+    {"permanent", no_argument, NULL, OPTION_PERMANENT},
+    {"stay", no_argument, NULL, OPTION_STAY},
+    {"initial-check", required_argument, NULL, OPTION_INITIAL_CHECK},
+    {"next-check", required_argument, NULL, OPTION_NEXT_CHECK},
+    {"retry", required_argument, NULL, OPTION_RETRY},
+    {"job-wait", required_argument, NULL, OPTION_JOB_WAIT},
+    {"data-wait", required_argument, NULL, OPTION_DATA_WAIT},
+    {"once", no_argument, NULL, OPTION_ONCE},
+    {"boot-only", no_argument, NULL, OPTION_BOOT_ONLY},
+    {"cut", required_argument, NULL, OPTION_CUT},
+    {"journal", required_argument, NULL, OPTION_JOURNAL},
+    {"events", required_argument, NULL, OPTION_EVENTS},
+    {"fast", no_argument, NULL, OPTION_FAST},
+    {"log", required_argument, NULL, OPTION_LOG},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* Who the device is and what it holds. -1: not one of these. */
+static int parse_identity(int option, struct device_options *out)
+{
+    switch (option) {
+    case OPTION_DEVICE:
+        out->device = optarg;
+        return 0;
+    case OPTION_SYSTEM:
+        return parse_system(optarg, &out->device);
+    case OPTION_FLASH:
+        out->config.flash_path = optarg;
+        return 0;
+    case OPTION_FACTORY:
+        out->factory = optarg;
+        return 0;
+    case OPTION_TRUST:
+        if (out->trusted_count == SIM_MAX_KEYS)
+            return usage("too many keys", optarg);
+        out->trusted[out->trusted_count++] = optarg;
+        return 0;
+    case OPTION_BOARD:
+        out->board = optarg;
+        return 0;
+    case OPTION_PREFIX:
+        out->prefix = optarg;
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* Whom it talks to, and how. -1: not one of these. */
+static int parse_session(int option, struct device_options *out)
+{
+    struct posix_device_session *session = &out->config.session;
+    bool second;
+    int result;
+    switch (option) {
+    case OPTION_VIA:
+        return parse_choice("--via", "mqtt", "http", &session->by_http);
+    case OPTION_FLOW:
+        result = parse_choice("--flow", "job", "direct", &second);
+        session->flow = second ? OTA_FLOW_DIRECT : OTA_FLOW_JOB;
+        return result;
+    case OPTION_FILE:
+        session->file = optarg;
+        return optarg[0] == '/' ? 0 : usage("--file wants a path that begins with /", optarg);
+    case OPTION_NO_RESULT:
+        session->no_result = true;
+        return 0;
+    case OPTION_PERMANENT:
+        session->permanent = true;
+        return 0;
+    case OPTION_STAY:
+        session->stay = true;
+        return 0;
+    case OPTION_INITIAL_CHECK:
+        return parse_seconds(optarg, &session->timing.initial_check);
+    case OPTION_NEXT_CHECK:
+        return parse_seconds(optarg, &session->timing.next_check);
+    case OPTION_RETRY:
+        return parse_seconds(optarg, &session->timing.retry_first);
+    case OPTION_JOB_WAIT:
+        return parse_seconds(optarg, &session->timing.job_wait);
+    case OPTION_DATA_WAIT:
+        return parse_seconds(optarg, &session->timing.data_wait);
+    default:
+        return -1;
+    }
+}
+
+static int parse_running(int option, struct device_options *out)
+{
+    struct posix_device_config *config = &out->config;
+    switch (option) {
+    case OPTION_ONCE:
+        config->once = true;
+        return 0;
+    case OPTION_BOOT_ONLY:
+        config->boot_only = true;
+        return 0;
+    case OPTION_CUT:
+        return parse_cut(optarg, out);
+    case OPTION_JOURNAL:
+        config->journal_path = optarg;
+        return 0;
+    case OPTION_EVENTS:
+        return parse_events(optarg, &out->events_fd);
+    case OPTION_FAST:
+        config->fast = true;
+        return 0;
+    case OPTION_LOG:
+        return parse_log(optarg, &config->log_level);
+    case 'v':
+        out->verbose = true;
+        config->log_level = OTA_LOG_DEBUG;
+        return 0;
+    default:
+        fputs(help, stdout);
+        return 1;
+    }
+}
+
+/* What the URLs and TLS files say together, and what is missing. */
+struct peers {
+    const char *broker;
+    const char *server;
+    const char *ca;
+    const char *cert;
+    const char *key;
+};
+
+static int settle_peers(const struct peers *peers, struct device_options *out)
+{
+    struct posix_mqtt_config *broker = &out->config.broker;
+    struct posix_http_config *server = &out->config.server;
+    int result = parse_broker(peers->broker, broker);
+    if (result == 0 && peers->server != NULL)
+        result = parse_server(peers->server, server);
+    if (result != 0)
+        return result;
+    if ((peers->cert == NULL) != (peers->key == NULL))
+        return usage("--cert and --key belong together", NULL);
+    if (out->config.session.by_http && peers->server == NULL)
+        return usage("--via http needs --server", NULL);
+    broker->ca_path = server->ca_path = peers->ca;
+    broker->cert_path = server->cert_path = peers->cert;
+    broker->key_path = server->key_path = peers->key;
+    return 0;
+}
+
+static int parse_peer(int option, struct peers *out)
+{
+    switch (option) {
+    case OPTION_BROKER:
+        out->broker = optarg;
+        return 0;
+    case OPTION_SERVER:
+        out->server = optarg;
+        return 0;
+    case OPTION_CA:
+        out->ca = optarg;
+        return 0;
+    case OPTION_CERT:
+        out->cert = optarg;
+        return 0;
+    case OPTION_KEY:
+        out->key = optarg;
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+int device_options_parse(int argc, char **argv, struct device_options *out)
+{
+    struct peers peers = {.broker = "mqtt://127.0.0.1:1883"};
+    *out = (struct device_options){.events_fd = -1};
+    out->config.log_level = OTA_LOG_ERROR;
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":v", long_options, NULL)) != -1;) {
+        if (option == ':' || option == '?')
+            return usage(option == ':' ? "this option needs a value" : "unknown option",
+                         argv[optind - 1]);
+        int result = parse_identity(option, out);
+        if (result < 0)
+            result = parse_peer(option, &peers);
+        if (result < 0)
+            result = parse_session(option, out);
+        if (result < 0)
+            result = parse_running(option, out);
+        if (result != 0)
+            return result;
+    }
+    if (optind != argc)
+        return usage("unexpected argument", argv[optind]);
+    if (out->device == NULL)
+        return usage("--device is missing", NULL);
+    if (out->config.flash_path == NULL)
+        return usage("--flash is missing", NULL);
+    return settle_peers(&peers, out);
+}

@@ -1,0 +1,78 @@
+/* The AnyCloud cloud side over HTTP(S): the job document, the image by ranges, the result.
+ *
+ * A libmicrohttpd server that the caller's loop drives, so that it lives in the loop's thread like
+ * everything else and its observer is called there. It answers a Range also for the job document,
+ * as devices in the field need, keeps connections open, and keeps its headers under 500 bytes. It
+ * survives any request. It tells the truth, except for the faults below; replies that no honest
+ * HTTP library sends (a wrong length or range, broken chunking) are played by the fault proxy. */
+#ifndef NOBRICK_HARNESS_PEERS_ANYCLOUD_HTTP_H
+#define NOBRICK_HARNESS_PEERS_ANYCLOUD_HTTP_H
+
+#include "harness/peers/anycloud_cloud.h"
+#include "sim/posix/loop.h"
+
+#define ANYCLOUD_JOB_PATH "/ota_update.json"
+
+struct anycloud_http;
+
+struct anycloud_http_config {
+    const char *address;   /* numeric or a name of this machine; NULL: 127.0.0.1 */
+    uint16_t port;         /* 0: any that is free */
+    const char *board;     /* named by jobs whose offer names none */
+    const char *job_path;  /* NULL: ANYCLOUD_JOB_PATH */
+    const char *cert_path; /* PEM files; with certificate and key it is HTTPS */
+    const char *key_path;
+    const char *ca_path; /* clients must show a certificate signed by it; NULL: anybody */
+};
+
+/* What a request is about. */
+enum anycloud_http_target {
+    ANYCLOUD_HTTP_ANY,
+    ANYCLOUD_HTTP_JOB,
+    ANYCLOUD_HTTP_IMAGE,
+    ANYCLOUD_HTTP_RESULT, /* a POST */
+};
+
+enum anycloud_http_fault_kind {
+    ANYCLOUD_HTTP_STATUS,            /* answered with status `argument` (404, 416, 503, …) */
+    ANYCLOUD_HTTP_IGNORE_RANGE,      /* 200 and all of it, although a range was asked */
+    ANYCLOUD_HTTP_ETAG_CHANGE,       /* the image has another ETag from now on */
+    ANYCLOUD_HTTP_REDIRECT,          /* sent to `location`, or to another path by a relative one */
+    ANYCLOUD_HTTP_REDIRECT_ABSOLUTE, /* to another path, by a full URL */
+    ANYCLOUD_HTTP_REDIRECT_LOOP,     /* to a path that leads to itself for ever */
+    ANYCLOUD_HTTP_SLOW,              /* answered after `argument` ms */
+    ANYCLOUD_HTTP_FAULTS
+};
+
+/* Each is consumed by the first request it fits; `count` times. */
+struct anycloud_http_fault {
+    enum anycloud_http_fault_kind kind;
+    enum anycloud_http_target target;
+    uint32_t argument;
+    uint32_t from; /* ranges of the image that begin before this byte do not fit */
+    uint32_t count;
+    const char *location; /* ANYCLOUD_HTTP_REDIRECT; copied; NULL: here */
+};
+
+/* NULL with a one-line reason. Lines for the observer, one a request:
+ *   http get PATH FROM-TO|whole STATUS | http head … | http post PATH success|failure|empty
+ *   fault http-WORD ARGUMENT | bad http WHY
+ * FROM-TO is what was served; of an answer without content, what was asked (TO may be missing).
+ * `config` is not kept. Must be freed before the loop. */
+struct anycloud_http *anycloud_http_new(struct posix_loop *loop,
+                                        const struct anycloud_http_config *config,
+                                        anycloud_observer observer, void *context, char *reason,
+                                        size_t reason_size);
+void anycloud_http_free(struct anycloud_http *http);
+uint16_t anycloud_http_port(const struct anycloud_http *http);
+
+/* From now on. The image is copied: answers that are under way keep theirs. Image NULL: the job
+ * says that there is no update. */
+OTA_MUST_CHECK int anycloud_http_offer(struct anycloud_http *http,
+                                       const struct anycloud_offer *offer);
+OTA_MUST_CHECK int anycloud_http_fault(struct anycloud_http *http,
+                                       const struct anycloud_http_fault *fault);
+/* Faults armed and not yet fired. */
+size_t anycloud_http_unfired(const struct anycloud_http *http);
+
+#endif

@@ -1,0 +1,320 @@
+#include "harness/peers/http_server.h"
+
+#include "harness/cli/paths.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTIONS    64u
+#define IDLE_S         60u
+#define MEMORY         8192u /* of one connection: the largest request line and headers */
+#define BACKLOG        64
+#define MAX_PEM        (1u << 20)
+#define MAX_DELAYS     CONNECTIONS
+#define TIMER_DAEMON   0
+#define TIMER_DELAY    1
+#define REASON_ADDRESS "cannot listen on %s:%u: %s"
+
+struct delay {
+    struct MHD_Connection *connection;
+    uint64_t due;
+};
+
+struct nb_http_server {
+    struct posix_loop *loop;
+    struct posix_clock *clock;
+    struct MHD_Daemon *daemon;
+    int epoll_fd; /* -1: not watched */
+    uint16_t port;
+    bool wants_certificate;
+    char *cert;
+    char *key;
+    char *ca;
+    struct delay delays[MAX_DELAYS];
+    size_t delay_count;
+    void (*complain)(void *context, const char *text);
+    void *context;
+};
+
+/* ---- running in the loop ----------------------------------------------------------------- */
+
+static const struct clock_port *clock_of(const struct nb_http_server *server)
+{
+    return posix_clock_port(server->clock);
+}
+
+static unsigned connections(const struct nb_http_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info != NULL ? info->num_connections : 0;
+}
+
+/* The daemon works when its descriptor is readable and when it says so itself. And once more when
+ * connections went: it listens again, after it was full, only in the next round. */
+static void run(struct nb_http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    const struct clock_port *clock = clock_of(server);
+    unsigned before;
+    do {
+        before = connections(server);
+        (void)MHD_run(server->daemon);
+    } while (connections(server) < before);
+    if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
+        clock->disarm(clock->context, TIMER_DAEMON);
+    else if (clock->arm(clock->context, TIMER_DAEMON, ms > 60000 ? 60000 : (uint32_t)ms) != OTA_OK)
+        server->complain(server->context, "clock failed");
+}
+
+static void on_ready(void *context, int fd)
+{
+    (void)fd;
+    run(context);
+}
+
+static void arm_delays(struct nb_http_server *server)
+{
+    const struct clock_port *clock = clock_of(server);
+    uint64_t now = posix_now_ms();
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < server->delay_count; i++)
+        if (server->delays[i].due < first)
+            first = server->delays[i].due;
+    if (first == UINT64_MAX)
+        return;
+    if (clock->arm(clock->context, TIMER_DELAY, first <= now ? 0 : (uint32_t)(first - now)) != 0)
+        server->complain(server->context, "clock failed");
+}
+
+static void resume_due(struct nb_http_server *server, uint64_t until)
+{
+    for (size_t i = 0; i < server->delay_count;) {
+        struct delay delay = server->delays[i];
+        if (delay.due > until) {
+            i++;
+            continue;
+        }
+        server->delays[i] = server->delays[--server->delay_count];
+        MHD_resume_connection(delay.connection);
+    }
+}
+
+static void on_timer(void *context, unsigned id)
+{
+    struct nb_http_server *server = context;
+    if (id == TIMER_DELAY) {
+        resume_due(server, posix_now_ms());
+        arm_delays(server);
+    }
+    run(server);
+}
+
+int nb_http_server_delay(struct nb_http_server *server, struct MHD_Connection *connection,
+                         uint32_t ms)
+{
+    if (server->delay_count == MAX_DELAYS)
+        return OTA_E_NO_SPACE;
+    server->delays[server->delay_count++] = (struct delay){connection, posix_now_ms() + ms};
+    MHD_suspend_connection(connection);
+    arm_delays(server);
+    return OTA_OK;
+}
+
+/* ---- the daemon's callbacks -------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *context, const char *format,
+                                                         va_list arguments)
+{
+    const struct nb_http_server *server = context;
+    char text[200];
+    vsnprintf(text, sizeof text, format, arguments);
+    for (char *at = text; *at != '\0'; at++)
+        if (*at < ' ' || *at > '~')
+            *at = at[1] == '\0' ? '\0' : '?';
+    server->complain(server->context, text);
+}
+
+/* The daemon asks clients for a certificate but goes on without one: here the handshake fails. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    const struct nb_http_server *server = context;
+    (void)socket_context;
+    if (code != MHD_CONNECTION_NOTIFY_STARTED || !server->wants_certificate)
+        return;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL || info->tls_session == NULL)
+        return;
+    gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
+    gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static int open_socket(const char *address, uint16_t port, char *reason, size_t reason_size)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    char service[8];
+    int one = 1;
+    snprintf(service, sizeof service, "%u", port);
+    int failure = getaddrinfo(address, service, &hints, &found);
+    if (failure != 0) {
+        snprintf(reason, reason_size, REASON_ADDRESS, address, port, gai_strerror(failure));
+        return -1;
+    }
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        snprintf(reason, reason_size, REASON_ADDRESS, address, port, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        fd = -1;
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+/* A PEM file as a string; NULL with the reason. */
+static char *read_pem(const char *path, char *reason, size_t reason_size)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    if (nb_read_file(path, MAX_PEM, &data, &size) != OTA_OK) {
+        snprintf(reason, reason_size, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = realloc(data, size + 1);
+    if (text == NULL) {
+        free(data);
+        snprintf(reason, reason_size, "out of memory");
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+static bool read_identity(struct nb_http_server *server, const struct nb_http_server_config *config,
+                          char *reason, size_t reason_size)
+{
+    if (config->cert_path == NULL)
+        return true;
+    if (config->key_path == NULL) {
+        snprintf(reason, reason_size, "a certificate needs its key");
+        return false;
+    }
+    server->wants_certificate = config->ca_path != NULL;
+    server->cert = read_pem(config->cert_path, reason, reason_size);
+    if (server->cert != NULL)
+        server->key = read_pem(config->key_path, reason, reason_size);
+    if (server->key != NULL && config->ca_path != NULL)
+        server->ca = read_pem(config->ca_path, reason, reason_size);
+    return server->key != NULL && (config->ca_path == NULL || server->ca != NULL);
+}
+
+/* `fd` is the daemon's afterwards, or closed. */
+static bool start_daemon(struct nb_http_server *server, const struct nb_http_server_config *config,
+                         int fd)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
+    struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
+    size_t count = 0;
+    if (server->cert != NULL) {
+        flags |= MHD_USE_TLS;
+        tls[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, server->cert};
+        tls[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, server->key};
+    }
+    if (server->ca != NULL)
+        tls[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, server->ca};
+    tls[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    /* the logger first: it hears what is wrong with the other options */
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, config->handle, config->context, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+        server, MHD_OPTION_NOTIFY_COMPLETED, config->completed, config->context,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        close(fd);
+        return false;
+    }
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL || posix_loop_watch(server->loop, info->epoll_fd, on_ready, server) != 0)
+        return false;
+    server->epoll_fd = info->epoll_fd;
+    return true;
+}
+
+struct nb_http_server *nb_http_server_new(struct posix_loop *loop,
+                                          const struct nb_http_server_config *config, char *reason,
+                                          size_t reason_size)
+{
+    const char *address = config->address != NULL ? config->address : "127.0.0.1";
+    struct nb_http_server *server = calloc(1, sizeof *server);
+    snprintf(reason, reason_size, "out of memory");
+    if (server == NULL)
+        return NULL;
+    server->loop = loop;
+    server->epoll_fd = -1;
+    server->complain = config->complain;
+    server->context = config->context;
+    server->clock = posix_clock_new(loop, on_timer, server);
+    if (server->clock != NULL && read_identity(server, config, reason, reason_size)) {
+        int fd = open_socket(address, config->port, reason, reason_size);
+        if (fd >= 0) {
+            server->port = port_of(fd);
+            snprintf(reason, reason_size, "the HTTP server does not start%s",
+                     server->cert != NULL ? " (certificate and key?)" : "");
+            if (start_daemon(server, config, fd)) {
+                run(server);
+                return server;
+            }
+        }
+    }
+    nb_http_server_free(server);
+    return NULL;
+}
+
+void nb_http_server_free(struct nb_http_server *server)
+{
+    if (server == NULL)
+        return;
+    if (server->epoll_fd >= 0)
+        posix_loop_unwatch(server->loop, server->epoll_fd);
+    if (server->daemon != NULL) {
+        resume_due(server, UINT64_MAX);
+        MHD_stop_daemon(server->daemon);
+    }
+    posix_clock_free(server->clock);
+    free(server->cert);
+    free(server->key);
+    free(server->ca);
+    free(server);
+}
+
+uint16_t nb_http_server_port(const struct nb_http_server *server)
+{
+    return server->port;
+}

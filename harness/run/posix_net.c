@@ -1,0 +1,384 @@
+#include "harness/run/posix_net.h"
+#include "harness/run/certs.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
+#define CHUNK_SIZE   4096
+#define CHUNK_MAGIC  "OTAImage"
+#define CHUNK_HEADER 32
+
+extern volatile int nb_run_stop;
+
+static bool over_http(enum nb_link link)
+{
+    return link == NB_LINK_HTTP || link == NB_LINK_HTTPS;
+}
+
+static bool uses(const struct nb_net *net, enum nb_link link)
+{
+    return net->via == link || net->data == link || net->offers[link];
+}
+
+/* ---- choice ------------------------------------------------------------------------------ */
+
+static int index_of(const char *word, const char *const *list)
+{
+    for (int i = 0; list[i]; i++)
+        if (strcmp(word, list[i]) == 0)
+            return i;
+    return -1;
+}
+
+int nb_net_choose(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
+                  char reason[NB_LINE])
+{
+    int via = index_of(cell->via, nb_link_words);
+    int data = index_of(cell->data, nb_link_words);
+    int tls = cell->tls[0] ? index_of(cell->tls, nb_tls_words) : NB_TLS_NONE;
+    if (via < 0 || data < 0 || tls < 0) {
+        snprintf(reason, NB_LINE, "via=%.20s data=%.20s tls=%.20s: no such word", cell->via,
+                 cell->data, cell->tls);
+        return OTA_E_ARGUMENT;
+    }
+    net->via = via == NB_LINK_NONE ? NB_LINK_MQTT : (enum nb_link)via;
+    net->data = data == NB_LINK_NONE ? NB_LINK_MQTT : (enum nb_link)data;
+    net->tls = (enum nb_tls)tls;
+    for (size_t i = 0; i < script->image_count; i++)
+        net->offers[script->images[i].connection] = true;
+    return 0;
+}
+
+/* The link that a fault is on. */
+static enum nb_link link_of(const struct nb_net *net, const struct nb_fault *fault)
+{
+    enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
+    enum nb_link server = over_http(net->data) ? net->data : net->via;
+    if (talk == NB_TALK_MQTT || fault->side == NB_SIDE_BROKER)
+        return NB_LINK_MQTT;
+    if (talk == NB_TALK_HTTP)
+        return fault->phase == NB_PHASE_DATA ? net->data : net->via;
+    return fault->side == NB_SIDE_SERVER ? server : net->data;
+}
+
+static bool is_tls(const struct nb_net *net, enum nb_link link)
+{
+    return link == NB_LINK_HTTPS || (link == NB_LINK_MQTT && net->tls != NB_TLS_NONE);
+}
+
+const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault)
+{
+    enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
+    enum nb_link link = link_of(net, fault);
+    if (talk == NB_TALK_HTTP && !over_http(link))
+        return "nothing goes over HTTP here";
+    if (talk == NB_TALK_MQTT && !uses(net, NB_LINK_MQTT))
+        return "nothing goes over MQTT here";
+    if (talk == NB_TALK_BYTES && !uses(net, link))
+        return "nobody connects there";
+    if (talk != NB_TALK_BYTES && is_tls(net, link))
+        return "the proxy cannot look into TLS";
+    return NULL;
+}
+
+/* ---- start ------------------------------------------------------------------------------- */
+
+static void on_mqtt(void *context, const struct ota_event *event)
+{
+    struct nb_net *net = context;
+    if (net->cloud)
+        anycloud_cloud_event(net->cloud, event);
+}
+
+static void on_timer(void *context, unsigned id)
+{
+    struct nb_net *net = context;
+    const struct ota_event event = {.type = OTA_EVENT_TIMER, .id = id};
+    if (net->cloud)
+        anycloud_cloud_event(net->cloud, &event);
+}
+
+static int start_cloud(struct nb_net *net, const struct sim_device *device, char reason[NB_LINE])
+{
+    struct posix_mqtt_config config = {.port = net->broker_port};
+    snprintf(config.host, sizeof config.host, "127.0.0.1");
+    net->mqtt = posix_mqtt_new(net->loop, &config, on_mqtt, net);
+    net->clock = posix_clock_new(net->loop, on_timer, net);
+    if (!net->mqtt || !net->clock)
+        return OTA_E_NO_SPACE;
+    net->cloud = anycloud_cloud_new(posix_mqtt_port(net->mqtt), posix_clock_port(net->clock),
+                                    device->topic_prefix, device->board, net->line, net->context);
+    if (!net->cloud)
+        return OTA_E_NO_SPACE;
+    int rc = anycloud_cloud_start(net->cloud);
+    uint64_t end = posix_now_ms() + CLOUD_MS;
+    while (rc == 0 && !anycloud_cloud_ready(net->cloud)) {
+        (void)posix_loop_run(net->loop, 5);
+        if (nb_run_stop)
+            rc = OTA_E_CANCELLED;
+        else if (posix_now_ms() > end)
+            rc = OTA_E_TIMEOUT;
+    }
+    if (rc)
+        snprintf(reason, NB_LINE, "the cloud side does not get ready: %s", ota_err_text(rc));
+    return rc;
+}
+
+/* A port of which it is certain that nobody listens there. */
+static int hold_closed_port(struct nb_net *net)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    net->closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (net->closed < 0 || bind(net->closed, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(net->closed, (struct sockaddr *)&address, &length) != 0)
+        return OTA_E_IO;
+    net->closed_port = ntohs(address.sin_port);
+    return 0;
+}
+
+/* Puts a proxy in front of the server, where the script needs one. */
+static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
+                     enum nb_fault_talk talk)
+{
+    const struct nb_proxy_config config = {
+        .loop = net->loop,
+        .name = name,
+        .upstream = door->port,
+        .talk = door->tls ? NB_TALK_BYTES : talk,
+        .chunk_magic = CHUNK_MAGIC,
+        .chunk_header = CHUNK_HEADER,
+        .job_path = ANYCLOUD_JOB_PATH,
+        .report = net->line,
+        .context = net->context,
+    };
+    if (!proxied)
+        return 0;
+    door->proxy = nb_proxy_new(&config, &door->port);
+    return door->proxy ? 0 : OTA_E_NO_SPACE;
+}
+
+static int start_server(struct nb_net *net, const struct nb_cell *cell,
+                        const struct sim_device *device, bool tls, char reason[NB_LINE])
+{
+    char ca[300];
+    char cert[300];
+    char key[300];
+    enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
+    struct anycloud_http_config config = {.board = device->board};
+    int rc = 0;
+    if (tls) {
+        rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
+        if (rc == 0)
+            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "crt", cert, sizeof cert);
+        if (rc == 0)
+            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "key", key, sizeof key);
+        config.cert_path = cert;
+        config.key_path = key;
+        config.ca_path = nb_certs_mutual(kind) ? ca : NULL;
+    }
+    if (rc) {
+        snprintf(reason, NB_LINE, "cannot make test certificates");
+        return rc;
+    }
+    net->servers[tls] =
+        anycloud_http_new(net->loop, &config, net->line, net->context, reason, NB_LINE);
+    if (!net->servers[tls])
+        return OTA_E_IO;
+    net->server[tls] = (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
+    return 0;
+}
+
+int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
+                 const struct sim_device *device, char reason[NB_LINE])
+{
+    uint16_t tls_port = 0;
+    int rc = nb_kit_broker(cell->kit, net->tls, &net->broker_port, &tls_port, reason, NB_LINE);
+    if (rc)
+        return rc;
+    net->broker.tls = tls_port != 0;
+    net->broker.port = tls_port ? tls_port : net->broker_port;
+    rc = hold_closed_port(net);
+    if (rc == 0)
+        rc = start_cloud(net, device, reason);
+    if (rc == 0)
+        rc = open_door(net, &net->broker, script->needs_proxy, "broker", NB_TALK_MQTT);
+    for (int tls = 0; rc == 0 && tls < 2; tls++) {
+        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
+            continue;
+        rc = start_server(net, cell, device, tls, reason);
+        if (rc == 0)
+            rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
+    }
+    return rc;
+}
+
+void nb_net_stop(struct nb_net *net)
+{
+    nb_proxy_free(net->broker.proxy);
+    for (int tls = 0; tls < 2; tls++) {
+        nb_proxy_free(net->server[tls].proxy);
+        if (net->servers[tls])
+            anycloud_http_free(net->servers[tls]);
+    }
+    if (net->cloud)
+        anycloud_cloud_free(net->cloud);
+    net->cloud = NULL;
+    posix_mqtt_free(net->mqtt);
+    if (net->closed > 0)
+        close(net->closed);
+}
+
+/* ---- offers ------------------------------------------------------------------------------ */
+
+static int give(struct nb_net *net, const struct anycloud_offer *offer)
+{
+    int rc = 0;
+    anycloud_cloud_offer(net->cloud, offer);
+    for (int tls = 0; rc == 0 && tls < 2; tls++)
+        if (net->servers[tls])
+            rc = anycloud_http_offer(net->servers[tls], offer);
+    return rc;
+}
+
+/* Where the job sends the device for the data. */
+static void direct(const struct nb_net *net, enum nb_link link, bool closed,
+                   struct anycloud_offer *offer)
+{
+    static const enum anycloud_connection connections[] = {
+        [NB_LINK_MQTT] = ANYCLOUD_OVER_MQTT,
+        [NB_LINK_HTTP] = ANYCLOUD_OVER_HTTP,
+        [NB_LINK_HTTPS] = ANYCLOUD_OVER_HTTPS,
+    };
+    offer->connection = connections[link];
+    if (link == net->via && !closed)
+        return; /* where the job came from */
+    snprintf(offer->host, sizeof offer->host, "127.0.0.1");
+    offer->port = closed                  ? net->closed_port
+                  : link == NB_LINK_MQTT  ? net->broker.port
+                  : link == NB_LINK_HTTPS ? net->server[1].port
+                                          : net->server[0].port;
+}
+
+int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
+                 const char *board)
+{
+    struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
+    net->offered = 0;
+    if (!image)
+        return give(net, &offer);
+    offer.image = blob->data;
+    offer.size = blob->size;
+    offer.version = image->has_announce ? image->announce : image->version;
+    if (image->chunk)
+        offer.chunk_size = image->chunk;
+    snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
+    direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
+    net->offered = blob->size;
+    return give(net, &offer);
+}
+
+/* ---- faults ------------------------------------------------------------------------------ */
+
+int nb_net_arm(struct nb_net *net, const struct nb_step *step)
+{
+    struct nb_fault fault = step->fault;
+    enum nb_link link = link_of(net, &fault);
+    const struct nb_door *door =
+        link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
+    fault.text = step->raw_text;
+    if (fault.percent) {
+        fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
+        fault.percent = false;
+    }
+    return door->proxy ? nb_proxy_arm(door->proxy, &fault) : OTA_E_UNSUPPORTED;
+}
+
+void nb_net_device_line(struct nb_net *net, const char *text)
+{
+    static const char *const words[] = {"state pause", "idle ", "reject "};
+    bool gave_up = false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        gave_up = gave_up || strncmp(text, words[i], strlen(words[i])) == 0;
+    if (!gave_up)
+        return;
+    if (net->broker.proxy)
+        nb_proxy_device_gave_up(net->broker.proxy);
+    for (int tls = 0; tls < 2; tls++)
+        if (net->server[tls].proxy)
+            nb_proxy_device_gave_up(net->server[tls].proxy);
+}
+
+static size_t end_proxy(struct nb_net *net, struct nb_proxy *proxy, const char **word)
+{
+    struct nb_proxy_traffic traffic;
+    if (!proxy)
+        return 0;
+    size_t unfired = nb_proxy_unfired(proxy, word);
+    nb_proxy_traffic(proxy, &traffic);
+    net->traffic += traffic.to_device;
+    nb_proxy_step(proxy);
+    return unfired;
+}
+
+size_t nb_net_end_step(struct nb_net *net, const char **word)
+{
+    net->traffic = 0;
+    size_t unfired = net->cloud ? anycloud_cloud_unfired(net->cloud) : 0;
+    if (unfired)
+        *word = "a fault of the cloud";
+    unfired += end_proxy(net, net->broker.proxy, word);
+    for (int tls = 0; tls < 2; tls++)
+        unfired += end_proxy(net, net->server[tls].proxy, word);
+    return unfired;
+}
+
+/* ---- the device's options ---------------------------------------------------------------- */
+
+static int add_certificates(const struct nb_net *net, struct nb_kit *kit,
+                            struct nb_net_arguments *room, const char **arguments, size_t *count)
+{
+    const char *own = nb_certs_client(net->tls);
+    int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", room->ca, sizeof room->ca);
+    arguments[(*count)++] = "--ca";
+    arguments[(*count)++] = room->ca;
+    if (rc || !own)
+        return rc;
+    rc = nb_kit_cert(kit, own, "crt", room->cert, sizeof room->cert);
+    if (rc == 0)
+        rc = nb_kit_cert(kit, own, "key", room->key, sizeof room->key);
+    arguments[(*count)++] = "--cert";
+    arguments[(*count)++] = room->cert;
+    arguments[(*count)++] = "--key";
+    arguments[(*count)++] = room->key;
+    return rc;
+}
+
+int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net_arguments *room,
+                     const char **arguments, size_t *count)
+{
+    bool https = net->via == NB_LINK_HTTPS || (net->via == NB_LINK_MQTT && !net->server[0].port);
+    const struct nb_door *server = &net->server[https];
+    snprintf(room->broker, sizeof room->broker, "mqtt%s://127.0.0.1:%u", net->broker.tls ? "s" : "",
+             net->broker.port);
+    arguments[(*count)++] = "--broker";
+    arguments[(*count)++] = room->broker;
+    if (over_http(net->via)) {
+        arguments[(*count)++] = "--via";
+        arguments[(*count)++] = "http"; /* https: the URL says it */
+    }
+    if (server->port) {
+        snprintf(room->server, sizeof room->server, "http%s://127.0.0.1:%u", server->tls ? "s" : "",
+                 server->port);
+        arguments[(*count)++] = "--server";
+        arguments[(*count)++] = room->server;
+    }
+    if (net->broker.tls || net->server[1].port)
+        return add_certificates(net, kit, room, arguments, count);
+    return 0;
+}

@@ -1,0 +1,158 @@
+#include "harness/script/words_net.h"
+
+#include <string.h>
+
+#define MIN_CHUNK 64u
+#define MAX_CHUNK 65536u
+
+const char *const nb_link_words[] = {"", "mqtt", "http", "https", NULL};
+const char *const nb_tls_words[] = {"none",     "server",     "client",      "stranger",
+                                    "impostor", "unknown-ca", "self-signed", "expired",
+                                    "early",    "wrong-name", NULL};
+
+_Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
+
+/* ---- header ------------------------------------------------------------------------------ */
+
+bool nb_take_link(struct nb_line *line, const char *word, size_t length)
+{
+    return nb_word_index(word, length, nb_link_words) > 0 && nb_word_add(line, word, length);
+}
+
+bool nb_take_tls(struct nb_line *line, const char *word, size_t length)
+{
+    return nb_word_index(word, length, nb_tls_words) >= 0 && nb_word_add(line, word, length);
+}
+
+bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
+{
+    if (nb_word_is(word, length, "direct"))
+        line->agent.direct = true;
+    else if (nb_word_is(word, length, "no-result"))
+        line->agent.no_result = true;
+    else if (nb_word_is(word, length, "permanent"))
+        line->agent.permanent = true;
+    else if (nb_word_is(word, length, "stay"))
+        line->agent.stay = true;
+    else
+        return false;
+    return true;
+}
+
+/* ---- offers ------------------------------------------------------------------------------ */
+
+bool nb_option_connection(struct nb_line *line, const char *value, size_t length)
+{
+    int index = nb_word_index(value, length, nb_link_words);
+    if (index < NB_LINK_MQTT)
+        return nb_word_complain(line, "must be mqtt, http or https");
+    line->image.connection = (enum nb_link)index;
+    return true;
+}
+
+bool nb_option_port(struct nb_line *line, const char *value, size_t length)
+{
+    line->image.port_closed = nb_word_is(value, length, "closed");
+    return line->image.port_closed || nb_word_complain(line, "must be closed");
+}
+
+bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)
+{
+    if (nb_word_number(value, length, true, &line->image.chunk) && line->image.chunk >= MIN_CHUNK &&
+        line->image.chunk <= MAX_CHUNK)
+        return true;
+    return nb_word_complain(line, "must be %u to %u bytes", MIN_CHUNK, MAX_CHUNK);
+}
+
+/* ---- faults of the network --------------------------------------------------------------- */
+
+static bool place_connect(struct nb_line *line, const char *word, size_t length)
+{
+    if (!nb_word_number(word, length, false, &line->step.fault.at))
+        return false;
+    line->step.fault.place = NB_PLACE_CONNECT;
+    return line->step.fault.at > 0 || nb_word_complain(line, "connections are counted from 1");
+}
+
+static bool place_body(struct nb_line *line, const char *word, size_t length)
+{
+    bool percent = length > 0 && word[length - 1] == '%';
+    if (!nb_word_number(word, length - (percent ? 1 : 0), !percent, &line->step.fault.at))
+        return false;
+    line->step.fault.place = NB_PLACE_BODY;
+    line->step.fault.percent = percent;
+    return !percent || line->step.fault.at < 100 || nb_word_complain(line, "must be below 100 %%");
+}
+
+bool nb_take_place(struct nb_line *line, const char *word, size_t length)
+{
+    static const char connect[] = "@connect:";
+    static const char body[] = "@body:";
+    const size_t connect_size = sizeof connect - 1;
+    const size_t body_size = sizeof body - 1;
+    if (length > connect_size && memcmp(word, connect, connect_size) == 0)
+        return place_connect(line, word + connect_size, length - connect_size);
+    if (length > body_size && memcmp(word, body, body_size) == 0)
+        return place_body(line, word + body_size, length - body_size);
+    return false;
+}
+
+/* `@net` begins a line; behind a place the @ has been said. */
+static bool talk(const struct nb_line *line, const char *word, size_t length, const char *name)
+{
+    if (line->step.fault.place != NB_PLACE_ANY)
+        return nb_word_is(word, length, name);
+    return length > 1 && word[0] == '@' && nb_word_is(word + 1, length - 1, name);
+}
+
+bool nb_take_net(struct nb_line *line, const char *word, size_t length)
+{
+    return talk(line, word, length, "net");
+}
+
+bool nb_take_mqtt(struct nb_line *line, const char *word, size_t length)
+{
+    return talk(line, word, length, "mqtt");
+}
+
+bool nb_take_http(struct nb_line *line, const char *word, size_t length)
+{
+    return talk(line, word, length, "http");
+}
+
+bool nb_take_side(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"", "broker", "server", NULL};
+    int index = nb_word_index(word, length, words);
+    if (index > 0)
+        line->step.fault.side = (enum nb_fault_side)index;
+    return index > 0;
+}
+
+bool nb_take_count(struct nb_line *line, const char *word, size_t length)
+{
+    if (nb_word_is(word, length, "always")) {
+        line->step.fault.times = NB_FAULT_ALWAYS;
+        return true;
+    }
+    if (!nb_word_number(word, length, false, &line->step.fault.times))
+        return false;
+    return line->step.fault.times > 0 || nb_word_complain(line, "must be 1 or more");
+}
+
+bool nb_take_phase(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"data", "job", "result", NULL};
+    int index = nb_word_index(word, length, words);
+    if (index >= 0)
+        line->step.fault.phase = (enum nb_fault_phase)index;
+    return index >= 0;
+}
+
+bool nb_take_value(struct nb_line *line, const char *word, size_t length)
+{
+    if (!nb_word_number(word, length, true, &line->step.value))
+        return false;
+    line->step.fault.value = line->step.value;
+    return line->step.value > 0 || nb_word_complain(line, "must be 1 or more");
+}

@@ -1,0 +1,590 @@
+/* curl's sockets lie in one epoll descriptor, which the loop watches; curl's timer and the stall
+ * timer are a clock of the loop. Events are delivered out of curl's callbacks, where curl must not
+ * be called: what the receiver asks for meanwhile (`cancelled`, `waiting`) is done when curl has
+ * returned. */
+#include "sim/posix/http.h"
+
+#include "sim/posix/address.h"
+#include "sim/posix/http_head.h"
+#include "sim/posix/tls.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define CONNECT_MS    10000
+#define STALL_MS      30000
+#define SLOWEST       16u /* bytes a second that still count as progress */
+#define MAX_REDIRECTS 5L
+#define MAX_HEADERS   65536u /* of one answer */
+#define BUFFER_SIZE   65536L
+#define URL_SIZE      2048
+
+enum timer { TIMER_CURL, TIMER_STALL };
+
+/* A request in curl's terms; `headers` and `body` are malloc'ed. */
+struct order {
+    bool post;
+    bool tls;
+    char url[URL_SIZE];
+    char range[48]; /* "": whole */
+    struct curl_slist *headers;
+    char *body;
+};
+
+struct posix_http {
+    struct posix_loop *loop;
+    struct posix_http_config config;
+    struct http_port port;
+    void (*deliver)(void *context, const struct ota_event *event);
+    void *context;
+    struct posix_clock *clock;
+    int epoll_fd; /* -1 until the first request */
+    CURLM *multi;
+    CURL *easy;
+    struct order order; /* under way */
+    bool busy;          /* somebody waits for its DONE */
+    bool attached;      /* curl works on it */
+    bool inside;        /* curl runs and must not be called */
+    bool cancelled;     /* drop it when curl returns */
+    struct order next;
+    bool waiting; /* start `next` when curl returns */
+    struct posix_http_head reader;
+    bool head_sent;
+    size_t header_bytes;
+    uint64_t since_progress;
+    uint64_t received;
+    int failure; /* why we broke it off ourselves; 0: we did not */
+    char error[CURL_ERROR_SIZE];
+    char reason[CURL_ERROR_SIZE];
+};
+
+/* ---- orders ------------------------------------------------------------------------------ */
+
+static void clear_order(struct order *order)
+{
+    curl_slist_free_all(order->headers);
+    free(order->body);
+    *order = (struct order){.post = false};
+}
+
+static bool add_header(struct order *order, const char *name, const char *value)
+{
+    char line[128];
+    if (strpbrk(value, "\r\n") != NULL ||
+        snprintf(line, sizeof line, "%s: %s", name, value) >= (int)sizeof line)
+        return false;
+    struct curl_slist *longer = curl_slist_append(order->headers, line);
+    if (longer != NULL)
+        order->headers = longer;
+    return longer != NULL;
+}
+
+/* The path as it is, what a request line cannot carry escaped. 0 when it does not fit. */
+static size_t put_path(const char *path, char *out, size_t size)
+{
+    size_t used = 0;
+    for (; *path != '\0'; path++) {
+        unsigned char c = (unsigned char)*path;
+        bool plain = c > ' ' && c <= '~' && c != '#';
+        if (used + 4 > size)
+            return 0;
+        used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "%%%02X", c);
+    }
+    return used;
+}
+
+static bool put_url(const struct posix_http *http, const struct http_request *request,
+                    struct order *out)
+{
+    const char *host = request->host != NULL ? request->host : http->config.host;
+    unsigned port = request->host != NULL ? request->port : http->config.port;
+    bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
+    out->tls = request->host != NULL ? request->tls : http->config.tls;
+    if (!posix_host_is_plain(host, strlen(host)) || port == 0 || request->path[0] != '/')
+        return false;
+    int n = snprintf(out->url, sizeof out->url, "%s://%s%s%s:%u", out->tls ? "https" : "http",
+                     bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "", port);
+    return n > 0 && (size_t)n < sizeof out->url &&
+           put_path(request->path, out->url + n, sizeof out->url - (size_t)n) != 0;
+}
+
+static int make_order(const struct posix_http *http, const struct http_request *request,
+                      struct order *out)
+{
+    *out = (struct order){.post = request->method == HTTP_POST};
+    if (request->host == NULL && http->config.host[0] == '\0')
+        return OTA_E_UNSUPPORTED;
+    if (!put_url(http, request, out) || (request->ranged && request->from > request->to))
+        return OTA_E_ARGUMENT;
+    if (request->ranged && request->to == UINT32_MAX)
+        snprintf(out->range, sizeof out->range, "%u-", request->from);
+    else if (request->ranged)
+        snprintf(out->range, sizeof out->range, "%u-%u", request->from, request->to);
+    if (request->if_range != NULL && !add_header(out, "If-Range", request->if_range))
+        return OTA_E_ARGUMENT;
+    if (!out->post)
+        return OTA_OK;
+    out->body = strdup(request->body != NULL ? request->body : "");
+    if (out->body == NULL || !add_header(out, "Content-Type", "application/json"))
+        return OTA_E_NO_SPACE;
+    return OTA_OK;
+}
+
+/* ---- what curl calls --------------------------------------------------------------------- */
+
+static void arm(struct posix_http *http, enum timer timer, uint32_t ms)
+{
+    const struct clock_port *clock = posix_clock_port(http->clock);
+    (void)clock->arm(clock->context, timer, ms); /* fails for other ids only */
+}
+
+static void disarm(struct posix_http *http, enum timer timer)
+{
+    const struct clock_port *clock = posix_clock_port(http->clock);
+    clock->disarm(clock->context, timer);
+}
+
+static uint32_t stall_ms(const struct posix_http *http)
+{
+    return http->config.stall_ms != 0 ? http->config.stall_ms : STALL_MS;
+}
+
+static uint32_t connect_ms(const struct posix_http *http)
+{
+    return http->config.connect_ms != 0 ? http->config.connect_ms : CONNECT_MS;
+}
+
+static void note_progress(struct posix_http *http, size_t length)
+{
+    http->received += length;
+    http->since_progress += length;
+    if (http->since_progress * 1000 < (uint64_t)SLOWEST * stall_ms(http))
+        return;
+    http->since_progress = 0;
+    arm(http, TIMER_STALL, stall_ms(http));
+}
+
+static void send_head(struct posix_http *http)
+{
+    const struct ota_event event = {.type = OTA_EVENT_HTTP_HEAD, .head = &http->reader.head};
+    if (http->head_sent)
+        return;
+    http->head_sent = true;
+    http->deliver(http->context, &event);
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct posix_http *http = context;
+    size_t length = size * count;
+    note_progress(http, length);
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        http->header_bytes = 0;
+    http->header_bytes += length;
+    if (http->header_bytes > MAX_HEADERS) {
+        http->failure = OTA_E_HTTP_STATUS;
+        snprintf(http->reason, sizeof http->reason, "answer has more than %u bytes of headers",
+                 MAX_HEADERS);
+        return 0;
+    }
+    posix_http_head_line(&http->reader, line, length);
+    return length;
+}
+
+/* Bodies of redirects do not come here: the first byte says that the head is the final one. */
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct posix_http *http = context;
+    size_t length = size * count;
+    struct ota_event event = {
+        .type = OTA_EVENT_HTTP_BODY, .data = (const uint8_t *)data, .length = length};
+    note_progress(http, length);
+    if (!http->cancelled)
+        send_head(http);
+    if (!http->cancelled)
+        http->deliver(http->context, &event);
+    return http->cancelled ? 0 : length;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
+    struct posix_http *http = context;
+    struct epoll_event event = {.data.fd = fd};
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        (void)epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* closed already: gone already */
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (known == NULL)
+        (void)curl_multi_assign(http->multi, fd, http);
+    return epoll_ctl(http->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *context)
+{
+    struct posix_http *http = context;
+    (void)multi;
+    if (ms < 0)
+        disarm(http, TIMER_CURL);
+    else
+        arm(http, TIMER_CURL, (uint32_t)ms);
+    return 0;
+}
+
+/* ---- starting ---------------------------------------------------------------------------- */
+
+static void set_tls(struct posix_http *http)
+{
+    CURL *easy = http->easy;
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (http->config.ca_path != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, http->config.ca_path);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* or the system's would be trusted too */
+    }
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, http->config.cert_path);
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, http->config.key_path);
+}
+
+static void set_options(struct posix_http *http)
+{
+    CURL *easy = http->easy;
+    const struct order *order = &http->order;
+    const char *redirects = order->tls ? "https" : "http,https";
+    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
+    curl_easy_setopt(easy, CURLOPT_URL, order->url);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the host's proxy is not the device's */
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, redirects);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
+    curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "nobrick");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms(http));
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, order->headers);
+    if (order->range[0] != '\0')
+        curl_easy_setopt(easy, CURLOPT_RANGE, order->range);
+    if (order->post) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, order->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(order->body));
+    }
+    set_tls(http);
+}
+
+static int start(struct posix_http *http)
+{
+    http->reader = (struct posix_http_head){.complete = false};
+    http->head_sent = false;
+    http->header_bytes = 0;
+    http->since_progress = 0;
+    http->failure = OTA_OK;
+    http->error[0] = '\0';
+    http->reason[0] = '\0';
+    posix_tls_forget();
+    set_options(http);
+    if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
+        return OTA_E_NO_SPACE;
+    http->attached = true;
+    arm(http, TIMER_STALL, connect_ms(http) + stall_ms(http));
+    return OTA_OK;
+}
+
+static void detach(struct posix_http *http)
+{
+    if (http->attached)
+        (void)curl_multi_remove_handle(http->multi, http->easy);
+    http->attached = false;
+    http->cancelled = false;
+    disarm(http, TIMER_STALL);
+    clear_order(&http->order);
+}
+
+/* ---- ending ------------------------------------------------------------------------------ */
+
+/* A handshake that the network broke off says nothing about the server. */
+static bool is_broken_handshake(const char *text)
+{
+    return strncmp(text, "OpenSSL SSL_connect:", 20) == 0 ||
+           strstr(text, "unexpected eof while reading") != NULL;
+}
+
+static int code_of(const struct posix_http *http, CURLcode result)
+{
+    int verdict = posix_tls_verdict();
+    switch (result) {
+    case CURLE_OK:
+        return OTA_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT: /* only connecting has a time limit of curl's */
+        return OTA_E_CONNECT;
+    case CURLE_PEER_FAILED_VERIFICATION: /* of the name, if the certificate is good */
+        return verdict != OTA_OK ? verdict : OTA_E_TLS_NAME;
+    case CURLE_SSL_CONNECT_ERROR:
+        if (verdict != OTA_OK && verdict != OTA_E_TLS_NAME)
+            return verdict;
+        return is_broken_handshake(http->error) ? OTA_E_DISCONNECTED : OTA_E_TLS;
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+        return OTA_E_TLS;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return verdict == OTA_E_TLS && http->reader.head.status == 0 ? OTA_E_TLS
+                                                                     : OTA_E_DISCONNECTED;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return OTA_E_DISCONNECTED;
+    case CURLE_TOO_MANY_REDIRECTS:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return OTA_E_HTTP_STATUS;
+    case CURLE_OUT_OF_MEMORY:
+        return OTA_E_NO_SPACE;
+    default:
+        return OTA_E_IO;
+    }
+}
+
+/* The request is over, and curl has let go of it. */
+static void conclude(struct posix_http *http, CURLcode result)
+{
+    struct ota_event event = {.type = OTA_EVENT_HTTP_DONE};
+    event.code = http->failure != OTA_OK ? http->failure : code_of(http, result);
+    if (event.code == OTA_OK && !http->reader.complete) { /* that is good enough for curl */
+        event.code = OTA_E_DISCONNECTED;
+        snprintf(http->reason, sizeof http->reason, "the answer ends within its headers");
+    }
+    if (event.code != OTA_OK && http->reason[0] == '\0')
+        snprintf(http->reason, sizeof http->reason, "%s",
+                 http->error[0] != '\0' ? http->error : curl_easy_strerror(result));
+    detach(http);
+    if (event.code == OTA_OK) {
+        http->inside = true; /* what it asks for while it hears of the head comes after */
+        send_head(http);
+        http->inside = false;
+    }
+    bool cancelled = http->cancelled;
+    http->cancelled = false;
+    if (cancelled)
+        return;
+    http->busy = false;
+    http->deliver(http->context, &event);
+}
+
+/* After every call into curl that may have done something. */
+static void catch_up(struct posix_http *http)
+{
+    int left;
+    const CURLMsg *message;
+    if (http->cancelled)
+        detach(http);
+    while ((message = curl_multi_info_read(http->multi, &left)) != NULL)
+        if (message->msg == CURLMSG_DONE && http->attached) {
+            conclude(http, message->data.result);
+            break; /* the next one is not done before curl ran again */
+        }
+    if (!http->waiting)
+        return;
+    http->waiting = false;
+    http->order = http->next;
+    http->next = (struct order){.post = false};
+    if (start(http) != OTA_OK) {
+        http->failure = OTA_E_NO_SPACE;
+        conclude(http, CURLE_OUT_OF_MEMORY);
+    }
+}
+
+static void let_curl_work(struct posix_http *http, curl_socket_t fd, int mask)
+{
+    int running;
+    http->inside = true;
+    (void)curl_multi_socket_action(http->multi, fd, mask, &running);
+    http->inside = false;
+    catch_up(http);
+}
+
+static void on_ready(void *context, int epoll_fd)
+{
+    struct posix_http *http = context;
+    struct epoll_event events[8];
+    int count = epoll_wait(epoll_fd, events, 8, 0);
+    for (int i = 0; i < count; i++) {
+        int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        let_curl_work(http, events[i].data.fd, mask);
+    }
+}
+
+static void on_timer(void *context, unsigned id)
+{
+    struct posix_http *http = context;
+    if (id == TIMER_CURL) {
+        let_curl_work(http, CURL_SOCKET_TIMEOUT, 0);
+        return;
+    }
+    if (!http->attached)
+        return;
+    http->failure = OTA_E_TIMEOUT;
+    snprintf(http->reason, sizeof http->reason, "the server went silent");
+    conclude(http, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* ---- the seam ---------------------------------------------------------------------------- */
+
+/* Curl is started with the first request: most lives of a device need none. */
+static int open_curl(struct posix_http *http)
+{
+    if (http->multi != NULL)
+        return OTA_OK;
+    posix_tls_watch();
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        return OTA_E_NO_SPACE;
+    http->multi = curl_multi_init();
+    http->easy = curl_easy_init();
+    http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    http->clock = posix_clock_new(http->loop, on_timer, http);
+    if (http->multi == NULL || http->easy == NULL || http->epoll_fd < 0 || http->clock == NULL)
+        return OTA_E_NO_SPACE;
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    return posix_loop_watch(http->loop, http->epoll_fd, on_ready, http);
+}
+
+static void close_curl(struct posix_http *http)
+{
+    if (http->multi == NULL)
+        return;
+    if (http->epoll_fd >= 0)
+        posix_loop_unwatch(http->loop, http->epoll_fd);
+    curl_easy_cleanup(http->easy);
+    curl_multi_cleanup(http->multi);
+    posix_clock_free(http->clock);
+    if (http->epoll_fd >= 0)
+        close(http->epoll_fd);
+    curl_global_cleanup();
+    http->multi = NULL;
+    http->easy = NULL;
+    http->clock = NULL;
+    http->epoll_fd = -1;
+}
+
+static int http_start(void *context, const struct http_request *request)
+{
+    struct posix_http *http = context;
+    struct order order;
+    if (http->busy)
+        return OTA_E_BUSY;
+    int result = make_order(http, request, &order);
+    if (result == OTA_OK && http->multi == NULL && (result = open_curl(http)) != OTA_OK)
+        close_curl(http);
+    if (result == OTA_OK && http->inside) {
+        http->next = order;
+        http->waiting = true;
+        http->busy = true;
+        return OTA_OK;
+    }
+    if (result == OTA_OK) {
+        http->order = order;
+        result = start(http);
+        http->busy = result == OTA_OK;
+        if (result != OTA_OK)
+            clear_order(&http->order);
+        return result;
+    }
+    clear_order(&order);
+    return result;
+}
+
+static void http_cancel(void *context)
+{
+    struct posix_http *http = context;
+    if (!http->busy)
+        return;
+    http->busy = false;
+    if (http->waiting) {
+        http->waiting = false;
+        clear_order(&http->next);
+    } else if (http->inside) {
+        http->cancelled = true;
+    } else {
+        detach(http);
+    }
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+int posix_http_url(const char *url, struct posix_http_config *out)
+{
+    memset(out, 0, sizeof *out);
+    if (strncmp(url, "https://", 8) == 0)
+        out->tls = true;
+    else if (strncmp(url, "http://", 7) != 0)
+        return OTA_E_ARGUMENT;
+    out->port = out->tls ? 443 : 80;
+    return posix_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
+}
+
+struct posix_http *posix_http_new(struct posix_loop *loop, const struct posix_http_config *config,
+                                  void (*deliver)(void *context, const struct ota_event *event),
+                                  void *context)
+{
+    struct posix_http *http = calloc(1, sizeof *http);
+    if (http == NULL)
+        return NULL;
+    http->loop = loop;
+    http->config = *config;
+    http->deliver = deliver;
+    http->context = context;
+    http->epoll_fd = -1;
+    http->port = (struct http_port){http, http_start, http_cancel};
+    return http;
+}
+
+void posix_http_free(struct posix_http *http)
+{
+    if (http == NULL)
+        return;
+    if (http->multi != NULL)
+        detach(http);
+    clear_order(&http->next);
+    close_curl(http);
+    free(http);
+}
+
+const struct http_port *posix_http_port(struct posix_http *http)
+{
+    return &http->port;
+}
+
+const char *posix_http_reason(const struct posix_http *http)
+{
+    return http->reason;
+}
+
+uint64_t posix_http_received(const struct posix_http *http)
+{
+    return http->received;
+}

@@ -1,0 +1,160 @@
+#include "sim/posix/http_head.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct text {
+    const char *at;
+    size_t length;
+};
+
+static bool take(struct text *text, char wanted)
+{
+    if (text->length == 0 || text->at[0] != wanted)
+        return false;
+    text->at++;
+    text->length--;
+    return true;
+}
+
+/* Decimal digits, at least one. */
+static bool take_number(struct text *text, uint64_t *out)
+{
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; text->length > 0 && text->at[0] >= '0' && text->at[0] <= '9'; digits++) {
+        uint64_t digit = (uint64_t)(text->at[0] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+        text->at++;
+        text->length--;
+    }
+    *out = value;
+    return digits > 0;
+}
+
+static struct text trimmed(const char *at, size_t length)
+{
+    while (length > 0 && strchr(" \t\r\n", at[length - 1]) != NULL)
+        length--;
+    while (length > 0 && (at[0] == ' ' || at[0] == '\t')) {
+        at++;
+        length--;
+    }
+    return (struct text){at, length};
+}
+
+static void read_status(struct posix_http_head *reader, struct text text)
+{
+    uint64_t status = 0;
+    *reader = (struct posix_http_head){.complete = false};
+    while (text.length > 0 && text.at[0] != ' ')
+        (void)take(&text, text.at[0]);
+    if (take(&text, ' ') && take_number(&text, &status) && status >= 100 && status <= 999)
+        reader->head.status = (unsigned)status;
+}
+
+static void read_length(struct posix_http_head *reader, struct text text)
+{
+    uint64_t length;
+    bool good = take_number(&text, &length) && text.length == 0;
+    if (!good || (reader->head.has_length && reader->head.length != length))
+        reader->length_spoilt = true;
+    reader->head.has_length = !reader->length_spoilt;
+    reader->head.length = reader->head.has_length ? length : 0;
+}
+
+/* "bytes FROM-TO/TOTAL". TOTAL may be an asterisk, and so may FROM-TO (with a 416). */
+static bool parse_range(struct text text, struct http_head *out)
+{
+    static const char unit[] = "bytes";
+    if (text.length < sizeof unit || strncasecmp(text.at, unit, sizeof unit - 1) != 0)
+        return false;
+    text.at += sizeof unit - 1;
+    text.length -= sizeof unit - 1;
+    if (!take(&text, ' '))
+        return false;
+    out->has_range = !take(&text, '*');
+    if (out->has_range && (!take_number(&text, &out->from) || !take(&text, '-') ||
+                           !take_number(&text, &out->to) || out->to < out->from))
+        return false;
+    if (!take(&text, '/'))
+        return false;
+    out->has_total = !take(&text, '*');
+    if (out->has_total && !take_number(&text, &out->total))
+        return false;
+    if (out->has_range && out->has_total && out->to >= out->total)
+        return false;
+    return text.length == 0 && (out->has_range || out->has_total);
+}
+
+static void read_range(struct posix_http_head *reader, struct text text)
+{
+    struct http_head found = {0};
+    struct http_head *head = &reader->head;
+    bool seen = head->has_range || head->has_total;
+    if (!parse_range(text, &found) ||
+        (seen &&
+         (found.has_range != head->has_range || found.from != head->from || found.to != head->to ||
+          found.has_total != head->has_total || found.total != head->total)))
+        reader->range_spoilt = true;
+    if (reader->range_spoilt)
+        found = (struct http_head){0};
+    head->has_range = found.has_range;
+    head->from = found.from;
+    head->to = found.to;
+    head->has_total = found.has_total;
+    head->total = found.total;
+}
+
+/* "xyz" or W/"xyz", kept with its quotes as If-Range wants it back. */
+static void read_etag(struct posix_http_head *reader, struct text text)
+{
+    char *etag = reader->head.etag;
+    size_t prefix = text.length >= 2 && strncmp(text.at, "W/", 2) == 0 ? 2 : 0;
+    bool good = text.length >= prefix + 2 && text.length < sizeof reader->head.etag &&
+                text.at[prefix] == '"' && text.at[text.length - 1] == '"';
+    for (size_t i = prefix + 1; good && i + 1 < text.length; i++)
+        good = text.at[i] >= '!' && text.at[i] <= '~' && text.at[i] != '"';
+    if (!good || (etag[0] != '\0' &&
+                  (strlen(etag) != text.length || memcmp(etag, text.at, text.length) != 0)))
+        reader->etag_spoilt = true;
+    memset(etag, 0, sizeof reader->head.etag);
+    if (!reader->etag_spoilt)
+        memcpy(etag, text.at, text.length);
+}
+
+void posix_http_head_line(struct posix_http_head *reader, const char *line, size_t length)
+{
+    static const struct {
+        const char *name;
+        void (*read)(struct posix_http_head *reader, struct text text);
+    } fields[] = {
+        {"Content-Length", read_length},
+        {"Content-Range", read_range},
+        {"ETag", read_etag},
+    };
+    struct text text = trimmed(line, length);
+    if (text.length >= 5 && strncmp(line, "HTTP/", 5) == 0) {
+        read_status(reader, text);
+        return;
+    }
+    if (reader->complete)
+        return;
+    if (text.length == 0)
+        reader->complete = true;
+    const char *colon = memchr(line, ':', length);
+    size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
+    for (size_t i = 0; colon != NULL && i < sizeof fields / sizeof fields[0]; i++)
+        if (strlen(fields[i].name) == name_length &&
+            strncasecmp(line, fields[i].name, name_length) == 0)
+            fields[i].read(reader, trimmed(colon + 1, length - name_length - 1));
+    /* A chunked body says itself where it ends; a length beside it must not be believed. */
+    static const char chunked[] = "Transfer-Encoding";
+    if (name_length == sizeof chunked - 1 && strncasecmp(line, chunked, name_length) == 0) {
+        reader->length_spoilt = true;
+        reader->head.has_length = false;
+        reader->head.length = 0;
+    }
+}

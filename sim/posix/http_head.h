@@ -1,0 +1,19 @@
+/* Reads the header lines of an HTTP answer, one at a time, into a struct http_head. Strict: a field
+ * that is malformed, or said twice and differently, counts as not said. */
+#ifndef NOBRICK_SIM_POSIX_HTTP_HEAD_H
+#define NOBRICK_SIM_POSIX_HTTP_HEAD_H
+
+#include "agent/ports.h"
+
+struct posix_http_head {
+    struct http_head head;
+    bool complete; /* the empty line was seen: what follows are trailers, and ignored */
+    bool length_spoilt;
+    bool range_spoilt;
+    bool etag_spoilt;
+};
+
+/* One line with or without its line end; not NUL-terminated. A status line starts anew. */
+void posix_http_head_line(struct posix_http_head *reader, const char *line, size_t length);
+
+#endif
