@@ -57,7 +57,9 @@ enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *
     struct ota_message message;
     ota_speaker(agent, &speaker);
     int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
-    if (message.kind == OTA_MESSAGE_NO_UPDATE) {
+    bool same = message.kind == OTA_MESSAGE_JOB && error == 0 &&
+                img_version_compare(&message.version, &agent->running) == 0;
+    if (message.kind == OTA_MESSAGE_NO_UPDATE || same) { /* many publishers never say the first */
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;
     }
