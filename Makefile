@@ -50,7 +50,7 @@ help:
 	@echo 'make demo       watch a device update itself, refuse, revert, and survive power cuts;'
 	@echo '                TLS=1: with certificates, DATA=http: images by HTTP ranges'
 	@echo 'make test       unit tests and scenarios'
-	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, format and house rules'
+	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, bricks, house rules'
 	@echo 'make bench      measure what the README quotes'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'

@@ -38,6 +38,14 @@
     X(UNCONFIRMED, "unconfirmed", "running image is not confirmed yet")                            \
     X(CONNECT, "connect", "cannot connect")                                                        \
     X(DISCONNECTED, "disconnected", "connection was lost")                                         \
+    X(JSON, "bad-json", "document is not valid JSON")                                              \
+    X(JOB_FIELD, "bad-job", "job document lacks a field or a field has a wrong value")             \
+    X(JOB_BOARD, "wrong-board", "job is for another board")                                        \
+    X(JOB_VERSION, "old-version", "job offers no newer version")                                   \
+    X(NO_UPDATE, "no-update", "no update available")                                               \
+    X(CHUNK, "bad-chunk", "data chunk is malformed or contradicts the job")                        \
+    X(REVERTED, "reverted", "new image did not confirm and was reverted")                          \
+    X(REJECTED, "rejected", "this version failed before and is not tried again")                   \
     X(TLS_CA, "tls-unknown-ca", "server certificate is signed by nobody trusted here")             \
     X(TLS_EXPIRED, "tls-expired", "server certificate is expired or not valid yet")                \
     X(TLS_NAME, "tls-wrong-name", "server certificate is for another name")                        \
@@ -48,14 +56,6 @@
     X(STOPPED, "stopped", "application stopped the update")                                        \
     X(APP, "app-failed", "application failed a step of the update")                                \
     X(ARCHIVE, "bad-archive", "archive of images is malformed or does not fit its list")           \
-    X(JSON, "bad-json", "document is not valid JSON")                                              \
-    X(JOB_FIELD, "bad-job", "job document lacks a field or a field has a wrong value")             \
-    X(JOB_BOARD, "wrong-board", "job is for another board")                                        \
-    X(JOB_VERSION, "old-version", "job offers no newer version")                                   \
-    X(NO_UPDATE, "no-update", "no update available")                                               \
-    X(CHUNK, "bad-chunk", "data chunk is malformed or contradicts the job")                        \
-    X(REVERTED, "reverted", "new image did not confirm and was reverted")                          \
-    X(REJECTED, "rejected", "this version failed before and is not tried again")                   \
     X(PENDING, "pending", "an image waits for the next reset to be installed")                     \
     X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")
 

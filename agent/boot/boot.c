@@ -60,10 +60,14 @@ static int check_image(const struct boot_config *config, const struct flash_area
 /* May the primary run? Without validate_primary only its structure is looked at. */
 static int check_primary(const struct boot_config *config, struct img_info *out)
 {
-    if (config->validate_primary)
-        return check_image(config, &config->primary, 0, out);
-    int err = img_measure(&config->primary, out, NULL);
-    return err;
+    return config->validate_primary ? check_image(config, &config->primary, 0, out)
+                                    : img_inspect(&config->primary, out, NULL);
+}
+
+static bool primary_is_whole(const struct boot_config *config)
+{
+    struct img_info image;
+    return check_image(config, &config->primary, 0, &image) == 0;
 }
 
 /* What the trailers ask for. A revert that an earlier boot began stands in the secondary trailer
@@ -93,7 +97,7 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
     if (err != 0)
         return err;
     *larger_end = new.end;
-    err = img_measure(&config->primary, &old, NULL);
+    err = img_inspect(&config->primary, &old, NULL);
     if (err != 0) /* nothing there worth keeping or comparing with */
         return is_verdict(err) ? 0 : err;
     if (type != IMG_SWAP_REVERT && config->refuse_older_version &&
@@ -101,8 +105,8 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
         return OTA_E_IMG_VERSION;
     if (type != IMG_SWAP_REVERT && config->use_counter && new.counter < old.counter)
         return OTA_E_IMG_COUNTER;
-    if (config->scheme->reverts && old.end > limit)
-        return OTA_E_IMG_SIZE; /* the running image could not be kept */
+    if (config->scheme->reverts && old.end > limit) /* the running image could not be kept … */
+        return primary_is_whole(config) ? OTA_E_IMG_SIZE : 0; /* … but it is worth nothing */
     if (old.end > *larger_end)
         *larger_end = old.end;
     return 0;
@@ -112,64 +116,69 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
  * trailer share a sector: the secondary is damaged, the request stands, and yet all is done. */
 static bool is_done_already(const struct boot_config *config)
 {
-    struct img_info image;
     uint8_t primary[IMG_HEADER_SIZE];
     uint8_t secondary[IMG_HEADER_SIZE];
-    return !config->scheme->reverts && check_image(config, &config->primary, 0, &image) == 0 &&
+    return !config->scheme->reverts &&
            flash_area_read(&config->primary, 0, primary, sizeof primary) == 0 &&
            flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
            memcmp(primary, secondary, sizeof primary) == 0;
 }
 
 /* The pending secondary must not run: take the request away, so that it is not asked again. */
-static int refuse(const struct boot_config *config, enum img_swap_type type)
+static int refuse(const struct boot_config *config, bool recorded)
 {
-    struct img_trailer primary;
     struct img_trailer secondary;
-    img_trailer_read(&config->primary, &config->format, &primary);
     img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (type == IMG_SWAP_REVERT && secondary.magic != IMG_MAGIC_GOOD) {
+    if (recorded) { /* in the primary trailer: it would take over without the request */
+        int err = boot_erase_trailer(config, &config->primary);
+        if (err != 0)
+            return err;
+    } else if (secondary.magic != IMG_MAGIC_GOOD) {
         log_text(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
         return img_trailer_set_image_ok(&config->primary, &config->format);
     }
     log_text(config, OTA_LOG_WARNING, "pending image refused");
-    /* A primary trailer that was written for this very request would take over without it. */
-    if (primary.magic == IMG_MAGIC_GOOD && primary.swap_type != IMG_SWAP_NONE &&
-        !img_flag_on(primary.copy_done)) {
-        int err = boot_erase_trailer(config, &config->primary);
-        if (err != 0)
-            return err;
-    }
     return boot_discard_secondary(config);
+}
+
+/* What to do about a request that was not granted. A primary that is damaged leaves the secondary
+ * alone: it may be all there is, and recover() has its own rules. */
+static int deny(const struct boot_config *config, bool recorded, int verdict,
+                struct boot_result *out)
+{
+    if (!is_verdict(verdict))
+        return verdict;
+    if (!primary_is_whole(config))
+        return 0;
+    if (is_done_already(config))
+        return boot_discard_secondary(config);
+    out->refused = verdict;
+    return refuse(config, recorded);
 }
 
 /* Finishes what was interrupted, or installs what is asked for. */
 static int update(const struct boot_config *config, struct boot_result *out)
 {
     uint32_t larger_end;
-    enum img_swap_type type = config->scheme->interrupted(config);
-    if (type != IMG_SWAP_NONE) {
-        log_text(config, OTA_LOG_NOTICE, "going on with an interrupted installation");
-        out->resumed = true;
-        out->performed = type;
-        return config->scheme->resume(config);
-    }
-    type = requested(config);
+    bool begun;
+    enum img_swap_type type = config->scheme->interrupted(config, &begun);
+    bool recorded = type != IMG_SWAP_NONE;
+    if (!recorded)
+        type = requested(config);
     if (type == IMG_SWAP_NONE)
         return 0;
-    int err = check_request(config, type, &larger_end);
-    if (err == 0) {
-        log_text(config, OTA_LOG_NOTICE,
-                 type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
-        out->performed = type;
-        return config->scheme->install(config, type, larger_end);
+    int err = begun ? 0 : check_request(config, type, &larger_end);
+    if (err != 0)
+        return deny(config, recorded, err, out);
+    out->performed = type;
+    out->resumed = recorded;
+    if (recorded) {
+        log_text(config, OTA_LOG_NOTICE, "going on with an interrupted installation");
+        return config->scheme->resume(config);
     }
-    if (!is_verdict(err))
-        return err;
-    if (is_done_already(config))
-        return boot_discard_secondary(config);
-    out->refused = err;
-    return refuse(config, type);
+    log_text(config, OTA_LOG_NOTICE,
+             type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
+    return config->scheme->install(config, type, larger_end);
 }
 
 /* The primary may not run: put the secondary in its place if that one may. */
@@ -184,12 +193,19 @@ static int recover(const struct boot_config *config, struct boot_result *out)
     return config->scheme->install(config, IMG_SWAP_REVERT, larger_end);
 }
 
-/* An image that stays may raise the floor; one on trial may not, or there were no way back. */
-static int raise_counter(const struct boot_config *config, const struct boot_result *result)
+/* An image that stays may raise the floor; one on trial may not, or there were no way back. The
+ * floor rises only for an image that is proven, whatever is validated at other boots. A counter
+ * that cannot be raised is no reason not to run a good image. */
+static void raise_counter(const struct boot_config *config, const struct boot_result *result)
 {
-    if (!config->use_counter || result->trial || !result->image.has_counter)
-        return 0;
-    return config->nv->raise(config->nv->context, result->image.counter);
+    uint32_t floor;
+    if (!config->use_counter || result->trial || !result->image.has_counter ||
+        config->nv->get(config->nv->context, &floor) != 0 || result->image.counter <= floor)
+        return;
+    if (!config->validate_primary && !primary_is_whole(config))
+        return;
+    if (config->nv->raise(config->nv->context, result->image.counter) != 0)
+        log_text(config, OTA_LOG_ERROR, "the security counter cannot be raised");
 }
 
 int boot_check_config(const struct boot_config *config, const char **reason)
@@ -237,6 +253,6 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     struct img_trailer primary;
     img_trailer_read(&config->primary, &config->format, &primary);
     out->trial = config->scheme->reverts && img_is_trial(&primary);
-    err = raise_counter(config, out);
-    return err != 0 ? err : config->primary.flash->sync(config->primary.flash->context);
+    raise_counter(config, out);
+    return config->primary.flash->sync(config->primary.flash->context);
 }

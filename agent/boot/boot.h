@@ -46,8 +46,9 @@ struct boot_scheme {
     int (*check)(const struct boot_config *config, const char **reason);
     /* Largest acceptable image with its TLVs, in bytes from the slot's start. */
     uint32_t (*max_end)(const struct boot_config *config);
-    /* Type of the installation that was cut short and is recorded, or IMG_SWAP_NONE. */
-    enum img_swap_type (*interrupted)(const struct boot_config *config);
+    /* Type of the installation that was cut short and is recorded, or IMG_SWAP_NONE. *begun: an
+     * image was touched already, so that there is no way but on. */
+    enum img_swap_type (*interrupted)(const struct boot_config *config, bool *begun);
     /* Performs an installation from its beginning; `larger_end` is the larger image's end. */
     int (*install)(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end);
     /* Finishes the one that `interrupted` reports. */

@@ -23,6 +23,8 @@ struct world {
     uint8_t bytes[SIZE];
     uint32_t operations;
     uint32_t fail_at; /* the operation that returns an error, 0: none */
+    uint32_t broken;  /* address of a unit that cannot be read until it is erased, 0: none */
+    bool nv_fails;
     uint32_t counter;
     unsigned hashes;
     struct flash_port flash;
@@ -34,7 +36,10 @@ struct world {
 
 static int ram_read(void *context, uint32_t address, void *data, uint32_t length)
 {
-    memcpy(data, ((struct world *)context)->bytes + address, length);
+    struct world *world = context;
+    if (world->broken != 0 && address < world->broken + UNIT && world->broken < address + length)
+        return OTA_E_FLASH_READ;
+    memcpy(data, world->bytes + address, length);
     return 0;
 }
 
@@ -58,6 +63,8 @@ static int ram_erase(void *context, uint32_t address)
         return OTA_E_FLASH_ERASE;
     assert_int_equal(address % SECTOR, 0);
     memset(world->bytes + address, 0xFF, SECTOR);
+    if (world->broken / SECTOR == address / SECTOR)
+        world->broken = 0;
     return 0;
 }
 
@@ -121,6 +128,8 @@ static int counter_get(void *context, uint32_t *value)
 static int counter_raise(void *context, uint32_t value)
 {
     struct world *world = context;
+    if (world->nv_fails)
+        return OTA_E_IO;
     if (value > world->counter)
         world->counter = value;
     return 0;
@@ -359,7 +368,7 @@ static void test_largest_image(void **state)
     assert_int_equal(boot_to(1).refused, OTA_E_IMG_SIZE);
     set_up(state);
     use_overwrite();
-    assert_int_equal(boot_overwrite.max_end(&world.config), SLOT - 48);
+    assert_int_equal(boot_overwrite.max_end(&world.config), SLOT - 40);
 }
 
 /* ---- refusals, recovery, counters -------------------------------------------------------- */
@@ -449,6 +458,129 @@ static void test_nothing_to_go_back_to(void **state)
     assert_int_equal(boot_to(2).refused, 0);
 }
 
+/* The handover: the primary trailer is complete, the erase of the request stopped anywhere. */
+static void put_owner(uint8_t type, uint32_t larger_end)
+{
+    uint8_t *end = world.bytes + SLOT;
+    put32(end - 48, larger_end);
+    put_field(0, SWAP_INFO, type);
+    if (type != IMG_SWAP_TEST)
+        put_field(0, IMAGE_OK, 1);
+    put_field(0, MAGIC, 0);
+}
+
+static void test_owner_decides_over_a_rest_of_the_request(void **state)
+{
+    for (uint8_t type = IMG_SWAP_TEST; type <= IMG_SWAP_REVERT; type++) {
+        set_up(state);
+        put_image(0, 1, 3000, 0);
+        uint32_t end = put_image(1, 2, 3000, 0);
+        put_owner(type, end);
+        put_field(1, MAGIC, 0); /* and nothing else of it */
+        struct boot_result result = boot_to(2);
+        assert_true(result.resumed);
+        assert_int_equal(result.performed, type);
+        assert_int_equal(result.trial, type == IMG_SWAP_TEST);
+    }
+}
+
+static void test_owner_checks_the_secondary_before_it_begins(void **state)
+{
+    (void)state;
+    world.config.validate_primary = false; /* nobody would look afterwards */
+    put_image(0, 1, 3000, 0);
+    uint32_t end = put_image(1, 2, 3000, 0);
+    put_owner(IMG_SWAP_PERM, end);
+    world.bytes[SLOT + 100] ^= 1;
+    assert_int_equal(boot_to(1).refused, OTA_E_IMG_HASH);
+    world.operations = 0;
+    assert_int_equal(boot_to(1).refused, 0);
+    assert_int_equal(world.operations, 0);
+}
+
+static void test_bad_copy_done_before_the_last_step(void **state)
+{
+    (void)state;
+    put_image(0, 1, 3000, 0);
+    uint32_t end = put_image(1, 2, 3000, 0);
+    put_owner(IMG_SWAP_PERM, end);
+    put_field(0, COPY_DONE, 0x55);
+    assert_true(boot_to(2).resumed);
+    assert_int_equal(boot_to(2).performed, IMG_SWAP_NONE);
+}
+
+static void test_damaged_primary_saves_the_secondary(void **state)
+{
+    (void)state;
+    world.config.refuse_older_version = true;
+    put_image(0, 2, 3000, 0);
+    put_image(1, 1, 3000, 0);
+    put_field(1, MAGIC, 0);
+    world.bytes[200] ^= 1;
+    assert_int_equal(boot_to(1).refused, 0); /* older, and yet the only one */
+
+    set_up(state);
+    put_image(0, 2, SLOT - 2000, 0); /* larger than a swap could keep, and damaged */
+    put_image(1, 1, 3000, 0);
+    world.bytes[200] ^= 1;
+    boot_to(1);
+}
+
+static void test_counter_without_validation(void **state)
+{
+    (void)state;
+    world.config.use_counter = true;
+    world.config.validate_primary = false;
+    world.counter = 3;
+    put_image(0, 1, 3000, 9);
+    boot_to(1);
+    assert_int_equal(world.counter, 9);
+    put_image(1, 2, 3000, 4);
+    put_field(1, MAGIC, 0);
+    assert_int_equal(boot_to(1).refused, OTA_E_IMG_COUNTER);
+    put_image(0, 1, 3000, 12); /* a counter that nothing proves does not count */
+    world.bytes[200] ^= 1;
+    boot_to(1);
+    assert_int_equal(world.counter, 9);
+    put_image(0, 1, 3000, 12);
+    world.nv_fails = true; /* no reason not to run a good image */
+    boot_to(1);
+}
+
+static void test_unreadable_rest_is_not_copied(void **state)
+{
+    (void)state;
+    put_image(0, 1, 6000, 0);
+    put_image(1, 2, 2000, 0);
+    put_field(1, MAGIC, 0);
+    put_field(1, IMAGE_OK, 1);
+    world.broken = SLOT + 4 * SECTOR + 40; /* behind v2, in a sector that the swap moves */
+    boot_to(2);
+    assert_int_equal(boot_to(2).performed, IMG_SWAP_NONE);
+}
+
+/* Nothing validates, so an interrupted recovery must leave a request behind. */
+static void test_recovery_by_overwrite_is_done_again(void **state)
+{
+    for (uint32_t at = 2;; at++) {
+        struct boot_result result;
+        uint8_t image[SLOT];
+        set_up(state);
+        use_overwrite();
+        world.config.validate_primary = false;
+        put_image(0, 1, 3000, 0);
+        uint32_t end = put_image(1, 2, 3000, 0);
+        memcpy(image, world.bytes + SLOT, end);
+        world.bytes[0] ^= 1;
+        world.fail_at = at;
+        int err = boot_go(&world.config, &result);
+        boot_to(2);
+        assert_memory_equal(world.bytes, image, end);
+        if (err == 0)
+            return;
+    }
+}
+
 static void test_flash_error_is_passed_on_and_healed(void **state)
 {
     (void)state;
@@ -516,6 +648,13 @@ int main(void)
         cmocka_unit_test_setup(test_counter_rises_only_when_confirmed, set_up),
         cmocka_unit_test_setup(test_damaged_primary_is_replaced, set_up),
         cmocka_unit_test_setup(test_nothing_to_go_back_to, set_up),
+        cmocka_unit_test_setup(test_owner_decides_over_a_rest_of_the_request, set_up),
+        cmocka_unit_test_setup(test_owner_checks_the_secondary_before_it_begins, set_up),
+        cmocka_unit_test_setup(test_bad_copy_done_before_the_last_step, set_up),
+        cmocka_unit_test_setup(test_damaged_primary_saves_the_secondary, set_up),
+        cmocka_unit_test_setup(test_counter_without_validation, set_up),
+        cmocka_unit_test_setup(test_unreadable_rest_is_not_copied, set_up),
+        cmocka_unit_test_setup(test_recovery_by_overwrite_is_done_again, set_up),
         cmocka_unit_test_setup(test_flash_error_is_passed_on_and_healed, set_up),
         cmocka_unit_test_setup(test_primary_not_validated, set_up),
         cmocka_unit_test_setup(test_layouts, set_up),

@@ -36,10 +36,19 @@ static uint32_t max_end(const struct boot_config *config)
     return primary < secondary ? primary : secondary;
 }
 
-static enum img_swap_type interrupted(const struct boot_config *config)
+static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     (void)config; /* the request is still there and is decided anew */
+    *begun = false;
     return IMG_SWAP_NONE;
+}
+
+/* A recovery has no request: without one, an interrupted copy would not be done again where the
+ * primary is not validated. A trailer that is not clean cannot hold one: then it goes without. */
+static int ensure_request(const struct boot_config *config)
+{
+    int err = img_set_pending(&config->secondary, &config->format, true);
+    return err == OTA_E_TRAILER ? 0 : err;
 }
 
 static int install(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end)
@@ -48,6 +57,8 @@ static int install(const struct boot_config *config, enum img_swap_type type, ui
     (void)type;
     (void)larger_end;
     int err = img_measure(&config->secondary, &image, NULL);
+    if (err == 0)
+        err = ensure_request(config);
     if (err == 0)
         err = boot_erase_trailer(config, &config->primary);
     for (uint32_t offset = 0; err == 0 && offset < image.end;) {

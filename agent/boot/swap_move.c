@@ -40,7 +40,7 @@ static int check_slot(const struct boot_config *config, const struct flash_area 
         if (flash_area_sector(slot, offset, &sector) != 0 || sector.size != size)
             return OTA_E_LAYOUT;
         *reason = "the part programs larger units than a trailer field takes";
-        if (config->format.write_size % sector.unit != 0 ||
+        if (config->format.write_size == 0 || config->format.write_size % sector.unit != 0 ||
             config->format.align < config->format.write_size)
             return OTA_E_LAYOUT;
     }
@@ -158,39 +158,49 @@ static int finish(const struct boot_config *config, uint32_t moves, uint32_t ste
     return err != 0 ? err : img_trailer_set_copy_done(&config->primary, &config->format);
 }
 
-static enum img_swap_type interrupted(const struct boot_config *config)
+/* The first step whose entry is not written; every step before it is done. */
+static int next_step(const struct boot_config *config, uint32_t moves, uint32_t *step)
+{
+    for (*step = ENTRIES_PER_SECTOR * moves; *step > 0; (*step)--) {
+        bool set;
+        int err = entry_is_set(config, step_entry(config, moves, *step - 1), &set);
+        if (err != 0 || set)
+            return err;
+    }
+    return 0;
+}
+
+/* A complete primary trailer owns the state, whatever is left of the request in the secondary: the
+ * erase of that may have stopped anywhere. A copy_done that is not SET is believed only when the
+ * last step is done. */
+static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     struct img_trailer primary;
-    struct img_trailer secondary;
+    uint32_t step;
+    *begun = false;
     img_trailer_read(&config->primary, &config->format, &primary);
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (primary.magic != IMG_MAGIC_GOOD || img_flag_on(primary.copy_done) ||
-        secondary.magic == IMG_MAGIC_GOOD || !primary.has_swap_size || primary.swap_size == 0 ||
+    if (primary.magic != IMG_MAGIC_GOOD || primary.copy_done == IMG_FLAG_SET ||
+        primary.swap_type == IMG_SWAP_NONE || !primary.has_swap_size || primary.swap_size == 0 ||
         primary.swap_size > max_end(config))
         return IMG_SWAP_NONE; /* includes a factory image with magic but without a swap type */
+    uint32_t moves = move_count(config, primary.swap_size);
+    if (next_step(config, moves, &step) != 0 ||
+        (primary.copy_done == IMG_FLAG_BAD && step == ENTRIES_PER_SECTOR * moves))
+        return IMG_SWAP_NONE;
+    *begun = step > 0;
     return (enum img_swap_type)primary.swap_type;
 }
 
 static int resume(const struct boot_config *config)
 {
     struct img_trailer primary;
+    uint32_t step;
     img_trailer_read(&config->primary, &config->format, &primary);
     uint32_t moves = move_count(config, primary.swap_size);
-    uint32_t step = ENTRIES_PER_SECTOR * moves;
-    for (; step > 0; step--) {
-        bool set;
-        int err = entry_is_set(config, step_entry(config, moves, step - 1), &set);
-        if (err != 0)
-            return err;
-        if (set)
-            break;
-    }
-    if (step == 0) { /* the cut may lie inside the erase of the secondary trailer */
-        int err = boot_erase_trailer(config, &config->secondary);
-        if (err != 0)
-            return err;
-    }
-    return finish(config, moves, step);
+    int err = next_step(config, moves, &step);
+    if (err == 0 && step == 0) /* the cut may lie inside the erase of the secondary trailer */
+        err = boot_erase_trailer(config, &config->secondary);
+    return err != 0 ? err : finish(config, moves, step);
 }
 
 /* A revert is asked for by the primary trailer alone, which the swap is about to erase: first write

@@ -8,8 +8,9 @@
 
 #define REFUSED_FLAGS                                                                              \
     ((uint32_t)IMG_F_PIC | (uint32_t)IMG_F_ENCRYPTED_AES128 | (uint32_t)IMG_F_ENCRYPTED_AES256 |   \
-     (uint32_t)IMG_F_NON_BOOTABLE | (uint32_t)IMG_F_RAM_LOAD | (uint32_t)IMG_F_COMPRESSED_LZMA1 |  \
-     (uint32_t)IMG_F_COMPRESSED_LZMA2 | (uint32_t)IMG_F_COMPRESSED_ARM_THUMB)
+     (uint32_t)IMG_F_NON_BOOTABLE | (uint32_t)IMG_F_RAM_LOAD | (uint32_t)IMG_F_ROM_FIXED |         \
+     (uint32_t)IMG_F_COMPRESSED_LZMA1 | (uint32_t)IMG_F_COMPRESSED_LZMA2 |                         \
+     (uint32_t)IMG_F_COMPRESSED_ARM_THUMB)
 
 /* Byte offsets of the header fields that a fault can name. */
 enum {
@@ -444,6 +445,12 @@ static int check_signatures(const struct flash_area *area, const struct img_rule
     }
     out->is_signed = true;
     return OTA_OK;
+}
+
+int img_inspect(const struct flash_area *area, struct img_info *out, struct img_fault *fault)
+{
+    int err = img_measure(area, out, fault);
+    return err < 0 ? err : check_structure(area, out, fault);
 }
 
 int img_check(const struct flash_area *area, const struct img_rules *rules,

@@ -106,6 +106,11 @@ OTA_MUST_CHECK int img_header_parse(const uint8_t raw[IMG_HEADER_SIZE], uint32_t
 OTA_MUST_CHECK int img_measure(const struct flash_area *area, struct img_info *out,
                                struct img_fault *fault);
 
+/* As above, and the TLV walk: the entries are well-formed, a SHA-256 is there, has_counter and
+ * counter are filled. No crypto: nothing of it is proven. */
+OTA_MUST_CHECK int img_inspect(const struct flash_area *area, struct img_info *out,
+                               struct img_fault *fault);
+
 /* The whole check: header, TLV walk, hash, signature. Every SHA-256 entry must match; the image
  * must carry one; with keys, one signature by a trusted key must verify (KEYHASH selects the key
  * of the next signature; unknown keys are skipped; a known key with a bad signature refuses).

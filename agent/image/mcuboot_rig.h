@@ -159,7 +159,7 @@ static inline void begin_image(struct world *w, uint32_t protect_tlv_size)
     put_u16(w, 32);
     put_u16(w, protect_tlv_size);
     put_u32(w, 100);
-    put_u32(w, IMG_F_ROM_FIXED);
+    put_u32(w, 0);
     put_u32(w, 0x00030201);
     put_u32(w, 4);
     put_u32(w, 0);

@@ -72,8 +72,15 @@ static void test_unreadable(void **state)
 static void test_header_fields(void **state)
 {
     static const uint32_t refused[] = {
-        IMG_F_PIC,      IMG_F_ENCRYPTED_AES128, IMG_F_ENCRYPTED_AES256, IMG_F_NON_BOOTABLE,
-        IMG_F_RAM_LOAD, IMG_F_COMPRESSED_LZMA1, IMG_F_COMPRESSED_LZMA2, IMG_F_COMPRESSED_ARM_THUMB,
+        IMG_F_PIC,
+        IMG_F_ENCRYPTED_AES128,
+        IMG_F_ENCRYPTED_AES256,
+        IMG_F_NON_BOOTABLE,
+        IMG_F_RAM_LOAD,
+        IMG_F_ROM_FIXED,
+        IMG_F_COMPRESSED_LZMA1,
+        IMG_F_COMPRESSED_LZMA2,
+        IMG_F_COMPRESSED_ARM_THUMB,
     };
     struct world *w = *state;
 

@@ -50,9 +50,20 @@ uint32_t img_trailer_swap_size(const struct img_trailer_format *format)
     return magic_space(format) + 4 * format->align;
 }
 
+/* The lowest field: schemes without status entries keep no swap size either. */
+static enum field first_field(const struct img_trailer_format *format)
+{
+    return format->max_sectors == 0 ? SWAP_INFO : SWAP_SIZE;
+}
+
+static uint32_t info_size(const struct img_trailer_format *format)
+{
+    return format->max_sectors == 0 ? img_trailer_swap_info(format) : img_trailer_swap_size(format);
+}
+
 uint32_t img_trailer_size(const struct img_trailer_format *format)
 {
-    return img_trailer_swap_size(format) + format->max_sectors * 3 * format->write_size;
+    return info_size(format) + format->max_sectors * 3 * format->write_size;
 }
 
 const uint8_t *img_trailer_magic(uint32_t align)
@@ -93,7 +104,7 @@ static uint32_t field_distance(const struct img_trailer_format *format, enum fie
 static int trailer_sector(const struct flash_area *slot, const struct img_trailer_format *format,
                           struct flash_sector *out)
 {
-    if (slot->size < img_trailer_swap_size(format)) {
+    if (slot->size < info_size(format)) {
         return OTA_E_LAYOUT;
     }
     int err = flash_area_sector(slot, slot->size - 1, out);
@@ -187,7 +198,8 @@ void img_trailer_read(const struct flash_area *slot, const struct img_trailer_fo
         out->swap_type = info & 0x0F;
         out->image_number = info >> 4;
     }
-    if (flash_area_read(slot, slot->size - img_trailer_swap_size(format), size, sizeof size) >= 0) {
+    if (first_field(format) == SWAP_SIZE &&
+        flash_area_read(slot, slot->size - img_trailer_swap_size(format), size, sizeof size) >= 0) {
         for (size_t i = 0; i < sizeof size; i++) {
             out->has_swap_size = out->has_swap_size || size[i] != sector.erased;
         }
@@ -249,7 +261,7 @@ int img_trailer_write(const struct flash_area *slot, const struct img_trailer_fo
     for (enum field f = SWAP_SIZE; f < FIELDS; f++) {
         extents[f] = field_extent(slot, format, sector.unit, f);
     }
-    uint32_t base = extents[SWAP_SIZE].unit_from;
+    uint32_t base = extents[first_field(format)].unit_from;
     if (slot->size - base > sizeof info) {
         return OTA_E_LAYOUT;
     }
@@ -335,7 +347,7 @@ int img_set_pending(const struct flash_area *secondary, const struct img_trailer
     if (read_magic(secondary, format, sector.erased) == IMG_MAGIC_GOOD) {
         return OTA_OK;
     }
-    uint32_t from = round_down(secondary->size - img_trailer_swap_size(format), sector.unit);
+    uint32_t from = round_down(secondary->size - info_size(format), sector.unit);
     if (!flash_area_is_erased(secondary, from, secondary->size - from)) {
         return OTA_E_TRAILER;
     }

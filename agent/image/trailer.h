@@ -9,7 +9,8 @@
  *   image_ok     24    32    64      0x01
  *   copy_done    32    48    96      0x01
  *   swap_info    40    64   128      image number << 4 | swap type
- *   swap_size    48    80   160      u32 LE, the larger image's size with its TLVs
+ *   swap_size    48    80   160      u32 LE, the larger image's size with its TLVs (not where
+ *                                    max_sectors is 0)
  *   status       below: max_sectors x 3 entries of W bytes (swap-move)
  *
  * Reading never fails on a unit that cannot be read: such a field is BAD. A flag that is neither
@@ -39,7 +40,7 @@ struct img_trailer {
     enum img_flag copy_done;
     uint8_t swap_type; /* enum img_swap_type; IMG_SWAP_NONE when erased, unreadable or > 4 */
     uint8_t image_number;
-    bool has_swap_size; /* false: erased or unreadable */
+    bool has_swap_size; /* false: erased, unreadable, or a format without it */
     uint32_t swap_size;
 };
 
@@ -71,7 +72,7 @@ struct img_trailer_record {
 
 /* Programs magic and the given fields on an erased trailer in ascending address order, so that the
  * magic lands last and commits the rest; fields that share a program unit go in one program.
- * The flash must be erased from swap_size to the slot's end. */
+ * The flash must be erased from the lowest field to the slot's end. */
 OTA_MUST_CHECK int img_trailer_write(const struct flash_area *slot,
                                      const struct img_trailer_format *format,
                                      const struct img_trailer_record *record);

@@ -122,7 +122,7 @@ static void test_distances(void **state)
         assert_int_equal(img_trailer_size(rows[i].format), rows[i].size);
     }
     struct img_trailer_format no_status = {8, 8, 0};
-    assert_int_equal(img_trailer_size(&no_status), 48);
+    assert_int_equal(img_trailer_size(&no_status), 40);
 }
 
 static void test_magic_bytes(void **state)
@@ -153,8 +153,8 @@ static void test_write_operations(void **state)
         {{16, 16, 128}, 16, 0xFF, 5, {{80, 16}, {64, 16}, {48, 16}, {32, 16}, {16, 16}}},
         {{32, 32, 128}, 32, 0xFF, 5, {{160, 32}, {128, 32}, {96, 32}, {64, 32}, {32, 32}}},
         /* swap_size and swap_info share a unit, copy_done and image_ok another */
-        {{8, 16, 0}, 16, 0xFF, 3, {{48, 16}, {32, 16}, {16, 16}}},
-        {{8, 512, 0}, 512, 0x00, 1, {{512, 512}}},
+        {{8, 16, 128}, 16, 0xFF, 3, {{48, 16}, {32, 16}, {16, 16}}},
+        {{8, 512, 128}, 512, 0x00, 1, {{512, 512}}},
     };
     struct world w;
     struct img_trailer trailer;

@@ -27,7 +27,6 @@ static void refused_offers_are_reported(void **state)
         const char *document;
         const char *word;
     } cases[] = {
-        {JOB("BOARD_A", "1.0.0", "MQTT"), "old-version"},
         {JOB("BOARD_A", "0.9.65535", "MQTT"), "old-version"},
         {JOB("BOARD_B", "2.0.0", "MQTT"), "wrong-board"},
         {JOB("board_a", "2.0.0", "MQTT"), "wrong-board"},
@@ -53,6 +52,18 @@ static void refused_offers_are_reported(void **state)
     assert_int_equal(rig_count(rig, "job"), 0);
     rig_download(rig); /* the device is as usable as before */
     rig_expect(rig, "pending 2.0.0");
+}
+
+/* VERS-01: a publisher that goes on offering what runs already is no failure of anybody. */
+static void the_running_version_is_nothing_new(void **state)
+{
+    struct rig *rig = *state;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_text(rig, JOB("BOARD_A", "1.0.0", "MQTT"));
+    rig_closes(rig, "idle no-update");
+    assert_int_equal(rig_count(rig, "job"), 0);
+    assert_int_equal(rig_count(rig, "reported"), 0);
 }
 
 /* B12: a document cut at every byte is refused, and the whole one accepted right after. */
@@ -454,6 +465,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(refused_offers_are_reported),
+        TEST(the_running_version_is_nothing_new),
         TEST(a_job_cut_at_every_byte_is_refused),
         TEST(another_job_during_the_download_waits),
         TEST(order_and_repetition_do_not_matter),

@@ -34,9 +34,13 @@ void ota_settle(struct ota_agent *agent)
     agent->trial = agent->config.reverts && img_is_trial(&trailer);
     if (record->phase != OTA_PHASE_STAGED && record->phase != OTA_PHASE_INSTALL)
         return;
-    if (img_version_compare(&record->target, &agent->running) == 0)
+    bool runs = img_version_compare(&record->target, &agent->running) == 0;
+    if (runs && record->phase == OTA_PHASE_INSTALL)
         return;
-    if (record->phase == OTA_PHASE_STAGED) {
+    if (runs) {
+        record->phase = OTA_PHASE_INSTALL; /* the cut came after the request: if this one is
+                                            * reverted, it counts */
+    } else if (record->phase == OTA_PHASE_STAGED) {
         record->phase = OTA_PHASE_IDLE; /* cut before the loader was asked: as if never begun */
     } else {
         record->phase = is_answerable(agent) ? OTA_PHASE_FAILED : OTA_PHASE_IDLE;

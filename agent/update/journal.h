@@ -34,7 +34,7 @@ struct ota_record {
     int reason;                /* ota_err of a failure */
     uint32_t failures;         /* installations of `failed` that were reverted, in a row */
     struct img_version failed; /* the version those were of */
-    uint8_t failed_digest[CRYPTO_SHA256_SIZE]; /* of that image: a repaired build may be tried */
+    uint8_t failed_digest[CRYPTO_SHA256_SIZE]; /* of that image: another build counts anew */
     char path[OTA_PATH_MAX]; /* of `target` on a server: where a result goes by HTTP; "": nowhere */
 };
 

@@ -156,8 +156,9 @@ static bool cut_once(const struct shape *shape, uint32_t at, enum flash_tear tea
         record = sample(n);
         error = ota_journal_write(&bench.journal, &record);
     }
-    bool reached = flash_sim_is_off(bench.sim);
-    assert_int_equal(reached, error != 0);
+    bool off = flash_sim_is_off(bench.sim);
+    bool reached = off || flash_sim_misfit(bench.sim) != FLASH_TEAR_NONE;
+    assert_int_equal(off, error != 0);
     flash_sim_power_on(bench.sim);
     bench.cut_at = UINT32_MAX;
     n--; /* the one that was cut, or the last */
@@ -241,7 +242,7 @@ static void a_failed_write_does_not_cost_the_record_before(void **state)
             bench.cut_at = flash_sim_op_count(bench.sim);
             if (bench.journal.ring.next == bench.area.size)
                 bench.cut_at++; /* the program after the erase */
-            bench.cut = FLASH_TEAR_FIRST;
+            bench.cut = shapes[s].unit < OTA_RECORD_SIZE ? FLASH_TEAR_FIRST : FLASH_TEAR_BEFORE;
             record = sample(2);
             assert_int_not_equal(ota_journal_write(&bench.journal, &record), 0);
             flash_sim_power_on(bench.sim); /* the agent did not notice any reset */

@@ -71,8 +71,8 @@ enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *e
     const struct ota_timing *timing = &agent->config.timing;
     (void)event;
     uint32_t ms = timing->next_check;
-    if (ota_is_due(agent) && timing->retry_last < ms)
-        ms = timing->retry_last; /* what is owed does not wait for a day */
+    if ((ota_is_due(agent) || agent->trial) && timing->retry_last < ms)
+        ms = timing->retry_last; /* neither what is owed nor a confirmation waits for a day */
     ota_notify(agent, OTA_NOTICE_IDLE, agent->outcome);
     ota_wait(agent, jittered(agent, ms, ms / 8));
     return OTA_STATE_IDLE;

@@ -113,11 +113,10 @@ enum ota_state ota_begin_direct(struct ota_agent *agent)
     return begin_fetch(agent);
 }
 
-/* A document that lies on a server for all devices offers for ever what this one runs by now. */
+/* Many publishers, and every document on a server, go on offering what this device runs by now. */
 static bool is_nothing_new(const struct ota_agent *agent, int error)
 {
-    return error == OTA_E_JOB_VERSION && agent->config.connection != OTA_BY_MQTT &&
-           img_version_compare(&agent->offer, &agent->running) == 0;
+    return error == OTA_E_JOB_VERSION && img_version_compare(&agent->offer, &agent->running) == 0;
 }
 
 /* The world has no HTTP. */

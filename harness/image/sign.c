@@ -69,8 +69,15 @@ int nb_signer_sign(const struct nb_signer *signer, const uint8_t digest[CRYPTO_S
                 EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1 &&
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, CRYPTO_SHA256_SIZE) == 1;
     }
-    *size = NB_SIGNATURE_MAX;
-    ready = ready && EVP_PKEY_sign(ctx, signature, size, digest, CRYPTO_SHA256_SIZE) == 1;
+    /* The DER of an ECDSA signature has 70 to 72 bytes, by chance. Signing until it has the
+     * commonest size gives images of one size whatever the key, so that a power cut in a replayed
+     * run falls on the same operation of the same length. */
+    bool done = false;
+    while (ready && !done) {
+        *size = NB_SIGNATURE_MAX;
+        ready = EVP_PKEY_sign(ctx, signature, size, digest, CRYPTO_SHA256_SIZE) == 1;
+        done = signer->scheme != CRYPTO_ECDSA_P256 || *size == NB_ECDSA_SIZE;
+    }
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
     return ready ? OTA_OK : OTA_E_IMG_SIGNATURE;

@@ -5,6 +5,7 @@
 #include "agent/ports.h"
 
 #define NB_SIGNATURE_MAX 256u
+#define NB_ECDSA_SIZE    71u /* of the DER that nb_signer_sign makes */
 
 struct nb_signer {
     struct evp_pkey_st *pkey;
