@@ -281,6 +281,18 @@ static void offline_never_connects(void **state)
     assert_int_equal(bench->feeds, 1); /* it works, apart from that */
 }
 
+static void offline_over_http_too(void **state)
+{
+    struct bench *bench = *state;
+    const struct http_request request = {.path = "/ota_update.json"};
+    start(bench, APP_OFFLINE);
+    const struct http_port *http = bench->app.agent.ports.http;
+    assert_int_equal(http->request(http->context, &request), OTA_OK);
+    assert_int_equal(bench->app_timers[2], 1); /* refused as soon as the step is over */
+    http->cancel(http->context);
+    assert_int_equal(bench->app_timers[2], 0);
+}
+
 static void forgets_to_confirm(void **state)
 {
     struct bench *bench = *state;
@@ -345,9 +357,10 @@ static void boot_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(good_feeds_and_looks), CASE(no_watchdog_no_feeding),   CASE(no_timer_no_start),
-        CASE(crashes_at_once),      CASE(hangs_in_silence),         CASE(offline_never_connects),
-        CASE(forgets_to_confirm),   cmocka_unit_test(notice_lines), cmocka_unit_test(boot_lines),
+        CASE(good_feeds_and_looks),   CASE(no_watchdog_no_feeding), CASE(no_timer_no_start),
+        CASE(crashes_at_once),        CASE(hangs_in_silence),       CASE(offline_never_connects),
+        CASE(offline_over_http_too),  CASE(forgets_to_confirm),     cmocka_unit_test(notice_lines),
+        cmocka_unit_test(boot_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

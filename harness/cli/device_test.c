@@ -209,6 +209,19 @@ static void usage_is_two(void **state)
         {"--broker localhost", "not a broker URL (mqtt://HOST[:PORT]): localhost"},
         {"--trust /nonexistent.pem", "key /nonexistent.pem: No such file or directory"},
         {"extra", "unexpected argument: extra"},
+        {"--system harmony", "no such system (anycloud): harmony"},
+        {"--server localhost:80", "not a server URL (http://HOST[:PORT]): localhost:80"},
+        {"--server mqtt://h", "not a server URL (http://HOST[:PORT]): mqtt://h"},
+        {"--via https", "--via wants mqtt or http: https"},
+        {"--via http", "--via http needs --server"},
+        {"--flow both", "--flow wants job or direct: both"},
+        {"--file image.bin", "--file wants a path that begins with /: image.bin"},
+        {"--cert c.pem", "--cert and --key belong together"},
+        {"--key k.pem", "--cert and --key belong together"},
+        {"--log loud", "--log wants error, warning, notice, info or debug: loud"},
+        {"--next-check 0", "not a number of seconds (1 to a year): 0"},
+        {"--retry 1.5", "not a number of seconds (1 to a year): 1.5"},
+        {"--data-wait 31536001", "not a number of seconds (1 to a year): 31536001"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -246,6 +259,50 @@ static void unreachable_broker(void **state)
                         "nobrick device: cannot connect to 127.0.0.1:1: Connection refused\n");
     assert_non_null(strstr(events, "state pause\n"));
     assert_non_null(strstr(events, "idle connect\nexit 1\n"));
+}
+
+/* Each connection of a session may be by HTTP, and says itself why it failed. */
+static void unreachable_server(void **state)
+{
+    (void)state;
+    new_device(APP_GOOD);
+    assert_int_equal(run("--once --fast --via http --server http://127.0.0.1:1"), 1);
+    assert_int_equal(strncmp(errors, "nobrick device: cannot connect to 127.0.0.1:1: ", 47), 0);
+    assert_non_null(strstr(errors, "onnect to 127.0.0.1 port 1"));
+    assert_non_null(strstr(events, "idle connect\nexit 1\n"));
+    assert_null(strstr(events, "bytes "));
+}
+
+static void unusable_names(void **state)
+{
+    static const char *const rows[][2] = {
+        {"--board a/+/b", "--board: not usable in a topic: a/+/b"},
+        {"--prefix x\"y", "--prefix: not usable in a topic: x\"y"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char line[300];
+        assert_int_equal(run(rows[i][0]), 2);
+        snprintf(line, sizeof line, "nobrick device: %s\n", rows[i][1]);
+        assert_string_equal(errors, line);
+    }
+}
+
+/* A flash file that was not finished when its maker was killed is made anew. */
+static void half_made_flash(void **state)
+{
+    char arguments[400];
+    char path[400];
+    (void)state;
+    put_factory(1, APP_GOOD);
+    snprintf(path, sizeof path, "%s.new", flash);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("half a flash", file);
+    fclose(file);
+    snprintf(arguments, sizeof arguments, "--boot-only --factory %s", factory);
+    assert_int_equal(run(arguments), 0);
+    assert_string_equal(events, "boot 1.0.0 confirmed\nexit 0\n");
 }
 
 static void signals_end_it(void **state)
@@ -384,7 +441,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         CASE(factory_only_when_new),  CASE(nothing_boots),           CASE(usage_is_two),
-        CASE(bad_files_are_two),      CASE(unreachable_broker),      CASE(signals_end_it),
+        CASE(bad_files_are_two),      CASE(unreachable_broker),      CASE(unreachable_server),
+        CASE(unusable_names),         CASE(half_made_flash),         CASE(signals_end_it),
         CASE(crash_loop_is_bounded),  CASE(crash_on_trial_reverts),  CASE(cut_in_the_swap),
         CASE(cut_counts_over_resets), CASE(foreign_life_is_ignored), CASE(full_journal_is_an_error),
     };

@@ -28,6 +28,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_HTTP_CHUNKED] = {"chunked", NB_TALK_HTTP, true, false},
     [NB_HTTP_BROKEN_CHUNKS] = {"broken-chunks", NB_TALK_HTTP, false, false},
     [NB_HTTP_EMPTY] = {"empty", NB_TALK_HTTP, false, false},
+    [NB_HTTP_OTHER_IMAGE] = {"other-image", NB_TALK_HTTP, false, false},
     [NB_HTTP_ETAG_CHANGE] = {"etag-change", NB_TALK_HTTP, true, false},
     [NB_HTTP_LONG_HEADERS] = {"long-headers", NB_TALK_HTTP, true, false},
     [NB_HTTP_CLOSE] = {"close", NB_TALK_HTTP, true, false},

@@ -30,15 +30,16 @@ enum nb_fault_kind {
     NB_HTTP_WRONG_LENGTH,  /* Content-Length says more than comes */
     NB_HTTP_SHORT_BODY,    /* half a body, with a Content-Length to match */
     NB_HTTP_NO_LENGTH,     /* no Content-Length, and half a body */
-    NB_HTTP_WRONG_RANGE,   /* Content-Range speaks of other bytes */
-    NB_HTTP_WRONG_TOTAL,   /* … of another total */
-    NB_HTTP_STAR_TOTAL,    /* … of an unknown total */
+    NB_HTTP_WRONG_RANGE,   /* other bytes than were asked for, and Content-Range says so */
+    NB_HTTP_WRONG_TOTAL,   /* Content-Range says another total */
+    NB_HTTP_STAR_TOTAL,    /* … or that it is unknown */
     NB_HTTP_NO_RANGE,      /* 206 without Content-Range */
     NB_HTTP_IGNORE_RANGE,  /* 200 with everything */
     NB_HTTP_CHUNKED,       /* the same in chunks: not wrong at all */
     NB_HTTP_BROKEN_CHUNKS, /* a chunk size that is none */
     NB_HTTP_EMPTY,         /* a body of no bytes */
-    NB_HTTP_ETAG_CHANGE,   /* another entity tag */
+    NB_HTTP_OTHER_IMAGE,   /* the range, but of another image, with that one's entity tag */
+    NB_HTTP_ETAG_CHANGE,   /* from here on it is another image, with another entity tag */
     NB_HTTP_LONG_HEADERS,  /* 3 KiB of headers: not wrong at all */
     NB_HTTP_CLOSE,         /* Connection: close after each reply: not wrong at all */
     /* … or one of our own */

@@ -91,6 +91,22 @@ __attribute__((format(printf, 2, 3))) static bool add_line(struct nb_bytes *out,
     return nb_bytes_add(out, line, strlen(line)) && nb_bytes_add(out, "\r\n", 2);
 }
 
+bool nb_http_shift_range(const uint8_t *head, size_t size, struct nb_bytes *out)
+{
+    static const char *const names[] = {"range", NULL};
+    char text[80];
+    unsigned long long from;
+    unsigned long long to;
+    bool ranged = nb_http_header(head, size, "range", text, sizeof text) &&
+                  sscanf(text, "bytes=%llu-%llu", &from, &to) == 2;
+    if (copy_lines(head, size, names, out) &&
+        (!ranged || add_line(out, "Range: bytes=%llu-%llu", from + SHIFT, to + SHIFT)) &&
+        nb_bytes_add(out, "\r\n", 2))
+        return true;
+    nb_bytes_free(out);
+    return false;
+}
+
 /* ---- replies of our own ------------------------------------------------------------------ */
 
 /* The text with its \r \n \t \0 \\ undone. */
@@ -150,11 +166,11 @@ static const char *const *dropped(enum nb_fault_kind kind)
     case NB_HTTP_BROKEN_CHUNKS:
     case NB_HTTP_EMPTY:
         return length_names;
-    case NB_HTTP_WRONG_RANGE:
     case NB_HTTP_WRONG_TOTAL:
     case NB_HTTP_STAR_TOTAL:
     case NB_HTTP_NO_RANGE:
         return range_names;
+    case NB_HTTP_OTHER_IMAGE:
     case NB_HTTP_ETAG_CHANGE:
         return etag_names;
     case NB_HTTP_CLOSE:
@@ -176,9 +192,6 @@ static bool add_range(struct nb_bytes *out, enum nb_fault_kind kind, const uint8
     if (!nb_http_header(head, size, "content-range", text, sizeof text) ||
         sscanf(text, "bytes %llu-%llu/%llu", &from, &to, &total) != 3)
         return true;
-    if (kind == NB_HTTP_WRONG_RANGE)
-        return add_line(out, "Content-Range: bytes %llu-%llu/%llu", from + SHIFT, to + SHIFT,
-                        total);
     if (kind == NB_HTTP_WRONG_TOTAL)
         return add_line(out, "Content-Range: bytes %llu-%llu/%llu", from, to, total + TOTAL_SHIFT);
     return kind == NB_HTTP_NO_RANGE || add_line(out, "Content-Range: bytes %llu-%llu/*", from, to);
@@ -208,8 +221,9 @@ static bool added(struct nb_bytes *out, enum nb_fault_kind kind, const uint8_t *
     case NB_HTTP_CHUNKED:
     case NB_HTTP_BROKEN_CHUNKS:
         return add_line(out, "Transfer-Encoding: chunked");
+    case NB_HTTP_OTHER_IMAGE:
     case NB_HTTP_ETAG_CHANGE:
-        return add_line(out, "ETag: \"another-image\"");
+        return add_line(out, "ETag: %s", NB_OTHER_ETAG);
     case NB_HTTP_LONG_HEADERS:
         return add_fillers(out);
     case NB_HTTP_CLOSE:
@@ -252,6 +266,8 @@ bool nb_http_lie(const struct nb_fault *fault, const uint8_t *reply, size_t head
     if (good)
         good = chunks ? add_chunks(bytes, reply + head, body, kind == NB_HTTP_BROKEN_CHUNKS)
                       : nb_bytes_add(bytes, reply + head, body);
+    for (size_t i = out->body; good && kind == NB_HTTP_OTHER_IMAGE && i < bytes->size; i++)
+        bytes->data[i] ^= 0x01;
     if (!good)
         nb_bytes_free(bytes);
     return good;

@@ -80,11 +80,39 @@ static void answer(struct nb_link *link, struct nb_armed *armed)
     nb_bytes_free(&reply.bytes);
 }
 
-static void pass_request(struct nb_link *link, const uint8_t *head, size_t size)
+/* Which headers a fault takes out of a request; NULL: none. A server whose image has changed sends
+ * all of it to those who want a range of the one before. */
+static const char *const *unwanted(const struct nb_armed *armed, const uint8_t *head, size_t size)
 {
     static const char *const ranges[] = {"range", "if-range", NULL};
+    static const char *const condition[] = {"if-range", NULL};
+    char tag[80];
+    if (!armed)
+        return NULL;
+    if (armed->fault.kind == NB_HTTP_IGNORE_RANGE)
+        return ranges;
+    if (armed->fault.kind == NB_HTTP_OTHER_IMAGE)
+        return condition;
+    if (armed->fault.kind != NB_HTTP_ETAG_CHANGE ||
+        !nb_http_header(head, size, "if-range", tag, sizeof tag))
+        return NULL;
+    return strcmp(tag, NB_OTHER_ETAG) == 0 ? condition : ranges;
+}
+
+/* Makes the request that the server gets, where a fault wants another. False: no memory. */
+static bool edit(const struct nb_armed *armed, const uint8_t *head, size_t size,
+                 struct nb_bytes *out)
+{
+    const char *const *names = unwanted(armed, head, size);
+    if (armed && armed->fault.kind == NB_HTTP_WRONG_RANGE)
+        return nb_http_shift_range(head, size, out);
+    return !names || nb_http_without(head, size, names, out);
+}
+
+static void pass_request(struct nb_link *link, const uint8_t *head, size_t size)
+{
     struct nb_armed *armed = for_request(link);
-    struct nb_bytes whole = {0};
+    struct nb_bytes edited = {0};
     link->http.swallow = false;
     link->http.lie = NULL;
     if (armed && armed->fault.kind >= NB_HTTP_STATUS) {
@@ -92,18 +120,18 @@ static void pass_request(struct nb_link *link, const uint8_t *head, size_t size)
         answer(link, armed);
         return;
     }
-    if (armed && armed->fault.kind == NB_HTTP_IGNORE_RANGE) {
-        if (!nb_http_without(head, size, ranges, &whole)) {
-            nb_link_kill(link, true);
-            return;
-        }
-        fired(link, armed);
-        nb_link_put(link, NB_TO_SERVER, whole.data, whole.size);
-        nb_bytes_free(&whole);
+    if (!edit(armed, head, size, &edited)) {
+        nb_link_kill(link, true);
         return;
     }
-    link->http.lie = armed;
-    nb_link_put(link, NB_TO_SERVER, head, size);
+    if (armed &&
+        (armed->fault.kind == NB_HTTP_IGNORE_RANGE || armed->fault.kind == NB_HTTP_WRONG_RANGE))
+        fired(link, armed);
+    else
+        link->http.lie = armed;
+    nb_link_put(link, NB_TO_SERVER, edited.size ? edited.data : head,
+                edited.size ? edited.size : size);
+    nb_bytes_free(&edited);
 }
 
 static void eat_requests(struct nb_link *link)

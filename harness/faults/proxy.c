@@ -52,14 +52,16 @@ struct nb_armed *nb_proxy_lasting(struct nb_link *link, enum nb_fault_kind kind)
     return NULL;
 }
 
-/* The armed fault of the kind that is for connection `number`, or NULL. */
+/* The armed fault of the kind that is for connection `number`, or for any once so much of the image
+ * has come; or NULL. */
 static struct nb_armed *for_connection(struct nb_proxy *proxy, enum nb_fault_kind kind,
                                        uint32_t number)
 {
     for (size_t i = 0; i < proxy->armed_count; i++) {
         struct nb_armed *armed = &proxy->armed[i];
-        if (armed->fault.kind == kind && armed->left && armed->fault.place == NB_PLACE_CONNECT &&
-            number >= armed->fault.at)
+        uint64_t reached = armed->fault.place == NB_PLACE_CONNECT ? number : proxy->traffic.data;
+        if (armed->fault.kind == kind && armed->left && reached >= armed->fault.at &&
+            (armed->fault.place == NB_PLACE_CONNECT || kind == NB_NET_REFUSE))
             return armed;
     }
     return NULL;
@@ -132,8 +134,7 @@ static void close_listener(struct nb_proxy *proxy)
     proxy->listener = -1;
 }
 
-/* Closed exactly while the next connection is to be refused. */
-static void update_listener(struct nb_proxy *proxy)
+void nb_proxy_update(struct nb_proxy *proxy)
 {
     bool refuse = for_connection(proxy, NB_NET_REFUSE, proxy->traffic.connections + 1) != NULL;
     if (refuse)
@@ -149,7 +150,7 @@ void nb_proxy_device_gave_up(struct nb_proxy *proxy)
         return;
     nb_proxy_fired(proxy, armed, "%s connection %u", proxy->config.name,
                    proxy->traffic.connections + 1);
-    update_listener(proxy);
+    nb_proxy_update(proxy);
 }
 
 /* ---- connections ------------------------------------------------------------------------- */
@@ -196,7 +197,7 @@ static void on_connection(void *context, int fd)
     proxy->working++;
     begin_link(proxy, accepted);
     proxy->working--;
-    update_listener(proxy);
+    nb_proxy_update(proxy);
     nb_proxy_tick_soon(proxy);
 }
 
@@ -347,16 +348,14 @@ int nb_proxy_arm(struct nb_proxy *proxy, const struct nb_fault *fault)
     enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
     bool corrupt_at_connect = fault->place == NB_PLACE_CONNECT &&
                               (fault->kind == NB_NET_CORRUPT || talk != NB_TALK_BYTES);
-    bool refuse_in_body = fault->place == NB_PLACE_BODY && fault->kind == NB_NET_REFUSE;
-    if ((talk != NB_TALK_BYTES && talk != proxy->config.talk) || corrupt_at_connect ||
-        refuse_in_body)
+    if ((talk != NB_TALK_BYTES && talk != proxy->config.talk) || corrupt_at_connect)
         return OTA_E_UNSUPPORTED;
     if (proxy->armed_count == NB_ARMED)
         return OTA_E_NO_SPACE;
     struct nb_armed *armed = &proxy->armed[proxy->armed_count++];
     *armed = (struct nb_armed){.fault = *fault, .left = fault->times};
     place(&armed->fault);
-    update_listener(proxy);
+    nb_proxy_update(proxy);
     return 0;
 }
 
@@ -370,7 +369,7 @@ void nb_proxy_step(struct nb_proxy *proxy)
     memset(proxy->packets, 0, sizeof proxy->packets);
     proxy->rate_at = 0;
     proxy->allowance = 0;
-    update_listener(proxy);
+    nb_proxy_update(proxy);
 }
 
 void nb_proxy_traffic(const struct nb_proxy *proxy, struct nb_proxy_traffic *out)

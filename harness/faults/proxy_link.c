@@ -268,7 +268,7 @@ static struct nb_armed *next_in_body(struct nb_link *link, size_t count)
     for (size_t i = 0; i < proxy->armed_count; i++) {
         struct nb_armed *armed = &proxy->armed[i];
         enum nb_fault_kind kind = armed->fault.kind;
-        bool moment = kind <= NB_NET_CORRUPT && !nb_fault_rows[kind].lasts;
+        bool moment = kind <= NB_NET_CORRUPT && kind != NB_NET_REFUSE && !nb_fault_rows[kind].lasts;
         if (armed->left == 0 || armed->fault.place != NB_PLACE_BODY ||
             (!moment && kind != NB_MQTT_TAKE_OVER) ||
             armed->fault.at >= proxy->traffic.data + count)
@@ -289,6 +289,7 @@ void nb_link_forward(struct nb_link *link, uint8_t *data, size_t size, size_t fr
         size_t before = (size_t)(at - proxy->traffic.data);
         nb_link_put(link, NB_TO_DEVICE, data, from + before);
         proxy->traffic.data = at;
+        nb_proxy_update(proxy);
         data += from + before;
         size -= from + before;
         count -= before;
@@ -304,6 +305,8 @@ void nb_link_forward(struct nb_link *link, uint8_t *data, size_t size, size_t fr
     if (link->dead || link->silenced || link->stalled)
         return;
     proxy->traffic.data += count;
+    if (count)
+        nb_proxy_update(proxy);
     nb_link_put(link, NB_TO_DEVICE, data, size);
 }
 

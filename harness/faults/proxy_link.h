@@ -125,6 +125,8 @@ __attribute__((format(printf, 3, 4))) void
 nb_proxy_fired(struct nb_proxy *proxy, struct nb_armed *armed, const char *detail, ...);
 /* The first armed fault of a kind that lasts and has begun for this link, or NULL. */
 struct nb_armed *nb_proxy_lasting(struct nb_link *link, enum nb_fault_kind kind);
+/* Closes the listener exactly while the next connection is to be refused. */
+void nb_proxy_update(struct nb_proxy *proxy);
 /* Begins to take over the link's client id. */
 void nb_proxy_take_over(struct nb_link *link, struct nb_armed *armed);
 /* Sees to it that the links are pumped again soon. */
@@ -138,6 +140,9 @@ void nb_http_eat(struct nb_link *link, enum nb_way way);
 
 /* The lane's source has ended: a reply without a length is over. */
 void nb_http_source_ended(struct nb_link *link);
+
+/* The entity tag of an image that has changed. */
+#define NB_OTHER_ETAG "\"another-image\""
 
 /* A reply as it goes to the device. */
 struct nb_reply {
@@ -155,6 +160,8 @@ bool nb_http_lie(const struct nb_fault *fault, const uint8_t *reply, size_t head
 /* Copies a head without the headers of these names (NULL-terminated, lower case). */
 bool nb_http_without(const uint8_t *head, size_t size, const char *const *names,
                      struct nb_bytes *out);
+/* Copies a request's head, asking for bytes a little further on. */
+bool nb_http_shift_range(const uint8_t *head, size_t size, struct nb_bytes *out);
 /* The value of a header of a head, as text; false when it is not there. */
 bool nb_http_header(const uint8_t *head, size_t size, const char *name, char *out, size_t room);
 

@@ -49,6 +49,10 @@ static const struct {
      "part=nrf52840,scheme=overwrite,size=smaller\npart=nrf52840,scheme=overwrite,size=maximal\n"
      "part=nrf52840,scheme=swap-move,size=smaller\npart=nrf52840,scheme=swap-move,size=maximal\n",
      0, NULL},
+    {"via mqtt http\ndata http https\ntls client\n",
+     "via=mqtt,data=http,tls=client\nvia=mqtt,data=https,tls=client\n"
+     "via=http,data=http,tls=client\nvia=http,data=https,tls=client\n",
+     0, NULL},
     /* what does not fit under * is left out, and counted */
     {"part psoc6-internal nrf52840\nscheme *\n",
      "part=psoc6-internal,scheme=overwrite\npart=nrf52840,scheme=overwrite\n"

@@ -87,7 +87,7 @@ static inline void open_client(struct client *client, const struct rig_server *s
                                        .ca_path = client->ca,
                                        .cert_path = identifies ? client->cert : NULL,
                                        .key_path = identifies ? client->key : NULL,
-                                       .connect_ms = 2000,
+                                       .connect_ms = 500,
                                        .stall_ms = 300};
     snprintf(config.host, sizeof config.host, "%s", host);
     client->loop = posix_loop_new();

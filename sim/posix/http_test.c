@@ -246,6 +246,7 @@ static const struct answer {
      "",
      false,
      ""},
+    {"silence from the start", {.bytes = "", .then_wait = true}, OTA_E_TIMEOUT, 0, "", false, ""},
     {"silence in the body",
      {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcd", .then_wait = true},
      OTA_E_TIMEOUT,
