@@ -32,6 +32,8 @@ struct device_process {
     struct flash_port flash; /* the simulator's, but a cut ends the process */
     FILE *journal;
     bool journal_failed;
+    uint64_t violations; /* of the flash's rules, told so far */
+    bool misfit_told;
     uint32_t first_operation; /* number of this life's first one */
     struct posix_nv nv;
     struct crypto_openssl *crypto;
@@ -53,7 +55,6 @@ struct device_process {
     bool pending;      /* the loader was asked to install */
     const char *reset; /* why, or NULL */
     int idle_code;
-    bool same_version; /* the cloud offered what runs already */
 };
 
 /* ---- saying what happens ----------------------------------------------------------------- */
@@ -117,9 +118,22 @@ static void close_flash(struct device_process *process)
     process->sim = NULL;
 }
 
+/* Says once what the part forbids and the device asked for. */
+static void tell_violation(struct device_process *process)
+{
+    struct flash_stats stats;
+    flash_sim_stats(process->sim, &stats);
+    if (stats.violations == process->violations)
+        return;
+    process->violations = stats.violations;
+    say(process, OTA_E_FLASH_PROGRAM, "violation %s", flash_sim_violation(process->sim));
+}
+
 /* The power went: nothing of this device runs on. */
 static int unless_cut(struct device_process *process, int result)
 {
+    if (result != OTA_OK && result != OTA_E_POWER)
+        tell_violation(process);
     if (result != OTA_E_POWER)
         return result;
     say(process, OTA_E_POWER, "cut %u %s", process->config->cut_operation,
@@ -128,6 +142,18 @@ static int unless_cut(struct device_process *process, int result)
     close_flash(process);
     fflush(NULL);
     _exit(POSIX_DEVICE_CUT_EXIT);
+}
+
+/* A cut that does not fit its operation cuts nothing: the device goes on, and says so once. */
+static int tell_misfit(struct device_process *process, int result)
+{
+    enum flash_tear misfit = flash_sim_misfit(process->sim);
+    if (misfit != FLASH_TEAR_NONE && !process->misfit_told) {
+        process->misfit_told = true;
+        say(process, OTA_OK, "cut-misfit %u %s", process->config->cut_operation,
+            flash_tear_word(misfit));
+    }
+    return result;
 }
 
 static const struct flash_port *inner(const struct device_process *process)
@@ -145,14 +171,15 @@ static int flash_read(void *context, uint32_t address, void *data, uint32_t leng
 static int flash_program(void *context, uint32_t address, const void *data, uint32_t length)
 {
     struct device_process *process = context;
-    return unless_cut(process,
-                      inner(process)->program(inner(process)->context, address, data, length));
+    int result = inner(process)->program(inner(process)->context, address, data, length);
+    return tell_misfit(process, unless_cut(process, result));
 }
 
 static int flash_erase(void *context, uint32_t address)
 {
     struct device_process *process = context;
-    return unless_cut(process, inner(process)->erase(inner(process)->context, address));
+    int result = inner(process)->erase(inner(process)->context, address);
+    return tell_misfit(process, unless_cut(process, result));
 }
 
 static int flash_sync(void *context)
@@ -190,6 +217,9 @@ static int open_flash(struct device_process *process)
         conclude(process, false, "%s: %s", config->flash_path, error.message);
         return result;
     }
+    struct flash_stats stats;
+    flash_sim_stats(process->sim, &stats);
+    process->violations = stats.violations;
     if (created && config->factory != NULL) {
         result = flash_sim_put(process->sim, device->primary.address, config->factory,
                                (uint32_t)config->factory_size);
@@ -280,9 +310,6 @@ static void on_notice(void *context, const struct ota_notice *notice)
         process->pending = true;
     if (notice->type == OTA_NOTICE_REPORTED && notice->code != OTA_OK)
         process->life->failure = notice->code;
-    if (notice->type == OTA_NOTICE_REFUSED && notice->code == OTA_E_JOB_VERSION)
-        process->same_version =
-            img_version_compare(&notice->version, &process->boot.image.header.version) == 0;
     if (notice->type != OTA_NOTICE_IDLE)
         return;
     process->idle_code = notice->code;
@@ -427,7 +454,7 @@ static int conclude_check(struct device_process *process)
     else if (code == OTA_E_UNCONFIRMED)
         conclude(process, false, "%s runs on trial and was not confirmed: the next boot reverts it",
                  runs);
-    else if (code == OTA_E_NO_UPDATE || (code == OTA_E_JOB_VERSION && process->same_version))
+    else if (code == OTA_E_NO_UPDATE)
         conclude(process, true, "nothing new: %s runs", runs);
     else if (process->life->failure != OTA_OK)
         conclude(process, false, "update failed: %s; %s runs", ota_err_text(process->life->failure),
