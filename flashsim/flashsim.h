@@ -83,10 +83,35 @@ enum flash_tear {
     FLASH_TEAR_BITS_EVEN,   /* the same with its even bits: decodes to other values */
     FLASH_TEAR_BIT0,        /* program: of that unit all bits but bit 0 of each byte */
     FLASH_TEAR_FAULT,       /* program: that unit's code word cannot be read (parts with ecc) */
+    FLASH_TEAR_FIRST_ODD,   /* program: the first unit that changes has only its odd bits, */
+    FLASH_TEAR_FIRST_EVEN,  /* only its even bits, */
+    FLASH_TEAR_FIRST_BIT0,  /* all bits but bit 0 of each byte, */
+    FLASH_TEAR_FIRST_FAULT, /* or cannot be read (parts with ecc) */
     FLASH_TEAR_LOWER,       /* erase: lower half of the sector erased */
     FLASH_TEAR_UPPER,       /* erase: upper half erased */
     FLASH_TEAR_ERASE_FAULT, /* erase: lower half erased, the rest not readable (parts with ecc) */
-    FLASH_TEAR_AFTER,       /* the operation is complete, its caller never learns it */
+    FLASH_TEAR_ERASE_FAULT_LOW, /* erase: upper half erased, the rest not readable */
+    FLASH_TEAR_TAIL16,          /* erase: all erased but the last 16 bytes of the sector */
+    FLASH_TEAR_TAIL24,
+    FLASH_TEAR_TAIL32,
+    FLASH_TEAR_TAIL40,
+    FLASH_TEAR_TAIL48,
+    FLASH_TEAR_TAIL64,
+    FLASH_TEAR_TAIL80,
+    FLASH_TEAR_TAIL96,
+    FLASH_TEAR_TAIL128,
+    FLASH_TEAR_TAIL160,
+    FLASH_TEAR_HEAD16, /* erase: only the last 16 bytes erased, all before them is left */
+    FLASH_TEAR_HEAD24,
+    FLASH_TEAR_HEAD32,
+    FLASH_TEAR_HEAD40,
+    FLASH_TEAR_HEAD48,
+    FLASH_TEAR_HEAD64,
+    FLASH_TEAR_HEAD80,
+    FLASH_TEAR_HEAD96,
+    FLASH_TEAR_HEAD128,
+    FLASH_TEAR_HEAD160,
+    FLASH_TEAR_AFTER, /* the operation is complete, its caller never learns it */
     FLASH_TEAR_COUNT
 };
 
@@ -109,7 +134,9 @@ struct flash_sim;
 
 /* Called before an operation takes effect; `context` is the caller's. The returned tear is applied
  * to it: anything but NONE cuts the power there and then: the call on the port returns OTA_E_POWER
- * and so does every later one, until flash_sim_power_on. */
+ * and so does every later one, until flash_sim_power_on. A tear that does not fit the operation,
+ * its part or the present content cuts nothing: the operation is done and flash_sim_misfit tells.
+ */
 typedef enum flash_tear (*flash_observer)(void *context, struct flash_sim *sim,
                                           const struct flash_op *op);
 
@@ -126,7 +153,8 @@ struct flash_sim *flash_sim_memory(const struct flash_chip *chips, size_t chip_c
 /* Flash on the file at `path`: created erased when it does not exist (then *created is true),
  * mapped when it does. What is known beyond the bytes lies in `path`.state; when that is missing or
  * does not fit, unerased units count as programmed once. One process at a time holds it (lock).
- * OTA_E_IO with the system's reason, or a size that does not fit the chips, in error->message. */
+ * OTA_E_BUSY when another one does; OTA_E_ARGUMENT when the chips make no sense; OTA_E_IO with the
+ * system's reason, or a size that does not fit the chips. In words in error->message. */
 OTA_MUST_CHECK int flash_sim_file(const char *path, const struct flash_chip *chips,
                                   size_t chip_count, bool *created, struct flash_sim **out,
                                   struct flash_text_error *error);
@@ -154,6 +182,9 @@ void flash_sim_power_on(struct flash_sim *sim);
 bool flash_sim_is_off(const struct flash_sim *sim);
 void flash_sim_restart_count(struct flash_sim *sim);
 uint32_t flash_sim_op_count(const struct flash_sim *sim);
+/* The latest tear, since the last flash_sim_restart_count, that did not fit its operation and so
+ * cut nothing; FLASH_TEAR_NONE when there was none. */
+enum flash_tear flash_sim_misfit(const struct flash_sim *sim);
 void flash_sim_stats(const struct flash_sim *sim, struct flash_stats *out);
 uint32_t flash_sim_erases_at(const struct flash_sim *sim, uint32_t address);
 /* What the last refused operation did wrong, one line; "" when none was refused. */

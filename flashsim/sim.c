@@ -81,25 +81,22 @@ static int land_torn(struct flash_sim *sim, uint32_t address, const uint8_t *dat
     return error;
 }
 
-static int apply_program(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear)
+static int apply_program(struct flash_sim *sim, const struct flash_op *op,
+                         const struct flash_torn_program *torn)
 {
     const struct flash_part *part = flash_region_at(sim, op->address)->part;
-    struct flash_torn_program torn;
-    if (!flash_tear_program(part, op->length, tear, &torn)) {
-        return 0;
-    }
     sim->stats.programs++;
     sim->stats.program_bytes += op->length;
     if (part->program_per != 0) {
         uint64_t steps = ((uint64_t)op->length + part->program_per - 1) / part->program_per;
         sim->stats.modelled_us += steps * part->t_program_us;
     }
-    int error = open_range(sim, op->address, torn.whole + torn.torn);
+    int error = open_range(sim, op->address, torn->whole + torn->torn);
     if (error == 0) {
-        error = land(sim, op->address, op->data, torn.whole);
+        error = land(sim, op->address, op->data, torn->whole);
     }
-    if (error == 0 && torn.torn > 0) {
-        error = land_torn(sim, op->address + torn.whole, op->data + torn.whole, &torn);
+    if (error == 0 && torn->torn > 0) {
+        error = land_torn(sim, op->address + torn->whole, op->data + torn->whole, torn);
     }
     return error;
 }
@@ -152,27 +149,48 @@ static int break_range(struct flash_sim *sim, uint32_t address, uint32_t length)
     return 0;
 }
 
-static int apply_erase(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear)
+static int apply_erase(struct flash_sim *sim, const struct flash_op *op,
+                       const struct flash_torn_erase *torn)
 {
     const struct flash_region *region = flash_region_at(sim, op->address);
-    struct flash_torn_erase torn;
-    if (!flash_tear_erase(region->part, op->length, tear, &torn)) {
-        return 0;
-    }
     sim->stats.erases++;
     sim->stats.modelled_us += region->part->t_erase_us;
     sim->erases[flash_sector_number(region, op->address)]++;
     int error = 0;
-    for (uint32_t at = torn.from; error == 0 && at < torn.to;) {
+    for (uint32_t at = torn->from; error == 0 && at < torn->to;) {
         struct flash_piece piece;
-        flash_first_piece(sim, op->address + at, torn.to - at, &piece);
+        flash_first_piece(sim, op->address + at, torn->to - at, &piece);
         error = blank_piece(sim, &piece);
         at += piece.length;
     }
-    if (error == 0 && torn.fault) {
-        error = break_range(sim, op->address + torn.to, op->length - torn.to);
+    if (error == 0 && torn->fault) {
+        error = break_range(sim, op->address, torn->from);
+    }
+    if (error == 0 && torn->fault) {
+        error = break_range(sim, op->address + torn->to, op->length - torn->to);
     }
     return error;
+}
+
+/* Does the operation, torn. False when the tear does not fit it: then nothing was done. */
+static bool apply(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear,
+                  int *error)
+{
+    if (op->kind == FLASH_OP_ERASE) {
+        struct flash_torn_erase torn;
+        const struct flash_part *part = flash_region_at(sim, op->address)->part;
+        if (!flash_tear_erase(part, op->length, tear, &torn)) {
+            return false;
+        }
+        *error = tear == FLASH_TEAR_BEFORE ? 0 : apply_erase(sim, op, &torn);
+        return true;
+    }
+    struct flash_torn_program torn;
+    if (!flash_tear_program(sim, op, tear, &torn)) {
+        return false;
+    }
+    *error = tear == FLASH_TEAR_BEFORE ? 0 : apply_program(sim, op, &torn);
+    return true;
 }
 
 static int perform(struct flash_sim *sim, struct flash_op *op)
@@ -183,9 +201,10 @@ static int perform(struct flash_sim *sim, struct flash_op *op)
         tear = sim->observer(sim->observer_context, sim, op);
     }
     int error = 0;
-    if (tear != FLASH_TEAR_BEFORE) {
-        error =
-            op->kind == FLASH_OP_ERASE ? apply_erase(sim, op, tear) : apply_program(sim, op, tear);
+    if (!apply(sim, op, tear, &error)) {
+        sim->misfit = tear;
+        tear = FLASH_TEAR_NONE;
+        (void)apply(sim, op, tear, &error); /* always fits */
     }
     if (tear != FLASH_TEAR_NONE) {
         sim->off = true;
@@ -364,11 +383,17 @@ bool flash_sim_is_off(const struct flash_sim *sim)
 void flash_sim_restart_count(struct flash_sim *sim)
 {
     sim->op_count = 0;
+    sim->misfit = FLASH_TEAR_NONE;
 }
 
 uint32_t flash_sim_op_count(const struct flash_sim *sim)
 {
     return sim->op_count;
+}
+
+enum flash_tear flash_sim_misfit(const struct flash_sim *sim)
+{
+    return sim->misfit;
 }
 
 void flash_sim_stats(const struct flash_sim *sim, struct flash_stats *out)

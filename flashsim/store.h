@@ -76,6 +76,7 @@ struct flash_sim {
     void *observer_context;
     bool off;
     uint32_t op_count;
+    enum flash_tear misfit;
     struct flash_stats stats;
     char violation[160];
 };
@@ -272,9 +273,9 @@ struct flash_torn_program {
     uint8_t mask;
     bool fault;
 };
-/* False when the tear does not fit the operation or its part. */
-bool flash_tear_program(const struct flash_part *part, uint32_t length, enum flash_tear tear,
-                        struct flash_torn_program *out);
+/* False when the tear does not fit the operation, its part or the present content. */
+bool flash_tear_program(const struct flash_sim *sim, const struct flash_op *op,
+                        enum flash_tear tear, struct flash_torn_program *out);
 
 /* What is left of an erase: [from, to) of the sector is erased, the rest is old or, with `fault`,
  * cannot be read. */

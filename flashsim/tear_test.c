@@ -36,7 +36,7 @@ static void assert_content(struct flash_sim *sim, uint32_t address, const char *
 static void assert_tears(struct flash_sim *sim, const struct flash_op *op, const char *words)
 {
     enum flash_tear tears[FLASH_TEAR_COUNT];
-    char text[160] = "";
+    char text[400] = "";
     size_t count = flash_sim_tears(sim, op, tears);
     for (size_t i = 0; i < count; i++) {
         strcat(text, i > 0 ? " " : "");
@@ -56,6 +56,8 @@ static void test_words(void **state)
     assert_null(flash_tear_word(FLASH_TEAR_COUNT));
     assert_int_equal(flash_tear_from_word("bits", 4), FLASH_TEAR_COUNT);
     assert_int_equal(flash_tear_from_word("afterwards", 5), FLASH_TEAR_AFTER);
+    assert_string_equal(flash_tear_word(FLASH_TEAR_TAIL160), "tail160");
+    assert_int_equal(flash_tear_from_word("tail1", 5), FLASH_TEAR_COUNT);
 }
 
 /* What a program of 4 units (of 1 byte, over 0xFF and partly programmed) leaves. */
@@ -66,12 +68,12 @@ static void test_program_on_ff(void **state)
         enum flash_tear tear;
         const char *left;
     } cases[] = {
-        {FLASH_TEAR_BEFORE, "\xFF\xF0\xFF\xFF"},      {FLASH_TEAR_FIRST, "\x11\xF0\xFF\xFF"},
-        {FLASH_TEAR_HALF, "\x11\x20\xFF\xFF"},        {FLASH_TEAR_LAST, "\x11\x20\x33\xFF"},
-        {FLASH_TEAR_BITS_ODD, "\x11\x20\x77\xFF"},    {FLASH_TEAR_BITS_EVEN, "\x11\x20\xBB\xFF"},
-        {FLASH_TEAR_BIT0, "\x11\x20\x33\xFF"},        {FLASH_TEAR_AFTER, "\x11\x20\x33\x44"},
-        {FLASH_TEAR_FAULT, "\xFF\xF0\xFF\xFF"},       {FLASH_TEAR_LOWER, "\xFF\xF0\xFF\xFF"},
-        {FLASH_TEAR_ERASE_FAULT, "\xFF\xF0\xFF\xFF"},
+        {FLASH_TEAR_BEFORE, "\xFF\xF0\xFF\xFF"},     {FLASH_TEAR_FIRST, "\x11\xF0\xFF\xFF"},
+        {FLASH_TEAR_HALF, "\x11\x20\xFF\xFF"},       {FLASH_TEAR_LAST, "\x11\x20\x33\xFF"},
+        {FLASH_TEAR_BITS_ODD, "\x11\x20\x77\xFF"},   {FLASH_TEAR_BITS_EVEN, "\x11\x20\xBB\xFF"},
+        {FLASH_TEAR_BIT0, "\x11\x20\x33\xFF"},       {FLASH_TEAR_AFTER, "\x11\x20\x33\x44"},
+        {FLASH_TEAR_FIRST_ODD, "\x55\xF0\xFF\xFF"},  {FLASH_TEAR_FIRST_EVEN, "\xBB\xF0\xFF\xFF"},
+        {FLASH_TEAR_FIRST_BIT0, "\x11\xF0\xFF\xFF"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct flash_sim *sim = one_chip(&part_any);
@@ -150,6 +152,84 @@ static void test_program_fault(void **state)
     flash_sim_close(sim);
 }
 
+/* The first unit that changes: what lies before it is the same already. */
+static void test_first_change(void **state)
+{
+    (void)state;
+    struct flash_sim *sim = one_chip(&part_twice);
+    uint8_t now[16];
+    assert_int_equal(sim_program(sim, 64, "\x01\x02\x03\x04", 4), 0);
+    const char *data = "\x01\x02\x03\x04\xFF\xFF\xFF\xFF\xFE\xFF\xFF\xFC\0\0\0\0";
+    torn_program(sim, FLASH_TEAR_FIRST_EVEN, 64, data, 16);
+    assert_content(sim, 64, "\x01\x02\x03\x04\xFF\xFF\xFF\xFF\xFE\xFF\xFF\xFE\xFF", 13);
+    /* Bit 0 is there: the first change is in the same unit still. */
+    torn_program(sim, FLASH_TEAR_FIRST_BIT0, 72, data + 8, 4);
+    assert_content(sim, 72, "\xFE\xFF\xFF\xFC", 4);
+    assert_int_equal(sim_program(sim, 76, data, 4), 0);
+    flash_sim_close(sim);
+
+    sim = one_chip(&part_ecc);
+    uint8_t flag[32];
+    memset(flag, 0xFF, sizeof flag);
+    flag[8] = 1;
+    torn_program(sim, FLASH_TEAR_FIRST_FAULT, 128, flag, 32);
+    assert_int_equal(sim_read(sim, 128, now, 8), 0);
+    assert_int_equal(sim_read(sim, 136, now, 1), OTA_E_FLASH_READ);
+    assert_int_equal(sim_read(sim, 144, now, 16), 0);
+    flash_sim_close(sim);
+}
+
+/* A tear that cannot happen cuts nothing, is done, and is told until the count starts again. */
+static void test_misfit(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct flash_part *part;
+        enum flash_tear tear;
+        const char *data; /* NULL: an erase */
+        uint32_t length;
+    } cases[] = {
+        {&part_any, FLASH_TEAR_FAULT, "\x11\x22", 2},
+        {&part_any, FLASH_TEAR_FIRST_FAULT, "\x11\x22", 2},
+        {&part_any, FLASH_TEAR_HALF, "\x11\x22", 2},
+        {&part_any, FLASH_TEAR_FIRST, "\x11", 1},
+        {&part_any, FLASH_TEAR_FIRST_ODD, "\xFF\xFF", 2},
+        {&part_any, FLASH_TEAR_LOWER, "\x11\x22", 2},
+        {&part_any, FLASH_TEAR_TAIL16, "\x11\x22", 2},
+        {&part_any, FLASH_TEAR_HALF, NULL, 0},
+        {&part_any, FLASH_TEAR_FIRST_ODD, NULL, 0},
+        {&part_any, FLASH_TEAR_ERASE_FAULT, NULL, 0},
+        {&part_any, FLASH_TEAR_ERASE_FAULT_LOW, NULL, 0},
+        {&part_any, FLASH_TEAR_TAIL64, NULL, 0},
+        {&part_row, FLASH_TEAR_TAIL16, NULL, 0},
+        {&part_row, FLASH_TEAR_HEAD160, NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct flash_sim *sim = one_chip(cases[i].part);
+        enum flash_tear tear = cases[i].tear;
+        uint8_t now;
+        assert_int_equal(flash_sim_put(sim, 70, "\x5A", 1), 0);
+        flash_sim_observe(sim, tear_at_once, &tear);
+        assert_int_equal(cases[i].data != NULL ? sim_program(sim, 8, cases[i].data, cases[i].length)
+                                               : sim_erase(sim, 64),
+                         0);
+        assert_false(flash_sim_is_off(sim));
+        assert_int_equal(flash_sim_misfit(sim), tear);
+        if (cases[i].data != NULL) {
+            assert_content(sim, 8, cases[i].data, cases[i].length);
+        } else {
+            assert_int_equal(sim_read(sim, 70, &now, 1), 0);
+            assert_int_equal(now, cases[i].part->erased);
+        }
+        flash_sim_restart_count(sim);
+        assert_int_equal(flash_sim_misfit(sim), FLASH_TEAR_NONE);
+        tear = FLASH_TEAR_BEFORE;
+        assert_int_equal(sim_erase(sim, 0), OTA_E_POWER);
+        assert_int_equal(flash_sim_misfit(sim), FLASH_TEAR_NONE);
+        flash_sim_close(sim);
+    }
+}
+
 /* What landed counts as programmed; a torn unit does when its bytes changed. */
 static void test_counts_after_tears(void **state)
 {
@@ -203,6 +283,41 @@ static void test_erase_halves(void **state)
     }
 }
 
+/* An erase that stops, or starts, near the sector's end. */
+static void test_erase_near_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct flash_part *part;
+        enum flash_tear tear;
+        uint32_t distance; /* as rounded to units and code words */
+        bool head;
+    } cases[] = {
+        {&part_any, FLASH_TEAR_TAIL16, 16, false},    {&part_any, FLASH_TEAR_TAIL48, 48, false},
+        {&part_any, FLASH_TEAR_HEAD24, 24, true},     {&part_zero, FLASH_TEAR_TAIL40, 40, false},
+        {&part_ecc, FLASH_TEAR_HEAD96, 96, true},     {&part_large, FLASH_TEAR_TAIL24, 32, false},
+        {&part_large, FLASH_TEAR_HEAD160, 160, true}, {&part_large, FLASH_TEAR_HEAD40, 48, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t size = cases[i].part->runs[0].size;
+        uint32_t frontier = size - cases[i].distance;
+        static uint8_t bytes[16384];
+        struct flash_sim *sim = one_chip(cases[i].part);
+        memset(bytes, 0x5A, sizeof bytes);
+        assert_int_equal(flash_sim_put(sim, 0, bytes, size), 0);
+        assert_int_equal(flash_sim_put(sim, size, bytes, size), 0);
+        torn_erase(sim, cases[i].tear, size);
+        assert_int_equal(sim_read(sim, size, bytes, size), 0);
+        for (uint32_t at = 0; at < size; at++) {
+            bool erased = cases[i].head ? at >= frontier : at < frontier;
+            assert_int_equal(bytes[at], erased ? cases[i].part->erased : 0x5A);
+        }
+        assert_int_equal(sim_read(sim, 0, bytes, size), 0);
+        assert_int_equal(bytes[size - 1], 0x5A);
+        flash_sim_close(sim);
+    }
+}
+
 /* Units of the erased half are free again; a row that was erased by half is not. */
 static void test_counts_after_torn_erase(void **state)
 {
@@ -249,6 +364,18 @@ static void test_erase_fault(void **state)
     assert_int_equal(sim_program(sim, 128, data, 128), 0);
     flash_sim_close(sim);
 
+    sim = one_chip(&part_ecc);
+    assert_int_equal(sim_program(sim, 128, data, 128), 0);
+    torn_erase(sim, FLASH_TEAR_ERASE_FAULT_LOW, 128);
+    for (uint32_t at = 128; at < 192; at++) {
+        assert_int_equal(sim_read(sim, at, now, 1), OTA_E_FLASH_READ);
+    }
+    assert_int_equal(sim_read(sim, 64, now, 64), 0);
+    assert_int_equal(sim_read(sim, 192, now, 64), 0);
+    assert_int_equal(now[0], 0xFF);
+    assert_int_equal(now[63], 0xFF);
+    flash_sim_close(sim);
+
     sim = one_chip(&part_large); /* several blocks */
     assert_int_equal(flash_sim_put(sim, 16384, data, 128), 0);
     torn_erase(sim, FLASH_TEAR_ERASE_FAULT, 16384);
@@ -265,12 +392,16 @@ static void test_list_program(void **state)
     struct flash_sim *sim = one_chip(&part_any);
     struct flash_op op = {.kind = FLASH_OP_PROGRAM, .address = 0, .length = 4};
     op.data = (const uint8_t *)"\x10\x22\x32\x44";
-    assert_tears(sim, &op, "before first half last bits-odd bits-even bit0 after");
+    assert_tears(sim, &op,
+                 "before first half last bits-odd bits-even bit0 first-odd first-even first-bit0 "
+                 "after");
     op.length = 3; /* half is the same as first, unit 1 torn */
-    assert_tears(sim, &op, "before first last bits-odd bits-even bit0 after");
+    assert_tears(sim, &op,
+                 "before first last bits-odd bits-even bit0 first-odd first-even first-bit0 after");
     op.length = 2; /* last is the same as first */
-    assert_tears(sim, &op, "before first bits-odd bits-even bit0 after");
-    op.length = 1;
+    assert_tears(sim, &op,
+                 "before first bits-odd bits-even bit0 first-odd first-even first-bit0 after");
+    op.length = 1; /* the middle unit is the first one */
     assert_tears(sim, &op, "before bits-odd bits-even bit0 after");
     op.data = (const uint8_t *)"\xFE"; /* bit 0 only: odd bits and bit0 leave the old */
     assert_tears(sim, &op, "before after");
@@ -282,9 +413,13 @@ static void test_list_program(void **state)
     assert_tears(sim, &op, "before after");
     op.length = 4; /* only the last unit changes anything */
     op.data = (const uint8_t *)"\xFF\xFF\xFF\x00";
-    assert_tears(sim, &op, "before after");
+    assert_tears(sim, &op, "before first-odd first-even first-bit0 after");
     op.data = (const uint8_t *)"\x00\xFF\xFF\xFF";
-    assert_tears(sim, &op, "before after");
+    assert_tears(sim, &op, "before first-odd first-even first-bit0 after");
+    op.length = 8; /* a flag: without bit 0 of the others it is complete */
+    op.data = (const uint8_t *)"\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
+    assert_tears(sim, &op, "before first-odd first-even after");
+    op.length = 4;
     op.data = (const uint8_t *)"\xFF\xFF\x00\xFF";
     assert_tears(sim, &op, "before bits-odd bits-even bit0 after");
     /* The present content counts, not the erased value. */
@@ -295,9 +430,21 @@ static void test_list_program(void **state)
     sim = one_chip(&part_ecc);
     uint8_t data[32] = {0};
     op = (struct flash_op){.kind = FLASH_OP_PROGRAM, .address = 120, .length = 32, .data = data};
-    assert_tears(sim, &op, "before first half last bits-odd bits-even bit0 fault after");
+    assert_tears(sim, &op,
+                 "before first half last bits-odd bits-even bit0 fault first-odd first-even "
+                 "first-bit0 first-fault after");
+    op.length = 8; /* the torn unit is the first one */
+    assert_tears(sim, &op, "before bits-odd bits-even bit0 fault after");
     op.address = 508; /* no such operation: nothing to tear */
     assert_tears(sim, &op, "before after");
+    flash_sim_close(sim);
+
+    sim = one_chip(&part_zero); /* both units lie in one code word */
+    memset(data, 0x3D, sizeof data);
+    op = (struct flash_op){.kind = FLASH_OP_PROGRAM, .address = 8, .length = 8, .data = data};
+    assert_tears(sim, &op,
+                 "before first bits-odd bits-even bit0 fault first-odd first-even first-bit0 "
+                 "after");
     flash_sim_close(sim);
 }
 
@@ -320,11 +467,81 @@ static void test_list_erase(void **state)
 
     sim = one_chip(&part_ecc);
     op = (struct flash_op){.kind = FLASH_OP_ERASE, .address = 128, .length = 128};
-    assert_tears(sim, &op, "before erase-fault after");
+    assert_tears(sim, &op, "before erase-fault erase-fault-low after");
     assert_int_equal(sim_program(sim, 128, "12345678", 8), 0);
     torn_erase(sim, FLASH_TEAR_ERASE_FAULT, 128);
-    assert_tears(sim, &op, "before after"); /* all of it is broken already */
+    assert_tears(sim, &op,
+                 "before erase-fault-low tail16 tail24 tail32 tail40 tail48 head16 head24 "
+                 "head32 head40 head48 after"); /* the upper half is broken already */
     assert_int_equal(sim_program(sim, 128, "12345678", 8), 0);
+    assert_tears(sim, &op,
+                 "before lower upper erase-fault-low tail16 tail24 tail32 tail40 tail48 "
+                 "head16 head24 head32 head40 head48 after");
+    flash_sim_close(sim);
+}
+
+/* Trailers of all alignments: one byte of each record (magic, image_ok, copy_done, swap_info,
+ * swap_size, a status entry), by its distance from the sector's end. Listed cuts leave exactly the
+ * last records, and exactly the first ones, for every number of them. */
+static void test_trailer_records_part(void **state)
+{
+    (void)state;
+    enum { RECORDS = 6 };
+    static const uint32_t trailers[][RECORDS] = {
+        {16, 24, 32, 40, 48, 56}, {16, 32, 48, 64, 80, 88}, {16, 64, 96, 128, 160, 192}};
+    for (size_t t = 0; t < sizeof trailers / sizeof trailers[0]; t++) {
+        struct flash_part part = part_any;
+        part.size = 2048;
+        part.runs[0] = (struct flash_sector_run){2, 1024};
+        struct flash_sim *sim = one_chip(&part);
+        struct flash_op op = {.kind = FLASH_OP_ERASE, .address = 1024, .length = 1024};
+        for (size_t i = 0; i < RECORDS; i++) {
+            assert_int_equal(flash_sim_put(sim, 2048 - trailers[t][i], "\x01", 1), 0);
+        }
+        struct flash_snapshot *old = flash_sim_snapshot(sim);
+        enum flash_tear tears[FLASH_TEAR_COUNT];
+        size_t count = flash_sim_tears(sim, &op, tears);
+        unsigned left[1u << RECORDS] = {0};
+        for (size_t i = 0; i < count; i++) {
+            unsigned there = 0;
+            flash_sim_restore(sim, old);
+            torn_erase(sim, tears[i], 1024);
+            for (unsigned n = 0; n < RECORDS; n++) {
+                uint8_t now;
+                assert_int_equal(sim_read(sim, 2048 - trailers[t][n], &now, 1), 0);
+                there |= (unsigned)(now == 1) << n;
+            }
+            left[there]++;
+        }
+        for (unsigned n = 0; n <= RECORDS; n++) {
+            unsigned last = (1u << n) - 1;
+            assert_int_equal(left[last], 1);
+            assert_int_equal(left[((1u << RECORDS) - 1) & ~last], 1);
+        }
+        assert_int_equal(count, 2 * RECORDS); /* and nothing else */
+        flash_snapshot_free(sim, old);
+        flash_sim_close(sim);
+    }
+}
+
+static void test_erase_of_full_sector(void **state)
+{
+    (void)state;
+    uint8_t data[128];
+    memset(data, 0x77, sizeof data);
+    struct flash_sim *sim = one_chip(&part_any);
+    struct flash_op op = {.kind = FLASH_OP_ERASE, .address = 64, .length = 64};
+    assert_int_equal(flash_sim_put(sim, 64, data, 64), 0);
+    assert_tears(sim, &op,
+                 "before lower upper tail16 tail24 tail40 tail48 head16 head24 head40 "
+                 "head48 after"); /* 32 is the half */
+    assert_int_equal(sim_erase(sim, 64), 0);
+    assert_int_equal(flash_sim_put(sim, 64, data, 16), 0); /* with its tail erased */
+    assert_tears(sim, &op, "before after");
+    flash_sim_close(sim);
+
+    sim = one_chip(&part_row);
+    assert_int_equal(flash_sim_put(sim, 64, data, 64), 0);
     assert_tears(sim, &op, "before lower upper after");
     flash_sim_close(sim);
 }
@@ -364,12 +581,23 @@ static void test_listed_outcomes_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),           cmocka_unit_test(test_program_on_ff),
-        cmocka_unit_test(test_program_on_zero), cmocka_unit_test(test_program_row),
-        cmocka_unit_test(test_program_fault),   cmocka_unit_test(test_counts_after_tears),
-        cmocka_unit_test(test_erase_halves),    cmocka_unit_test(test_counts_after_torn_erase),
-        cmocka_unit_test(test_erase_fault),     cmocka_unit_test(test_list_program),
-        cmocka_unit_test(test_list_erase),      cmocka_unit_test(test_listed_outcomes_differ),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_program_on_ff),
+        cmocka_unit_test(test_program_on_zero),
+        cmocka_unit_test(test_program_row),
+        cmocka_unit_test(test_program_fault),
+        cmocka_unit_test(test_counts_after_tears),
+        cmocka_unit_test(test_erase_halves),
+        cmocka_unit_test(test_counts_after_torn_erase),
+        cmocka_unit_test(test_erase_fault),
+        cmocka_unit_test(test_list_program),
+        cmocka_unit_test(test_first_change),
+        cmocka_unit_test(test_misfit),
+        cmocka_unit_test(test_erase_near_end),
+        cmocka_unit_test(test_trailer_records_part),
+        cmocka_unit_test(test_erase_of_full_sector),
+        cmocka_unit_test(test_list_erase),
+        cmocka_unit_test(test_listed_outcomes_differ),
     };
     return cmocka_run_group_tests_name("flashsim/tear", tests, NULL, NULL);
 }

@@ -52,6 +52,8 @@ struct rig {
     unsigned resets;
     uint32_t cut_at; /* flash operation, and how it is cut */
     enum flash_tear cut;
+    enum flash_tear cuts[FLASH_TEAR_COUNT]; /* all ways to cut it */
+    size_t cut_count;
     int verdict; /* of every signature */
     uint8_t image[RIG_IMAGE];
     uint32_t image_size;
@@ -228,8 +230,10 @@ static inline enum flash_tear rig_observe(void *context, struct flash_sim *sim,
                                           const struct flash_op *op)
 {
     struct rig *rig = context;
-    (void)sim;
-    return op->index == rig->cut_at ? rig->cut : FLASH_TEAR_NONE;
+    if (op->index != rig->cut_at)
+        return FLASH_TEAR_NONE;
+    rig->cut_count = flash_sim_tears(sim, op, rig->cuts);
+    return rig->cut;
 }
 
 /* ---- images ------------------------------------------------------------------------------ */

@@ -386,6 +386,16 @@ static void cut_in_the_swap(void **state)
     assert_string_equal(events, "boot 2.0.0 trial test resumed\nexit 0\n");
 }
 
+/* Operation 0 of the swap erases: half a program cannot be what is left of it. */
+static void cut_that_does_not_fit(void **state)
+{
+    (void)state;
+    new_device(APP_GOOD);
+    put_pending(APP_GOOD);
+    assert_int_equal(run("--boot-only --cut 0:half"), 0);
+    assert_string_equal(events, "cut-misfit 0 half\nboot 2.0.0 trial test\nexit 0\n");
+}
+
 static void cut_counts_over_resets(void **state)
 {
     char arguments[400];
@@ -440,11 +450,12 @@ static void full_journal_is_an_error(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        CASE(factory_only_when_new),  CASE(nothing_boots),           CASE(usage_is_two),
-        CASE(bad_files_are_two),      CASE(unreachable_broker),      CASE(unreachable_server),
-        CASE(unusable_names),         CASE(half_made_flash),         CASE(signals_end_it),
-        CASE(crash_loop_is_bounded),  CASE(crash_on_trial_reverts),  CASE(cut_in_the_swap),
-        CASE(cut_counts_over_resets), CASE(foreign_life_is_ignored), CASE(full_journal_is_an_error),
+        CASE(factory_only_when_new),    CASE(nothing_boots),          CASE(usage_is_two),
+        CASE(bad_files_are_two),        CASE(unreachable_broker),     CASE(unreachable_server),
+        CASE(unusable_names),           CASE(half_made_flash),        CASE(signals_end_it),
+        CASE(crash_loop_is_bounded),    CASE(crash_on_trial_reverts), CASE(cut_in_the_swap),
+        CASE(cut_that_does_not_fit),    CASE(cut_counts_over_resets), CASE(foreign_life_is_ignored),
+        CASE(full_journal_is_an_error),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)
         return nb_cmd_device(argc - 1, argv + 1);

@@ -27,8 +27,9 @@ struct sweep {
     size_t moment_count;
     uint32_t window_from;
     bool complete; /* the step ran to its end in this window */
-    int err;       /* a snapshot could not be taken */
+    int err;       /* a snapshot could not be taken, or somebody asked to stop */
     uint64_t failures;
+    bool broken; /* a step behind the cut could not be played: no other point can do better */
     struct nb_outcome *outcome;
 };
 
@@ -94,11 +95,13 @@ static int branch(struct sweep *sweep, const struct moment *moment, enum flash_t
 }
 
 static void report_failure(struct sweep *sweep, const struct moment *moment, enum flash_tear tear,
-                           const char *reason)
+                           enum nb_verdict verdict, const char *reason)
 {
     struct nb_outcome *outcome = sweep->outcome;
     const struct nb_bench_state *state = &sweep->bench->state;
-    if (sweep->failures++ != 0)
+    /* The first of the worst kind is told. */
+    if ((verdict == NB_FAIL && sweep->failures++ != 0) ||
+        (verdict != NB_FAIL && outcome->verdict != NB_PASS))
         return;
     snprintf(outcome->cuts, sizeof outcome->cuts, "%u.%s", moment->op.index, flash_tear_word(tear));
     nb_story_add(outcome, "power cut %s operation %u: %s of %u bytes at 0x%06x",
@@ -109,15 +112,16 @@ static void report_failure(struct sweep *sweep, const struct moment *moment, enu
                  moment->op.length, moment->op.address);
     for (size_t i = 0; i < state->event_count; i++)
         nb_story_add(outcome, "%s", state->events[i]);
-    nb_outcome_set(outcome, NB_FAIL, "%s", reason);
+    nb_outcome_set(outcome, verdict, "%s", reason);
 }
 
 /* One cut: the device comes back, and everything that follows in the script must hold. */
 static int point(struct sweep *sweep, const struct moment *moment, enum flash_tear tear)
 {
     struct nb_bench *bench = sweep->bench;
-    char reason[NB_LINE];
-    bool vacuous = false;
+    char reason[NB_LINE] = "";
+    if (nb_run_stop)
+        return OTA_E_CANCELLED;
     int err = branch(sweep, moment, tear);
     if (err != 0)
         return err;
@@ -126,8 +130,10 @@ static int point(struct sweep *sweep, const struct moment *moment, enum flash_te
     nb_oracle_cut(&bench->state.oracle);
     nb_bench_event(bench, "cut %u %s", moment->op.index, flash_tear_word(tear));
     nb_bench_boot(bench);
-    if (!nb_bench_steps(bench, sweep->index + 1, reason, &vacuous, sweep->outcome))
-        report_failure(sweep, moment, tear, reason);
+    enum nb_verdict verdict = nb_bench_steps(bench, sweep->index + 1, reason, sweep->outcome);
+    if (verdict != NB_PASS)
+        report_failure(sweep, moment, tear, verdict, reason);
+    sweep->broken = verdict == NB_ERROR;
     return 0;
 }
 
@@ -162,12 +168,12 @@ static int sweep_points(struct sweep *sweep, uint32_t *operations)
         err = run_window(sweep, from);
         *operations = from + (uint32_t)sweep->moment_count;
         for (size_t i = 0; err == 0 && i < sweep->moment_count; i++)
-            for (size_t t = 0;
-                 err == 0 && t < sweep->moments[i].tear_count && sweep->failures < MAX_FAILURES;
+            for (size_t t = 0; err == 0 && t < sweep->moments[i].tear_count && !sweep->broken &&
+                               sweep->failures < MAX_FAILURES;
                  t++)
                 err = point(sweep, &sweep->moments[i], sweep->moments[i].tears[t]);
         drop_moments(sweep);
-        if (sweep->complete)
+        if (sweep->complete || sweep->broken)
             break;
     }
     return err;
@@ -178,15 +184,15 @@ static void uncut_run(struct sweep *sweep)
 {
     struct nb_bench *bench = sweep->bench;
     char reason[NB_LINE];
-    bool vacuous = false;
+    enum nb_verdict verdict = NB_FAIL;
     nb_bench_announce(bench, &bench->script->steps[sweep->index]);
     int err = nb_bench_act(bench, &bench->script->steps[sweep->index]);
     snprintf(reason, sizeof reason, "the step fails without any cut: %s", ota_err_text(err));
-    if (err != 0 || !nb_bench_steps(bench, sweep->index + 1, reason, &vacuous, sweep->outcome)) {
-        for (size_t i = 0; i < bench->state.event_count; i++)
-            nb_story_add(sweep->outcome, "%s", bench->state.events[i]);
-        nb_outcome_set(sweep->outcome, vacuous ? NB_VACUOUS : NB_FAIL, "%s", reason);
-    }
+    if (err == 0)
+        verdict = nb_bench_steps(bench, sweep->index + 1, reason, sweep->outcome);
+    for (size_t i = 0; verdict != NB_PASS && i < bench->state.event_count; i++)
+        nb_story_add(sweep->outcome, "%s", bench->state.events[i]);
+    nb_outcome_set(sweep->outcome, verdict, "%s", reason);
     flash_sim_restore(bench->sim, sweep->start);
     bench->state = sweep->start_state;
 }

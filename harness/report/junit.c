@@ -74,6 +74,8 @@ static void details(FILE *out, const char *id, const struct nb_outcome *outcome)
         escape(out, outcome->story[i]);
         fputc('\n', out);
     }
+    if (!*id)
+        return;
     fputs("replay: ", out);
     escape(out, id);
     fputs("\nnobrick replay ", out);

@@ -2,6 +2,7 @@
 #include "harness/report/junit.h"
 #include "harness/report/tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int nb_report_open(struct nb_report *report, FILE *out, bool terminal, const char *junit_path)
@@ -15,6 +16,19 @@ int nb_report_open(struct nb_report *report, FILE *out, bool terminal, const cha
             return OTA_E_IO;
     }
     return 0;
+}
+
+bool nb_report_wants_colour(void)
+{
+    const char *term = getenv("TERM");
+    const char *none = getenv("NO_COLOR");
+    return term && *term && strcmp(term, "dumb") != 0 && !(none && *none);
+}
+
+void nb_report_bail(struct nb_report *report, const char *why)
+{
+    if (!report->terminal)
+        nb_tap_bail(report->out, why);
 }
 
 void nb_report_plan(struct nb_report *report, size_t scenarios)
@@ -83,6 +97,8 @@ static void terminal_end(struct nb_report *report)
             report->path, report->title);
     if (report->cells > 1)
         fprintf(report->out, " (%zu cells)", report->cells);
+    if (report->left_out)
+        fprintf(report->out, ", %zu combinations left out: they do not fit", report->left_out);
     if (report->points)
         fprintf(report->out, ", %llu power cuts", (unsigned long long)report->points);
     if (report->worst == NB_SKIP)

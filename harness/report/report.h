@@ -37,6 +37,10 @@ OTA_MUST_CHECK int nb_report_open(struct nb_report *report, FILE *out, bool term
 void nb_report_plan(struct nb_report *report, size_t scenarios);
 void nb_report_begin(struct nb_report *report, const char *path, const char *title, size_t cells,
                      size_t left_out);
+/* False when TERM is unset or "dumb", or NO_COLOR is set: no colours, no line written twice. */
+bool nb_report_wants_colour(void);
+/* The rest of the plan will not be run: says so where a reader of TAP would count. */
+void nb_report_bail(struct nb_report *report, const char *why);
 /* `name` is the cell's, "" when there is only one; `id` repeats it. */
 void nb_report_cell(struct nb_report *report, const char *name, const char *id,
                     const struct nb_outcome *outcome);

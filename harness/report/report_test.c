@@ -108,6 +108,87 @@ static void tap_of_a_matrix(void **state)
     free(w.text);
 }
 
+static void combinations_left_out_are_told_on_a_terminal_too(void **state)
+{
+    struct written w;
+    struct nb_outcome good = {0};
+    (void)state;
+    w.out = open_memstream(&w.text, &w.size);
+    assert_non_null(w.out);
+    assert_int_equal(nb_report_open(&w.report, w.out, true, NULL), 0);
+    nb_report_plan(&w.report, 1);
+    nb_report_begin(&w.report, "m.ota", "a matrix", 2, 3);
+    nb_report_cell(&w.report, "part=a", "m:posix:part=a", &good);
+    nb_report_cell(&w.report, "part=b", "m:posix:part=b", &good);
+    nb_report_end(&w.report);
+    assert_int_equal(end(&w), 0);
+    assert_string_equal(
+        w.text,
+        "pass    m.ota  a matrix (2 cells), 3 combinations left out: they do not fit, 0.0 s\n"
+        "1 passed, 0 failed, 0 skipped\n");
+    free(w.text);
+}
+
+static void tap_bails_out_when_stopped(void **state)
+{
+    struct written w;
+    (void)state;
+    begin(&w, NULL);
+    nb_report_plan(&w.report, 2);
+    one(&w.report, "a.ota", NB_PASS, "");
+    nb_report_bail(&w.report, "stopped");
+    assert_int_equal(end(&w), 0);
+    assert_string_equal(w.text, "TAP version 14\n1..2\nok 1 - a.ota a title\nBail out! stopped\n");
+    free(w.text);
+}
+
+static void colour_is_only_for_terminals_that_want_it(void **state)
+{
+    static const struct {
+        const char *term;
+        const char *no_colour;
+        bool wants;
+    } rows[] = {{"xterm", NULL, true}, {"xterm", "", true}, {"xterm", "1", false},
+                {"dumb", NULL, false}, {"", NULL, false},   {NULL, NULL, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].term)
+            setenv("TERM", rows[i].term, 1);
+        else
+            unsetenv("TERM");
+        if (rows[i].no_colour)
+            setenv("NO_COLOR", rows[i].no_colour, 1);
+        else
+            unsetenv("NO_COLOR");
+        assert_int_equal(nb_report_wants_colour(), rows[i].wants);
+    }
+}
+
+/* A script that cannot be run has no replay id. */
+static void junit_of_a_bad_script_has_no_replay_line(void **state)
+{
+    char path[] = "/tmp/nobrick-junit-XXXXXX";
+    char text[4096];
+    struct written w;
+    struct nb_outcome outcome = outcome_of(NB_ERROR, "3:1: bad");
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    begin(&w, path);
+    nb_report_begin(&w.report, "bad.ota", "", 1, 0);
+    nb_report_cell(&w.report, "", "", &outcome);
+    nb_report_end(&w.report);
+    assert_int_equal(end(&w), 2);
+    ssize_t size = read(fd, text, sizeof text - 1);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_non_null(strstr(text, "3:1: bad"));
+    assert_null(strstr(text, "replay"));
+    close(fd);
+    unlink(path);
+    free(w.text);
+}
+
 static void exit_code_is_the_worst(void **state)
 {
     static const struct {
@@ -181,6 +262,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tap_of_single_scenarios),
         cmocka_unit_test(tap_of_a_matrix),
+        cmocka_unit_test(combinations_left_out_are_told_on_a_terminal_too),
+        cmocka_unit_test(tap_bails_out_when_stopped),
+        cmocka_unit_test(colour_is_only_for_terminals_that_want_it),
+        cmocka_unit_test(junit_of_a_bad_script_has_no_replay_line),
         cmocka_unit_test(exit_code_is_the_worst),
         cmocka_unit_test(junit_is_well_formed),
         cmocka_unit_test(junit_that_cannot_be_written_is_said),

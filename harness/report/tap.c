@@ -5,6 +5,11 @@ void nb_tap_plan(FILE *out, size_t tests)
     fprintf(out, "TAP version 14\n1..%zu\n", tests);
 }
 
+void nb_tap_bail(FILE *out, const char *why)
+{
+    fprintf(out, "Bail out! %s\n", why);
+}
+
 /* A description or comment: `#` would begin a directive, a line must not end early. */
 static void put(FILE *out, const char *text, bool description)
 {
@@ -59,13 +64,14 @@ static void diagnostics(FILE *out, const char *indent, const char *id,
 
 void nb_tap_begin(const struct nb_report *report)
 {
-    if (report->cells <= 1)
-        return;
-    fputs("# Subtest: ", report->out);
-    put(report->out, report->path, false);
-    fprintf(report->out, "\n    1..%zu\n", report->cells);
+    const char *indent = report->cells > 1 ? "    " : "";
+    if (report->cells > 1) {
+        fputs("# Subtest: ", report->out);
+        put(report->out, report->path, false);
+        fprintf(report->out, "\n    1..%zu\n", report->cells);
+    }
     if (report->left_out)
-        fprintf(report->out, "    # %zu combinations do not fit and are left out\n",
+        fprintf(report->out, "%s# %zu combinations do not fit and are left out\n", indent,
                 report->left_out);
 }
 

@@ -48,6 +48,25 @@ static void judge_content(struct nb_bench *bench, const struct img_info *image)
         violation(bench, "the bootloader's region was written");
 }
 
+/* True when the device has asked its flash for something that the part forbids, since the last
+ * time somebody asked here. */
+static bool broke_flash_rules(struct nb_bench *bench)
+{
+    const char *text = flash_sim_violation(bench->sim);
+    struct flash_stats stats;
+    if (text[0] == '\0')
+        return false;
+    flash_sim_stats(bench->sim, &stats);
+    if (stats.violations == bench->violations)
+        return false;
+    bench->violations = stats.violations;
+    char line[NB_LINE];
+    snprintf(line, sizeof line, "violation %s", text);
+    nb_oracle_event(&bench->state.oracle, line); /* whole: the bench's own lines are short */
+    nb_bench_event(bench, "%s", line);
+    return true;
+}
+
 /* ---- what a device does ------------------------------------------------------------------ */
 
 static int boot_once(struct nb_bench *bench)
@@ -73,12 +92,15 @@ static int boot_once(struct nb_bench *bench)
     return 0;
 }
 
-/* Boots; a loader that met a flash error resets and tries again. */
+/* Boots; a loader that met a flash error resets and tries again. What the part forbids is no such
+ * error: it would be refused every time. */
 static int boot_through_errors(struct nb_bench *bench)
 {
     int err = 0;
     for (int i = 0; i < NB_BENCH_MAX_BOOT; i++) {
         err = boot_once(bench);
+        if (broke_flash_rules(bench))
+            return err == OTA_E_POWER ? err : 0;
         if (err == 0 || err == OTA_E_NO_IMAGE || err == OTA_E_POWER)
             return err == OTA_E_POWER ? err : 0;
     }
@@ -122,6 +144,8 @@ void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 {
     struct img_info image;
     char version[24];
+    nb_oracle_step(&bench->state.oracle,
+                   step->kind == NB_DEVICE_CONFIRM ? NB_CONFIRMS_AT_ONCE : NB_CONFIRMS_NOTHING);
     if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
         return;
     nb_version_print(&image.header.version, version, sizeof version);
@@ -130,16 +154,15 @@ void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 
 int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
 {
-    switch (step->kind) {
-    case NB_DEVICE_BOOT:
+    int err = OTA_E_ARGUMENT;
+    if (step->kind == NB_DEVICE_BOOT)
         return boot_through_errors(bench);
-    case NB_DEVICE_CONFIRM:
-        return confirm(bench);
-    case NB_DEVICE_PENDING:
-        return ask_for_installation(bench, nb_bench_permanent(bench, step));
-    default:
-        return OTA_E_ARGUMENT;
-    }
+    if (step->kind == NB_DEVICE_CONFIRM)
+        err = confirm(bench);
+    else if (step->kind == NB_DEVICE_PENDING)
+        err = ask_for_installation(bench, nb_bench_permanent(bench, step));
+    /* The oracle has the word then; the error is only what comes of it. */
+    return broke_flash_rules(bench) && err != OTA_E_POWER ? 0 : err;
 }
 
 /* ---- the device's memories and faults ---------------------------------------------------- */
@@ -162,10 +185,7 @@ static enum flash_tear cut_there(void *context, struct flash_sim *sim, const str
 {
     struct nb_bench *bench = context;
     (void)sim;
-    if (op->index != bench->cut.op)
-        return FLASH_TEAR_NONE;
-    bench->cut_fired = true;
-    return bench->cut.tear;
+    return op->index == bench->cut.op ? bench->cut.tear : FLASH_TEAR_NONE;
 }
 
 /* True once: when the armed error falls on the operation that comes now. */
@@ -245,6 +265,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 {
     int quiet = 0;
     bench->state.cursor = bench->state.event_count;
+    nb_oracle_step(&bench->state.oracle, NB_CONFIRMS_NOTHING);
     for (int i = 0; i < NB_BENCH_MAX_BOOT && quiet < 2; i++) {
         flash_sim_restart_count(bench->sim);
         nb_bench_boot(bench);
@@ -273,8 +294,8 @@ static bool is_device_step(const struct nb_step *step)
 }
 
 /* A device step with whatever faults are armed for it. */
-static bool device_step(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE],
-                        bool *vacuous)
+static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step *step,
+                                   char reason[NB_LINE])
 {
     bench->state.cursor = bench->state.event_count;
     nb_bench_announce(bench, step);
@@ -286,6 +307,7 @@ static bool device_step(struct nb_bench *bench, const struct nb_step *step, char
     int err = nb_bench_act(bench, step);
     flash_sim_observe(bench->sim, NULL, NULL);
     use_flash(bench, flash_sim_port(bench->sim));
+    bool cut = flash_sim_is_off(bench->sim);
     flash_sim_power_on(bench->sim);
     if (err == OTA_E_POWER) {
         nb_oracle_cut(&bench->state.oracle);
@@ -294,16 +316,19 @@ static bool device_step(struct nb_bench *bench, const struct nb_step *step, char
             nb_bench_boot(bench);
     } else if (err != 0) {
         snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
-        return false;
+        return NB_FAIL;
     }
-    *vacuous = (bench->cut_armed && !bench->cut_fired) || (bench->fail_armed && !bench->fail_fired);
-    if (*vacuous)
+    bool vacuous = (bench->cut_armed && !cut) || (bench->fail_armed && !bench->fail_fired);
+    if (vacuous && flash_sim_misfit(bench->sim) != FLASH_TEAR_NONE)
+        snprintf(reason, NB_LINE, "line %u: the tear `%s` does not fit operation %u", step->line,
+                 flash_tear_word(bench->cut.tear), bench->cut.op);
+    else if (vacuous)
         snprintf(reason, NB_LINE, "line %u: a fault armed for it never fired", step->line);
     bench->cut_armed = bench->fail_armed = false;
-    return !*vacuous;
+    return vacuous ? NB_VACUOUS : NB_PASS;
 }
 
-static void arm(struct nb_bench *bench, const struct nb_step *step, size_t *next_cut)
+static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
     if (step->kind == NB_FAULT_FAIL) {
@@ -312,7 +337,6 @@ static void arm(struct nb_bench *bench, const struct nb_step *step, size_t *next
         bench->fail_op = step->value;
         return;
     }
-    bench->cut_fired = false;
     if (step->all && cell->cut_count == 0) {
         bench->sweep_armed = true;
         return;
@@ -320,35 +344,35 @@ static void arm(struct nb_bench *bench, const struct nb_step *step, size_t *next
     bench->cut_armed = true;
     bench->cut_returns = step->all;
     if (step->all) {
-        bench->cut = cell->cuts[*next_cut < cell->cut_count ? *next_cut : cell->cut_count - 1];
-        (*next_cut)++;
+        bench->cut = cell->cuts[0]; /* a script has one such line at most */
     } else {
         bench->cut.op = step->value;
         bench->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
     }
 }
 
-static bool plain_step(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+static enum nb_verdict plain_step(struct nb_bench *bench, const struct nb_step *step,
+                                  char reason[NB_LINE])
 {
     struct flash_text_error error = {0};
     int err = 0;
     switch (step->kind) {
     case NB_EXPECT:
-        return expect_event(bench, step, reason);
+        return expect_event(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_EXPECT_FLASH:
         return nb_bench_expect_flash(bench, step, reason);
     case NB_UNTIL_STABLE:
-        return until_stable(bench, step, reason);
+        return until_stable(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_DEVICE_COUNTER:
         bench->state.counter = step->value;
-        return true;
+        return NB_PASS;
     case NB_FLASH_IMAGE:
         err = nb_bench_put(bench, step->slot, &bench->script->images[step->image], step, &error);
         break;
     case NB_FLASH_ERASE:
     case NB_FLASH_FLIP:
     case NB_FLASH_BREAK:
-        err = nb_bench_damage(bench, step);
+        err = nb_bench_damage(bench, step, &error);
         break;
     default:
         snprintf(error.message, sizeof error.message, "needs a cloud: not possible on the bench");
@@ -357,57 +381,47 @@ static bool plain_step(struct nb_bench *bench, const struct nb_step *step, char 
     if (err != 0)
         snprintf(reason, NB_LINE, "line %u: %s", step->line,
                  error.message[0] != '\0' ? error.message : ota_err_text(err));
-    return err == 0;
+    return err == 0 ? NB_PASS : NB_ERROR;
 }
 
-bool nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE], bool *vacuous,
-                    struct nb_outcome *outcome)
+/* What the oracle saw is worse than a step that only found nothing wrong. */
+static enum nb_verdict judge(const struct nb_bench *bench, const struct nb_step *step,
+                             enum nb_verdict verdict, char reason[NB_LINE])
 {
-    size_t next_cut = 0;
-    for (size_t i = from; i < bench->script->step_count; i++) {
+    const char *wrong = nb_oracle_violation(&bench->state.oracle);
+    if (wrong == NULL || verdict == NB_FAIL || verdict == NB_ERROR)
+        return verdict;
+    snprintf(reason, NB_LINE, "line %u: %.150s", step->line, wrong);
+    return NB_FAIL;
+}
+
+enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE],
+                               struct nb_outcome *outcome)
+{
+    enum nb_verdict verdict = NB_PASS;
+    if (from > 0) /* the cut step of a sweep, and the boot behind it */
+        verdict = judge(bench, &bench->script->steps[from - 1], verdict, reason);
+    for (size_t i = from; verdict == NB_PASS && i < bench->script->step_count; i++) {
         const struct nb_step *step = &bench->script->steps[i];
-        bool good = true;
         if (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) {
-            arm(bench, step, &next_cut);
+            arm(bench, step);
         } else if (is_device_step(step) && bench->sweep_armed) {
             int err = nb_sweep(bench, i, outcome);
             if (err != 0)
-                snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
-            return err == 0; /* the steps behind it were run at every point */
+                snprintf(reason, NB_LINE, "line %u: %s", step->line,
+                         err == OTA_E_CANCELLED ? "stopped" : ota_err_text(err));
+            return err == 0 ? NB_PASS : NB_ERROR; /* the rest was run at every point */
         } else if (is_device_step(step)) {
-            good = device_step(bench, step, reason, vacuous);
+            verdict = device_step(bench, step, reason);
         } else {
-            good = plain_step(bench, step, reason);
+            verdict = plain_step(bench, step, reason);
         }
-        const char *wrong = nb_oracle_violation(&bench->state.oracle);
-        if (good && wrong != NULL) {
-            snprintf(reason, NB_LINE, "line %u: %.150s", step->line, wrong);
-            good = false;
-        }
-        if (!good)
-            return false;
+        verdict = judge(bench, step, verdict, reason);
     }
-    return true;
+    return verdict;
 }
 
 /* ---- one cell ---------------------------------------------------------------------------- */
-
-static const struct nb_image factory_image = {
-    .number = 1, .version = {.major = 1}, .app = APP_GOOD, .key = NB_KEY_TRUSTED};
-
-static bool names_slot0_first(const struct nb_script *script)
-{
-    for (size_t i = 0; i < script->step_count; i++) {
-        const struct nb_step *step = &script->steps[i];
-        if (step->kind == NB_FLASH_IMAGE || step->kind == NB_FLASH_ERASE) {
-            if (step->slot == 0)
-                return true;
-        } else if (is_device_step(step)) {
-            return false;
-        }
-    }
-    return false;
-}
 
 static int set_up(struct nb_bench *bench, struct flash_text_error *error)
 {
@@ -429,10 +443,8 @@ static int set_up(struct nb_bench *bench, struct flash_text_error *error)
         flash_sim_fingerprint(bench->sim, bench->device.loader.address, bench->device.loader.size);
     nb_oracle_init(&bench->state.oracle, bench->device.scheme->reverts,
                    bench->device.validate_primary);
-    if (names_slot0_first(bench->script))
-        return 0;
-    const struct nb_image *first = nb_script_image(bench->script, 1);
-    return nb_bench_put(bench, 0, first != NULL ? first : &factory_image, NULL, error);
+    const struct nb_image *factory = nb_script_factory(bench->script);
+    return factory != NULL ? nb_bench_put(bench, 0, factory, NULL, error) : 0;
 }
 
 int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
@@ -441,7 +453,6 @@ int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_bench *bench = calloc(1, sizeof *bench);
     struct flash_text_error error = {0};
     char reason[NB_LINE] = "";
-    bool vacuous = false;
     if (bench == NULL)
         return OTA_E_NO_SPACE;
     bench->script = script;
@@ -450,10 +461,11 @@ int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
     if (err != 0) {
         nb_outcome_set(outcome, NB_ERROR, "%s",
                        error.message[0] != '\0' ? error.message : ota_err_text(err));
-    } else if (!nb_bench_steps(bench, 0, reason, &vacuous, outcome)) {
-        for (size_t i = 0; i < bench->state.event_count; i++)
+    } else {
+        enum nb_verdict verdict = nb_bench_steps(bench, 0, reason, outcome);
+        for (size_t i = 0; verdict != NB_PASS && i < bench->state.event_count; i++)
             nb_story_add(outcome, "%s", bench->state.events[i]);
-        nb_outcome_set(outcome, vacuous ? NB_VACUOUS : NB_FAIL, "%s", reason);
+        nb_outcome_set(outcome, verdict, "%s", reason);
     }
     if (bench->crypto != NULL)
         crypto_openssl_free(bench->crypto);

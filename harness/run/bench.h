@@ -43,13 +43,13 @@ struct nb_bench {
     struct nv_port nv;
     uint8_t buffer[SIM_COPY_BUFFER];
     uint64_t loader_fingerprint;
+    uint64_t violations; /* of the flash's rules, told so far */
     struct nb_bench_known known[NB_BENCH_IMAGES];
     size_t known_count;
     struct nb_bench_state state;
     bool cut_armed; /* `@flash:N cut`, for the next device step */
     struct nb_cut cut;
     bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
-    bool cut_fired;
     bool sweep_armed; /* `@flash:* cut` */
     bool fail_armed;  /* `@flash:N fail` */
     uint32_t fail_op;
@@ -60,7 +60,8 @@ struct nb_bench {
 /* The device's own part of a step: 0, OTA_E_POWER when the power was cut in it, or its error. */
 OTA_MUST_CHECK int nb_bench_act(struct nb_bench *bench, const struct nb_step *step);
 
-/* What the application says it is about to do: an event that a cut in the step cannot take back. */
+/* A device step begins. What the application says it is about to do is an event that a cut in the
+ * step cannot take back. */
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step);
 
 /* One boot, with its event, its judgement and, after a flash error, the resets that follow. */
@@ -70,18 +71,20 @@ void nb_bench_boot(struct nb_bench *bench);
  * says. The reason of a failure in error->message. */
 OTA_MUST_CHECK int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *image,
                                 const struct nb_step *step, struct flash_text_error *error);
-/* `flash slotN erase|flip|break`. */
-OTA_MUST_CHECK int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step);
-/* `expect flash slotN …`. */
-bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
-                           char reason[NB_LINE]);
+/* `flash slotN erase|flip|break`. The reason of a failure may be in error->message. */
+OTA_MUST_CHECK int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
+                                   struct flash_text_error *error);
+/* `expect flash slotN …`: pass, fail, or error when it cannot be told; with a reason. */
+enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
+                                      char reason[NB_LINE]);
 /* `pending` of this step means for good. */
 bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step);
 
-/* Runs steps [from, count) in the present state. True: all went well; else `reason` says what did
- * not, and `vacuous` whether it was only a fault that never fired. */
-bool nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE], bool *vacuous,
-                    struct nb_outcome *outcome);
+/* Judges what happened so far, then runs steps [from, count) in the present state. Pass, or the
+ * verdict of the first step that did not go well, and why: fail for what the device did, vacuous
+ * for a fault that never fired, error for a step that this machine or engine could not play. */
+enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE],
+                               struct nb_outcome *outcome);
 
 /* Appends an event line and shows it to the oracle. */
 void nb_bench_event(struct nb_bench *bench, const char *format, ...)

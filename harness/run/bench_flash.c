@@ -1,5 +1,6 @@
 /* The bench's steps that only touch flash: images put down, damage, and what lies there. */
 #include "harness/run/bench.h"
+#include "harness/run/slot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,36 +8,6 @@
 static const struct sim_region *slot_region(const struct nb_bench *bench, unsigned slot)
 {
     return slot == 0 ? &bench->device.primary : &bench->device.secondary;
-}
-
-static int slot_erased(const struct nb_bench *bench, unsigned slot, uint8_t *erased)
-{
-    struct flash_sector sector;
-    const struct flash_area *area = slot == 0 ? &bench->config.primary : &bench->config.secondary;
-    int err = flash_area_sector(area, 0, &sector);
-    *erased = err == 0 ? sector.erased : 0xFF;
-    return err;
-}
-
-/* Fills a whole slot with `bytes` and the erased value behind them. */
-static int put_slot(struct nb_bench *bench, unsigned slot, const uint8_t *bytes, uint32_t size)
-{
-    const struct sim_region *region = slot_region(bench, slot);
-    uint8_t erased;
-    int err = slot_erased(bench, slot, &erased);
-    if (err != 0)
-        return err;
-    if (size > region->size)
-        return OTA_E_IMG_SIZE;
-    uint8_t *whole = malloc(region->size);
-    if (whole == NULL)
-        return OTA_E_NO_SPACE;
-    memset(whole, erased, region->size);
-    if (size != 0)
-        memcpy(whole, bytes, size);
-    err = flash_sim_put(bench->sim, region->address, whole, region->size);
-    free(whole);
-    return err;
 }
 
 /* Remembers how the image looks in the primary slot, and its version from its own header. */
@@ -76,15 +47,16 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
     int err = nb_kit_image(bench->cell->kit, bench->script, bench->cell, &bench->device, image,
                            &blob, error);
     if (err == 0)
-        err = slot_erased(bench, slot, &erased);
+        err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
     if (err == 0)
         err = learn(bench, &blob, &known.version);
     if (err == 0 && step != NULL && step->confirmed)
         err = nb_image_pad(blob.data, blob.size, slot_region(bench, slot)->size,
                            &bench->device.format, erased, false, true, &padded);
     if (err == 0)
-        err = put_slot(bench, slot, padded != NULL ? padded : blob.data,
-                       padded != NULL ? slot_region(bench, slot)->size : blob.size);
+        err =
+            nb_slot_fill(bench->sim, slot_region(bench, slot), padded != NULL ? padded : blob.data,
+                         padded != NULL ? slot_region(bench, slot)->size : blob.size);
     free(padded);
     if (err == 0 && step != NULL && step->pending)
         err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
@@ -102,17 +74,21 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
     return 0;
 }
 
-int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step)
+int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
+                    struct flash_text_error *error)
 {
     const struct sim_region *region = slot_region(bench, step->slot);
-    uint32_t at = step->from_end ? region->size - step->value : step->value;
+    uint32_t at;
     uint8_t byte;
-    int err;
     nb_oracle_damage(&bench->state.oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
-        return put_slot(bench, step->slot, NULL, 0);
-    if (at >= region->size || step->value > region->size)
-        return OTA_E_FLASH_BOUNDS;
+        return nb_slot_fill(bench->sim, region, NULL, 0);
+    int err = nb_slot_offset(region, step->value, step->from_end, &at);
+    if (err != 0) {
+        snprintf(error->message, sizeof error->message, "offset %u lies outside the slot",
+                 step->value);
+        return err;
+    }
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(bench->sim, region->address + at);
     err = flash_sim_peek(bench->sim, region->address + at, &byte, 1);
@@ -120,14 +96,15 @@ int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step)
     return err != 0 ? err : flash_sim_put(bench->sim, region->address + at, &byte, 1);
 }
 
-bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step, char reason[NB_LINE])
+enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
+                                      char reason[NB_LINE])
 {
     const struct sim_region *region = slot_region(bench, step->slot);
     struct nb_blob blob = {0};
     struct flash_text_error error = {0};
     uint8_t *content = malloc(region->size);
     uint8_t erased = 0xFF;
-    int err = content == NULL ? OTA_E_NO_SPACE : slot_erased(bench, step->slot, &erased);
+    int err = content == NULL ? OTA_E_NO_SPACE : nb_slot_erased(bench->sim, region, &erased);
     if (err == 0)
         err = flash_sim_peek(bench->sim, region->address, content, region->size);
     if (err == 0 && step->image >= 0)
@@ -140,8 +117,11 @@ bool nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step, c
     for (uint32_t i = 0; good && step->image < 0 && i < size; i++)
         good = content[i] == erased;
     free(content);
-    if (!good)
+    if (err != 0)
+        snprintf(reason, NB_LINE, "line %u: %s", step->line,
+                 error.message[0] != '\0' ? error.message : ota_err_text(err));
+    else if (!good)
         snprintf(reason, NB_LINE, "line %u: slot%u does not hold what `%.80s` says", step->line,
                  step->slot, step->text);
-    return good;
+    return err != 0 ? NB_ERROR : good ? NB_PASS : NB_FAIL;
 }

@@ -69,11 +69,7 @@ int nb_paths_add(struct nb_paths *paths, const char *path)
     if (!S_ISDIR(info.st_mode))
         return add(paths, path);
     int rc = add_directory(paths, path, MAX_DEPTH);
-    if (rc == 0 && paths->count == before) {
-        errno = ENOENT;
-        return OTA_E_IO;
-    }
-    return rc;
+    return rc == 0 && paths->count == before ? OTA_E_NO_IMAGE : rc;
 }
 
 void nb_paths_free(struct nb_paths *paths)

@@ -10,7 +10,8 @@ struct nb_paths {
 };
 
 /* Adds the script at `path`, or every `.ota` file below the directory there; a path that does not
- * exist is looked for in the data directory. OTA_E_IO when there is nothing, with errno. */
+ * exist is looked for in the data directory. OTA_E_IO when there is nothing, with errno;
+ * OTA_E_NO_IMAGE for a directory without scripts. */
 OTA_MUST_CHECK int nb_paths_add(struct nb_paths *paths, const char *path);
 void nb_paths_free(struct nb_paths *paths);
 

@@ -314,13 +314,20 @@ static int read_golden(const struct nb_image *image, struct made *made,
     return 0;
 }
 
-static int write_file(const char *path, const uint8_t *data, size_t size)
+static int write_file(const char *path, const uint8_t *data, size_t size,
+                      struct flash_text_error *error)
 {
     FILE *file = fopen(path, "wb");
-    if (!file)
-        return OTA_E_IO;
-    bool good = fwrite(data, 1, size, file) == size;
-    return fclose(file) == 0 && good ? 0 : OTA_E_IO;
+    bool good = file && fwrite(data, 1, size, file) == size;
+    int reason = errno;
+    if (file && fclose(file) != 0 && good) {
+        reason = errno;
+        good = false;
+    }
+    if (!good)
+        snprintf(error->message, sizeof error->message, "cannot write %.100s: %s", path,
+                 strerror(reason));
+    return good ? 0 : OTA_E_IO;
 }
 
 /* What was asked for, as a word: equal words mean equal bytes. */
@@ -357,7 +364,7 @@ int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struc
     snprintf(made->blob.path, sizeof made->blob.path, "%s/image-%u.img", kit->dir,
              kit->image_count++);
     if (rc == 0)
-        rc = write_file(made->blob.path, made->data, made->blob.size);
+        rc = write_file(made->blob.path, made->data, made->blob.size, error);
     if (rc) {
         if (!error->message[0])
             snprintf(error->message, sizeof error->message, "cannot make v%u: %s", image->number,

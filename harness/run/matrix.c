@@ -235,44 +235,59 @@ void nb_matrix_free(struct nb_matrix *matrix)
 
 /* ---- names and ids ----------------------------------------------------------------------- */
 
-static void add_value(const char *key, const char *value, char *out, size_t size)
-{
-    size_t used = strlen(out);
-    if (*value)
-        snprintf(out + used, size - used, "%s%s=%s", used ? "," : "", key, value);
-}
-
-void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
-{
-    out[0] = '\0';
-    add_value("system", cell->system, out, size);
-    add_value("device", cell->device, out, size);
-    add_value("part", cell->part, out, size);
-    add_value("scheme", cell->scheme, out, size);
-    add_value("size", size_words[cell->size], out, size);
-    if (cell->install_named)
-        add_value("install", cell->permanent ? "permanent" : "test", out, size);
-    add_value("via", cell->via, out, size);
-    add_value("data", cell->data, out, size);
-    add_value("tls", cell->tls, out, size);
-}
-
 /* What a shell leaves alone, and an id does not use itself. */
 static bool plain(char c)
 {
     return isalnum((unsigned char)c) || strchr("._-/", c) != NULL;
 }
 
+static void add_escaped(const char *text, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    for (; *text && used + 4 < size; text++)
+        used += (size_t)snprintf(out + used, size - used, plain(*text) ? "%c" : "%%%02X",
+                                 (unsigned char)*text);
+}
+
+static void add_value(const char *key, const char *value, bool escaped, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    if (!*value)
+        return;
+    snprintf(out + used, size - used, "%s%s=%s", used ? "," : "", key, escaped ? "" : value);
+    if (escaped)
+        add_escaped(value, out, size);
+}
+
+static void add_values(const struct nb_cell *cell, bool escaped, char *out, size_t size)
+{
+    out[0] = '\0';
+    add_value("system", cell->system, escaped, out, size);
+    add_value("device", cell->device, escaped, out, size);
+    add_value("part", cell->part, escaped, out, size);
+    add_value("scheme", cell->scheme, escaped, out, size);
+    add_value("size", size_words[cell->size], escaped, out, size);
+    if (cell->install_named)
+        add_value("install", cell->permanent ? "permanent" : "test", escaped, out, size);
+    add_value("via", cell->via, escaped, out, size);
+    add_value("data", cell->data, escaped, out, size);
+    add_value("tls", cell->tls, escaped, out, size);
+}
+
+void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
+{
+    add_values(cell, false, out, size);
+}
+
 void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts, char *out,
                   size_t size)
 {
-    char name[256];
-    size_t used = 0;
-    for (; *path && used + 4 < size; path++)
-        used += (size_t)snprintf(out + used, size - used, plain(*path) ? "%c" : "%%%02X",
-                                 (unsigned char)*path);
-    nb_cell_name(cell, name, sizeof name);
-    snprintf(out + used, size - used, ":%s%s%s%s%s", cell->world, name[0] ? ":" : "", name,
+    char values[NB_ID];
+    out[0] = '\0';
+    add_escaped(path, out, size);
+    add_values(cell, true, values, sizeof values);
+    size_t used = strlen(out);
+    snprintf(out + used, size - used, ":%s%s%s%s%s", cell->world, values[0] ? ":" : "", values,
              *cuts ? ":cuts=" : "", cuts);
 }
 
@@ -314,6 +329,27 @@ static int parse_cuts(char *text, struct nb_cell *cell, struct flash_text_error 
     return cell->cut_count ? 0 : bad_id(error, "no cut follows cuts=");
 }
 
+/* The text with its %XX undone. */
+static int decode(const char *text, char *out, size_t size, struct flash_text_error *error)
+{
+    const char *whole = text;
+    size_t used = 0;
+    for (; *text; text++) {
+        unsigned value = (unsigned char)*text;
+        if (*text == '%') {
+            if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]) ||
+                sscanf(text + 1, "%2x", &value) != 1 || value == 0)
+                return bad_id(error, "'%.40s': bad escape", text);
+            text += 2;
+        }
+        if (used + 1 >= size)
+            return bad_id(error, "'%.40s' is too long", whole);
+        out[used++] = (char)value;
+    }
+    out[used] = '\0';
+    return 0;
+}
+
 static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error *error)
 {
     const struct {
@@ -335,10 +371,7 @@ static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(item, texts[i].key) != 0)
             continue;
-        if (strlen(value) >= texts[i].size)
-            return bad_id(error, "%s '%.40s' is too long", item, value);
-        snprintf(texts[i].to, texts[i].size, "%s", value);
-        return 0;
+        return decode(value, texts[i].to, texts[i].size, error);
     }
     if (strcmp(item, "size") == 0) {
         cell->size = size_from_word(value);
@@ -351,26 +384,6 @@ static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error
     return cell->permanent || strcmp(value, "test") == 0
                ? 0
                : bad_id(error, "install '%.40s' is not known", value);
-}
-
-/* The path with its %XX undone. */
-static int decode_path(const char *text, char *out, size_t size, struct flash_text_error *error)
-{
-    size_t used = 0;
-    for (; *text; text++) {
-        unsigned value = (unsigned char)*text;
-        if (*text == '%') {
-            if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]) ||
-                sscanf(text + 1, "%2x", &value) != 1 || value == 0)
-                return bad_id(error, "'%.40s': bad escape", text);
-            text += 2;
-        }
-        if (used + 1 >= size)
-            return bad_id(error, "the path is too long");
-        out[used++] = (char)value;
-    }
-    out[used] = '\0';
-    return used ? 0 : bad_id(error, "the id names no script");
 }
 
 int nb_replay_parse(const char *id, char *path, size_t path_size, struct nb_cell *cell,
@@ -387,7 +400,7 @@ int nb_replay_parse(const char *id, char *path, size_t path_size, struct nb_cell
     char *part = strtok_r(text, ":", &save);
     if (!part)
         return bad_id(error, "the id is empty");
-    int rc = decode_path(part, path, path_size, error);
+    int rc = decode(part, path, path_size, error);
     part = strtok_r(NULL, ":", &save);
     if (rc == 0 && (!part || strlen(part) >= NB_WORD))
         return bad_id(error, "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]");

@@ -1,7 +1,7 @@
 /* The matrix of a script: its cells, their names, and replay ids.
  *
  * A replay id is one word that a shell leaves alone: the script's path below the data directory
- * (or as given), the world, the cell's values, and the cuts:
+ * (or as given), the world, the cell's values, and the cuts; what is special in it is written %XX:
  *
  *   boot/swap-test.ota:posix:part=nrf52840,scheme=swap-move,size=larger:cuts=37.half
  */
@@ -10,7 +10,7 @@
 
 #include "harness/run/run.h"
 
-#define NB_ID 512
+#define NB_ID 2048 /* every character of path and values may take three */
 
 /* What the command line asks for instead of what the script lists; "" where it asks nothing. */
 struct nb_choice {

@@ -190,12 +190,28 @@ static void replay_id_comes_back_as_the_same_cell(void **state)
     assert_string_equal(id, "a.ota:posix");
 }
 
+/* A file of the user's own may be called anything. */
+static void replay_id_escapes_values_too(void **state)
+{
+    const struct nb_cell cell = {.world = "posix", .device = "my dir/a,b=c:d%1;e.device"};
+    struct nb_cell back;
+    struct flash_text_error error;
+    char id[NB_ID];
+    char path[256];
+    (void)state;
+    nb_replay_id("a.ota", &cell, "", id, sizeof id);
+    assert_string_equal(id, "a.ota:posix:device=my%20dir/a%2Cb%3Dc%3Ad%251%3Be.device");
+    assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
+    assert_string_equal(back.device, cell.device);
+}
+
 static void bad_replay_ids_are_refused(void **state)
 {
     static const char *const ids[][2] = {
         {"", "the id is empty"},
         {"a.ota", "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]"},
         {"a%2.ota:posix", "'%2.ota': bad escape"},
+        {"a.ota:posix:device=x%zz", "'%zz': bad escape"},
         {"a.ota:posix:colour=red", "'colour' is not a dimension of the matrix"},
         {"a.ota:posix:part", "'part' is not a value like part=nrf52840"},
         {"a.ota:posix:size=huge", "size 'huge' is not known"},
@@ -225,6 +241,7 @@ int main(void)
         cmocka_unit_test(chosen_part_replaces_the_list),
         cmocka_unit_test(chosen_device_replaces_parts_and_schemes),
         cmocka_unit_test(replay_id_comes_back_as_the_same_cell),
+        cmocka_unit_test(replay_id_escapes_values_too),
         cmocka_unit_test(bad_replay_ids_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

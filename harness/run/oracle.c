@@ -106,9 +106,18 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
         oracle->progress_live = false;
 }
 
+void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
+{
+    oracle->confirms = confirms;
+    oracle->booted_in_step = false;
+}
+
 void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
+    if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
+        (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
+        oracle->cut_in_confirmation = true;
 }
 
 /* ---- what the device did ----------------------------------------------------------------- */
@@ -170,7 +179,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     bool was_trial = oracle->has_running && oracle->running_trial;
     if (again && was_trial && trial && oracle->reverts)
         violate(oracle, "%s runs again without having confirmed itself", word);
-    if (again && was_trial && !trial && !oracle->cut_since_boot)
+    if (again && was_trial && !trial && !oracle->cut_in_confirmation)
         violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
     bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
     if (!known && !(again && was_trial))
@@ -184,7 +193,9 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->has_running = true;
     oracle->running = version;
     oracle->running_trial = trial;
+    oracle->booted_in_step = true;
     oracle->cut_since_boot = false;
+    oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
 }
 
@@ -192,7 +203,7 @@ static void on_reject(struct nb_oracle *oracle)
 {
     if (oracle->offered >= 0)
         oracle->images[oracle->offered].refused = true;
-    oracle->rejected_since_job = true;
+    oracle->refused_since_job = true;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
 
@@ -205,6 +216,7 @@ static void on_refused(struct nb_oracle *oracle)
                 (oracle->in_slot[1] == (int)i || oracle->offered == (int)i))
                 oracle->images[i].refused = true;
     oracle->has_pending = false;
+    oracle->refused_since_job = true;
 }
 
 static void on_pending(struct nb_oracle *oracle, const char *word)
@@ -214,6 +226,9 @@ static void on_pending(struct nb_oracle *oracle, const char *word)
         return;
     oracle->has_pending = true;
     oracle->pending = version;
+    /* Asking again makes nothing good that was refused: it takes a new job. */
+    if (!oracle->has_job || oracle->refused_since_job)
+        return;
     for (size_t i = 0; i < oracle->image_count; i++)
         if (same(&oracle->images[i].version, &version))
             oracle->images[i].refused = false;
@@ -235,9 +250,11 @@ static void on_reported(struct nb_oracle *oracle, bool success)
 {
     bool runs = oracle->has_running && !oracle->running_trial &&
                 (!oracle->has_job || same(&oracle->running, &oracle->job));
+    if (success && !oracle->has_job)
+        violate(oracle, "Success is reported, and there was no job");
     if (success && !runs)
         violate(oracle, "Success is reported, but the new image does not run confirmed");
-    if (!success && runs && oracle->has_job && !oracle->rejected_since_job)
+    if (!success && runs && oracle->has_job && !oracle->refused_since_job)
         violate(oracle, "Failure is reported, but the new image runs and is confirmed");
 }
 
@@ -257,7 +274,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         on_refused(oracle);
     } else if (strcmp(name, "job") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
-        oracle->rejected_since_job = false;
+        oracle->refused_since_job = false;
         oracle->progress_live = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
@@ -274,6 +291,8 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         oracle->progress_live = false; /* from here on the loader may move what was fetched */
     } else if (strcmp(name, "cut") == 0) {
         nb_oracle_cut(oracle);
+    } else if (strcmp(name, "violation") == 0) {
+        violate(oracle, "the flash forbids what the device does: %s", line + strlen("violation "));
     }
 }
 

@@ -7,12 +7,15 @@
  *   1 a boot finds no image, although nobody destroyed the primary slot
  *   2 an image runs that nobody put down or offered, or that is not genuine
  *   3 a confirmed image gives way to one that was neither pending nor offered
- *   4 an unconfirmed image is not reverted at the next boot, or confirms itself
- *   5 an image runs that was refused
- *   6 Success is reported for what does not run confirmed; Failure for what does
+ *   4 an unconfirmed image is not reverted at the next boot, or confirms itself; only a cut in what
+ *     may have been its confirmation leaves both open
+ *   5 an image runs that was refused, and for which no new job came since
+ *   6 Success is reported for what does not run confirmed, or without a job; Failure for what runs
+ *     confirmed
  *   7 the bootloader's region changed
  *   8 progress claims more than lies in flash
  *   9 what lies in the primary slot is not, byte for byte, the image that boots
+ *  10 the device does what its flash part forbids
  *
  * A plain struct without pointers into itself: an engine that branches copies it. The image bytes
  * it points to are the caller's. */
@@ -32,6 +35,13 @@ struct nb_oracle_image {
     bool refused; /* by loader or agent, and not accepted since */
 };
 
+/* What a device step can do to the image on trial. */
+enum nb_oracle_confirms {
+    NB_CONFIRMS_NOTHING,    /* a boot, a request */
+    NB_CONFIRMS_AT_ONCE,    /* the step is the confirmation */
+    NB_CONFIRMS_AFTER_BOOT, /* an application runs once the loader is done */
+};
+
 struct nb_oracle {
     bool reverts;   /* the scheme gives one trial */
     bool validates; /* the primary is checked at every boot */
@@ -49,9 +59,12 @@ struct nb_oracle {
     struct img_version pending;
     bool has_job;
     struct img_version job;
-    bool rejected_since_job;
+    bool refused_since_job;           /* by agent or loader */
+    enum nb_oracle_confirms confirms; /* the present device step */
+    bool booted_in_step;
     bool cut_since_boot;
-    bool progress_live; /* `progress` speaks of the present content of the secondary */
+    bool cut_in_confirmation; /* … that may have taken place */
+    bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
     char violation[NB_LINE]; /* the first one; "" */
 };
@@ -65,6 +78,8 @@ void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_orac
 void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *image);
 /* The harness erased the slot, flipped a bit or broke a unit in it. */
 void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot);
+/* A device step begins. */
+void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms);
 /* The power was or will be cut in what happens next (the bench calls it for each cut). */
 void nb_oracle_cut(struct nb_oracle *oracle);
 

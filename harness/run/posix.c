@@ -14,6 +14,8 @@
 #define SETTLE_MS    60    /* for messages under way when the device has ended */
 #define EXPECT_MS    2000  /* for a line of the cloud that is still to come */
 #define STABLE_BOOTS 8
+#define BROKEN_EXIT  2   /* of a device that could not even start or end in order */
+#define SIGNAL_EXIT  128 /* and more: killed by a signal */
 
 /* ---- events ------------------------------------------------------------------------------ */
 
@@ -149,17 +151,33 @@ static void last_words(const struct nb_posix *run, char *out, size_t size)
         fclose(log);
 }
 
+/* A device that dies, or ends otherwise than it says, did wrong even when its events look well. */
+static bool ended_as_it_said(struct nb_posix *run, const struct nb_step *step, int code)
+{
+    const char *said = nb_trace_last(&run->trace, "exit");
+    char words[NB_LINE];
+    int told = -1;
+    if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
+        return true;
+    last_words(run, words, sizeof words);
+    nb_outcome_set(run->outcome, NB_FAIL, "line %u: the device ends with %d%s%s: %.110s",
+                   step->line, code, said ? " and says " : " and says nothing of it",
+                   said ? said : "", words);
+    return false;
+}
+
 static bool device_step(struct nb_posix *run, const struct nb_step *step, bool boot_only)
 {
     int code = 0;
     nb_trace_step(&run->trace);
+    nb_oracle_step(&run->oracle, boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
     int rc = spawn_device(run, boot_only, &code);
     if (rc == OTA_E_TIMEOUT) {
         nb_outcome_set(run->outcome, NB_FAIL, "line %u: the device takes longer than %d s",
                        step->line, DEVICE_MS / 1000);
         return false;
     }
-    if (rc == 0 && run->trace.count == run->trace.from) {
+    if (rc == 0 && run->trace.count == run->trace.from && code < SIGNAL_EXIT) {
         char words[NB_LINE];
         last_words(run, words, sizeof words);
         nb_outcome_set(run->outcome, NB_ERROR, "line %u: the device does not start: %.120s",
@@ -172,10 +190,18 @@ static bool device_step(struct nb_posix *run, const struct nb_step *step, bool b
         nb_outcome_set(run->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
         return false;
     }
+    if (!ended_as_it_said(run, step, code))
+        return false;
     const char *unfired = "the power cut";
+    bool misfit = run->cut_armed && nb_trace_last(&run->trace, "cut-misfit");
     bool vacuous = run->cut_armed && !nb_trace_has(&run->trace, "cut");
-    vacuous = nb_net_end_step(&run->net, &unfired) > 0 || vacuous;
     run->cut_armed = false;
+    if (misfit) {
+        nb_outcome_set(run->outcome, NB_VACUOUS, "line %u: the tear `%s` does not fit operation %u",
+                       step->line, flash_tear_word(run->cut.tear), run->cut.op);
+        return false; /* what follows was written for a device that was cut */
+    }
+    vacuous = nb_net_end_step(&run->net, &unfired) > 0 || vacuous;
     if (vacuous)
         nb_outcome_set(run->outcome, NB_VACUOUS, "line %u: %s armed for it never fired", step->line,
                        unfired);

@@ -1,6 +1,7 @@
 /* The posix engine's steps on the flash file, while no device process runs. */
 #include "harness/image/image.h"
 #include "harness/run/posix_run.h"
+#include "harness/run/slot.h"
 #include "sim/posix/nv.h"
 
 #include <errno.h>
@@ -19,8 +20,13 @@ static const struct sim_region *region_of(const struct nb_posix *run, unsigned s
 static int open_flash(struct nb_posix *run, struct flash_sim **sim, struct flash_text_error *error)
 {
     bool created;
-    return flash_sim_file(run->flash_path, run->device.chips, run->device.chip_count, &created, sim,
-                          error);
+    struct flash_text_error inner = {0};
+    int rc = flash_sim_file(run->flash_path, run->device.chips, run->device.chip_count, &created,
+                            sim, &inner);
+    if (rc)
+        snprintf(error->message, sizeof error->message, "%.70s: %.85s", run->flash_path,
+                 inner.message[0] ? inner.message : ota_err_text(rc));
+    return rc;
 }
 
 /* Bytes as they lie in the file; the caller frees. */
@@ -42,36 +48,6 @@ static int read_region(const struct nb_posix *run, const struct sim_region *regi
     free(*out);
     *out = NULL;
     return OTA_E_IO;
-}
-
-static int erased_value(struct flash_sim *sim, const struct sim_region *region, uint8_t *out)
-{
-    struct flash_sector sector;
-    const struct flash_port *port = flash_sim_port(sim);
-    int rc = port->sector(port->context, region->address, &sector);
-    *out = rc == 0 ? sector.erased : 0xFF;
-    return rc;
-}
-
-/* Fills the slot: bytes, and the erased value behind them. */
-static int fill_slot(struct flash_sim *sim, const struct sim_region *region, const uint8_t *bytes,
-                     uint32_t size)
-{
-    uint8_t erased;
-    int rc = erased_value(sim, region, &erased);
-    if (rc == 0 && size > region->size)
-        rc = OTA_E_IMG_SIZE;
-    if (rc)
-        return rc;
-    uint8_t *whole = malloc(region->size);
-    if (!whole)
-        return OTA_E_NO_SPACE;
-    memset(whole, erased, region->size);
-    if (size)
-        memcpy(whole, bytes, size);
-    rc = flash_sim_put(sim, region->address, whole, region->size);
-    free(whole);
-    return rc;
 }
 
 void nb_posix_known(const struct nb_image *image, const struct nb_blob *blob,
@@ -103,12 +79,13 @@ static int put_image(struct nb_posix *run, struct flash_sim *sim, unsigned slot,
     int rc =
         nb_kit_image(run->cell->kit, run->script, run->cell, &run->device, image, &blob, error);
     if (rc == 0)
-        rc = erased_value(sim, region, &erased);
+        rc = nb_slot_erased(sim, region, &erased);
     if (rc == 0 && confirmed)
         rc = nb_image_pad(blob.data, blob.size, region->size, &run->device.format, erased, false,
                           true, &padded);
     if (rc == 0)
-        rc = fill_slot(sim, region, padded ? padded : blob.data, padded ? region->size : blob.size);
+        rc = nb_slot_fill(sim, region, padded ? padded : blob.data,
+                          padded ? region->size : blob.size);
     free(padded);
     if (rc == 0 && pending)
         rc = img_set_pending(&area, &run->device.format, step->permanent || run->cell->permanent);
@@ -120,27 +97,15 @@ static int put_image(struct nb_posix *run, struct flash_sim *sim, unsigned slot,
     return 0;
 }
 
-static bool puts_slot0(const struct nb_script *script)
-{
-    for (size_t i = 0; i < script->step_count; i++) {
-        const struct nb_step *step = &script->steps[i];
-        if (step->kind == NB_DEVICE_CHECK || step->kind == NB_DEVICE_BOOT ||
-            step->kind == NB_UNTIL_STABLE)
-            return false;
-        if ((step->kind == NB_FLASH_IMAGE || step->kind == NB_FLASH_ERASE) && step->slot == 0)
-            return true;
-    }
-    return false;
-}
-
 int nb_posix_make_flash(struct nb_posix *run, struct flash_text_error *error)
 {
     struct flash_sim *sim = NULL;
     int rc = open_flash(run, &sim, error);
     if (rc)
         return rc;
-    if (!puts_slot0(run->script))
-        rc = put_image(run, sim, 0, &run->script->images[0], NULL, error);
+    const struct nb_image *factory = nb_script_factory(run->script);
+    if (factory)
+        rc = put_image(run, sim, 0, factory, NULL, error);
     flash_sim_close(sim);
     return rc ? rc : read_region(run, &run->device.loader, &run->loader_before);
 }
@@ -152,16 +117,18 @@ static int damage(struct nb_posix *run, struct flash_sim *sim, const struct nb_s
     uint8_t byte;
     nb_oracle_damage(&run->oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
-        return fill_slot(sim, region, NULL, 0);
-    if (step->value >= region->size + (step->from_end ? 1u : 0u)) {
+        return nb_slot_fill(sim, region, NULL, 0);
+    uint32_t at;
+    int rc = nb_slot_offset(region, step->value, step->from_end, &at);
+    if (rc) {
         snprintf(error->message, sizeof error->message, "offset %u lies outside the slot",
                  step->value);
-        return OTA_E_FLASH_BOUNDS;
+        return rc;
     }
-    uint32_t at = region->address + (step->from_end ? region->size - step->value : step->value);
+    at += region->address;
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(sim, at);
-    int rc = flash_sim_peek(sim, at, &byte, 1);
+    rc = flash_sim_peek(sim, at, &byte, 1);
     byte ^= 1;
     return rc ? rc : flash_sim_put(sim, at, &byte, 1);
 }
@@ -203,7 +170,7 @@ bool nb_posix_expect_flash(struct nb_posix *run, const struct nb_step *step, cha
     uint8_t erased = 0xFF;
     int rc = open_flash(run, &sim, &error);
     if (rc == 0) {
-        rc = erased_value(sim, region, &erased);
+        rc = nb_slot_erased(sim, region, &erased);
         flash_sim_close(sim);
     }
     if (rc == 0)

@@ -51,7 +51,4 @@ OTA_MUST_CHECK int nb_posix_fingerprint(const struct nb_posix *run, uint64_t *ou
 void nb_posix_known(const struct nb_image *image, const struct nb_blob *blob,
                     struct nb_oracle_image *out);
 
-/* The signal that asked the run to stop, or 0. Set by the runner's signal handler. */
-extern volatile int nb_run_stop;
-
 #endif

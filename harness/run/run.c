@@ -179,13 +179,17 @@ static void on_signal(int number)
     nb_run_stop = number;
 }
 
-/* The first Ctrl-C ends the run in order; the second one ends it at once. */
+/* The first Ctrl-C ends the run in order; the second one ends it at once. What whoever started us
+ * ignores (nohup, a shell's background) stays ignored. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -217,7 +221,7 @@ static int run_all(struct options *options, const struct nb_paths *paths)
         fprintf(stderr, "nobrick run: %s: %s\n", options->junit, strerror(errno));
         return 2;
     }
-    report.colour = terminal;
+    report.colour = terminal && nb_report_wants_colour();
     catch_signals();
     nb_report_plan(&report, paths->count);
     int failed = 0;
@@ -227,6 +231,8 @@ static int run_all(struct options *options, const struct nb_paths *paths)
     else
         for (size_t i = 0; i < paths->count && !nb_run_stop; i++)
             run_one(options, &teller, paths->items[i]);
+    if (nb_run_stop)
+        nb_report_bail(&report, "stopped by a signal");
     int rc = nb_report_close(&report);
     if (failed) {
         fprintf(stderr, "nobrick run: no process can be started: %s\n", strerror(errno));
@@ -314,9 +320,12 @@ int nb_cmd_run(int argc, char **argv)
         return usage("run", "which scenarios?", NULL);
     struct nb_paths paths = {0};
     for (int i = optind; i < argc; i++) {
-        if (nb_paths_add(&paths, argv[i]) != 0) {
+        int rc = nb_paths_add(&paths, argv[i]);
+        if (rc) {
             fprintf(stderr, "nobrick run: %s: %s\n", argv[i],
-                    errno == ENOENT ? "no such scenario" : strerror(errno));
+                    rc == OTA_E_NO_IMAGE ? "no .ota file lies in this directory"
+                    : errno == ENOENT    ? "no such scenario"
+                                         : strerror(errno));
             nb_paths_free(&paths);
             return 2;
         }
@@ -327,6 +336,22 @@ int nb_cmd_run(int argc, char **argv)
 }
 
 /* ---- the verb replay --------------------------------------------------------------------- */
+
+/* What an id says of a script that the script does not have: NULL when there is nothing. */
+static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
+{
+    size_t sweeps = 0;
+    for (size_t i = 0; i < script->step_count; i++)
+        sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+    if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
+        strcmp(cell->world, "cortexm") != 0)
+        return "no such world: expected virtual, posix or cortexm";
+    if (cell->cut_count && sweeps == 0)
+        return "the id has cuts, and the script no '@flash:* cut' line";
+    if (cell->cut_count > sweeps)
+        return "the id has more cuts than the script has '@flash:* cut' lines";
+    return NULL;
+}
 
 static int replay(const struct nb_script *script, const char *shown, struct nb_cell *cell)
 {
@@ -342,12 +367,14 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
     cell->kit = nb_kit_new();
     if (!cell->kit || nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
         return 2;
-    report.colour = report.terminal;
+    report.colour = report.terminal && nb_report_wants_colour();
     catch_signals();
     nb_report_plan(&report, 1);
     nb_report_begin(&report, shown, script->title, 1, 0);
     report_cell(&teller, shown, script, cell);
     nb_report_end(&report);
+    if (nb_run_stop)
+        nb_report_bail(&report, "stopped by a signal");
     int rc = nb_report_close(&report);
     nb_kit_free(cell->kit);
     return nb_run_stop ? 128 + nb_run_stop : rc ? 2 : nb_report_exit_code(&report);
@@ -377,7 +404,8 @@ int nb_cmd_replay(int argc, char **argv)
     nb_paths_free(&paths);
     if (rc)
         return 2;
-    int code = replay(&script, shown, &cell);
+    const char *wrong = not_in_script(&script, &cell);
+    int code = wrong ? usage("replay", wrong, argv[1]) : replay(&script, shown, &cell);
     nb_script_free(&script);
     return code;
 }

@@ -92,6 +92,9 @@ int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
 int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
 
+/* The signal that asked the run to stop, or 0. Set by the runner's signal handler. */
+extern volatile int nb_run_stop;
+
 /* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
  * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with
  * goldens, the goldens' keys. Released with sim_device_free. */

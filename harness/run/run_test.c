@@ -13,10 +13,17 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+
+#define MISDEED "NOBRICK_RUN_TEST_MISDEED" /* what the device of this program does wrong */
 
 static char dir[] = "/tmp/nobrick-run-test-XXXXXX";
 static char output[16384]; /* of the last run, both streams */
@@ -63,6 +70,12 @@ static int run_script(const char *text)
     return run_captured(nb_cmd_run, 2, argv);
 }
 
+static void interrupt_self(int number)
+{
+    (void)number;
+    raise(SIGINT);
+}
+
 static size_t kits_left(void)
 {
     size_t count = 0;
@@ -99,6 +112,9 @@ static const struct {
     {"title T\npart nosuch\ndevice boot\nexpect boot v1\n", 2, "part nosuch", false},
     {"title T\nflash slot1 v2 pending\n@flash:60000 cut\ndevice boot\nexpect boot v2\n", 3,
      "# vacuous: ", false},
+    {"title T\npart nrf52840\nflash slot1 v2 pending\n@flash:0 cut half\ndevice boot\n"
+     "until stable boot v2\n",
+     3, "# vacuous: line 5: the tear `half` does not fit operation 0", false},
     {"title T\nworld cortexm\ndevice boot\nexpect boot v1\n", 77,
      "# SKIP the cortexm world is not built yet", false},
     {"title T\ncloud offer none\ndevice check\nexpect idle no-update\n", 0, "\nok 1 - ", true},
@@ -108,6 +124,13 @@ static const struct {
      "# vacuous: line 4: a fault of the cloud armed for it never fired", true},
     {"title T\ncloud offer none\n@flash:9 cut\ndevice check\nexpect idle no-update\n", 3,
      "# vacuous: line 4: the power cut armed for it never fired", true},
+    {"title T\ncloud offer v2\n@flash:0 cut fault\ndevice check\nexpect boot v2\n", 3,
+     "# vacuous: line 4: the tear `fault` does not fit operation 0", true},
+    {"title T\nflash slot1 v2 pending\nflash slot0 flip 999999999\ndevice boot\nexpect boot v1\n",
+     2, "# error: line 3: offset 999999999 lies outside the slot", false},
+    {"title T\nflash slot1 v2 pending\n@flash:* cut\ndevice boot\nflash slot0 flip 999999999\n"
+     "expect boot v1\n",
+     2, "# error: line 5: offset 999999999 lies outside the slot", false},
     {"title T\ncloud offer v2\n@flash:* cut\ndevice check\nexpect boot v1\n", 2,
      "sweeps need a script without a cloud", true},
 };
@@ -149,6 +172,107 @@ static void missing_mosquitto_is_a_visible_skip(void **state)
     assert_non_null(strstr(output, "# SKIP no mosquitto: apt-get install mosquitto"));
 }
 
+/* A device that lies about its end, dies, or breaks its flash's rules: whatever it did before. */
+static void end_and_violations_of_the_device_are_looked_at(void **state)
+{
+    static const char *const misdeeds[][2] = {
+        {"exit-2", "# fail: line 3: the device ends with 2 and says exit 0"},
+        {"exit-1", "# fail: line 3: the device ends with 1 and says exit 0"},
+        {"signal", "# fail: line 3: the device ends with 134 and says nothing of it"},
+        {"violation", "# fail: line 3: the flash forbids what the device does: too many programs"},
+    };
+    (void)state;
+    need_mosquitto();
+    for (size_t i = 0; i < sizeof misdeeds / sizeof misdeeds[0]; i++) {
+        setenv(MISDEED, misdeeds[i][0], 1);
+        int code = run_script("title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
+        unsetenv(MISDEED);
+        if (!strstr(output, misdeeds[i][1]))
+            print_error("%s", output);
+        assert_non_null(strstr(output, misdeeds[i][1]));
+        assert_int_equal(code, 1);
+    }
+}
+
+/* What a disk without room says: where, and the system's own reason. */
+static void unwritable_directory_is_an_error_with_its_reason(void **state)
+{
+    struct rlimit before;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit small = {.rlim_cur = 16384, .rlim_max = before.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int code = run_script("title T\ndevice boot\nflash slot1 v2 pending\ndevice boot\n"
+                          "expect boot v2\n");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(code, 2);
+    assert_non_null(strstr(output, "# error: cannot write "));
+    assert_non_null(strstr(output, ".img: File too large"));
+}
+
+/* Ctrl-C in the middle of a long sweep: it ends at once, in order, and TAP says so. */
+static void signal_ends_a_sweep(void **state)
+{
+    const struct itimerval soon = {.it_value = {.tv_usec = 400000}};
+    struct timespec begin;
+    struct timespec end;
+    (void)state;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    signal(SIGALRM, interrupt_self);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    int code = run_script("title T\npart psoc6-internal\nscheme overwrite\nslot 896K\n"
+                          "flash slot1 v2 size=800K pending permanent\n@flash:* cut\ndevice boot\n"
+                          "until stable boot v2\n");
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    nb_run_stop = 0;
+    assert_int_equal(code, 128 + SIGINT);
+    assert_true(end.tv_sec - begin.tv_sec < 5);
+    assert_non_null(strstr(output, "# error: line 7: stopped"));
+    assert_non_null(strstr(output, "\nBail out! "));
+    assert_int_equal(kits_left(), 0);
+}
+
+/* nohup: what was ignored before stays so. */
+static void ignored_signals_stay_ignored(void **state)
+{
+    struct sigaction now;
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(run_script("title T\ndevice boot\nexpect boot v1\n"), 0);
+    assert_int_equal(sigaction(SIGHUP, NULL, &now), 0);
+    signal(SIGHUP, SIG_DFL);
+    assert_true(now.sa_handler == SIG_IGN);
+}
+
+/* An id must speak of the script that it names. */
+static void replay_of_what_the_script_does_not_have_is_refused(void **state)
+{
+    static const char *const wrong[][3] = {
+        {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
+         "the id has cuts, and the script no '@flash:* cut' line"},
+        {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
+         ":posix:cuts=3.half+4.half",
+         "the id has more cuts than the script has '@flash:* cut' lines"},
+        {"device boot\nexpect boot v1\n", ":moon",
+         "no such world: expected virtual, posix or cortexm"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[300];
+        char id[300];
+        char verb[] = "replay";
+        char *argv[] = {verb, id, NULL};
+        snprintf(text, sizeof text, "title T\n%s", wrong[i][0]);
+        (void)run_script(text);
+        snprintf(id, sizeof id, "%s/test.ota%s", dir, wrong[i][1]);
+        assert_int_equal(run_captured(nb_cmd_replay, 2, argv), 2);
+        assert_non_null(strstr(output, wrong[i][2]));
+        assert_string_equal(strchr(output, '\n'), "\n");
+    }
+}
+
 /* What a failure prints repeats it. */
 static void replay_repeats_a_failure(void **state)
 {
@@ -179,6 +303,26 @@ static void usage_errors_are_one_line(void **state)
     assert_string_equal(output, "nobrick run: unknown option: --nonsense (nobrick run --help)\n");
     assert_int_equal(run_captured(nb_cmd_run, 2, no_file), 2);
     assert_string_equal(output, "nobrick run: no-such-scenario.ota: no such scenario\n");
+    char empty[200];
+    char *nothing[] = {verb, empty, NULL};
+    path_in("empty", empty, sizeof empty);
+    assert_int_equal(mkdir(empty, 0700), 0);
+    assert_int_equal(run_captured(nb_cmd_run, 2, nothing), 2);
+    rmdir(empty);
+    assert_non_null(strstr(output, "/empty: no .ota file lies in this directory\n"));
+}
+
+static int be_device(int argc, char **argv)
+{
+    const char *misdeed = getenv(MISDEED);
+    if (misdeed && strcmp(misdeed, "violation") == 0)
+        dprintf(3, "violation too many programs\n");
+    if (misdeed && strcmp(misdeed, "signal") == 0)
+        abort();
+    int code = nb_cmd_device(argc, argv);
+    if (misdeed && strncmp(misdeed, "exit-", 5) == 0)
+        return atoi(misdeed + 5);
+    return code;
 }
 
 static int make_dir(void **state)
@@ -205,10 +349,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(bench_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
+        cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),
+        cmocka_unit_test(unwritable_directory_is_an_error_with_its_reason),
+        cmocka_unit_test(signal_ends_a_sweep),
+        cmocka_unit_test(ignored_signals_stay_ignored),
+        cmocka_unit_test(replay_of_what_the_script_does_not_have_is_refused),
         cmocka_unit_test(replay_repeats_a_failure),
         cmocka_unit_test(usage_errors_are_one_line),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)
-        return nb_cmd_device(argc - 1, argv + 1);
+        return be_device(argc - 1, argv + 1);
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -56,12 +56,17 @@ static bool same_word(const char *line, const char *word)
     return strncmp(line, word, length) == 0 && (line[length] == ' ' || line[length] == '\0');
 }
 
+const char *nb_trace_last(const struct nb_trace *trace, const char *word)
+{
+    for (size_t i = trace->count; i-- > trace->from;)
+        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, word))
+            return trace->lines[i].text;
+    return NULL;
+}
+
 bool nb_trace_has(const struct nb_trace *trace, const char *word)
 {
-    for (size_t i = trace->from; i < trace->count; i++)
-        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, word))
-            return true;
-    return false;
+    return nb_trace_last(trace, word) != NULL;
 }
 
 const char *nb_trace_last_boot(const struct nb_trace *trace)

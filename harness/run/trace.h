@@ -35,7 +35,10 @@ bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect);
 /* True when a device line of the present step begins with this word. */
 bool nb_trace_has(const struct nb_trace *trace, const char *word);
 
-/* The last boot line of the device, or NULL. */
+/* The last line of the device in the present step that begins with this word, or NULL. */
+const char *nb_trace_last(const struct nb_trace *trace, const char *word);
+
+/* The last boot line of the device in any step, or NULL. */
 const char *nb_trace_last_boot(const struct nb_trace *trace);
 
 /* Tells the end of what happened: the last lines, without states, and repeated progress folded. */

@@ -30,8 +30,10 @@ struct parser {
     bool given[NB_HEADER_LOADER + 1];
     unsigned armed_line; /* of a fault that no device step has taken up yet */
     bool armed_cloud;    /* … and only `device check` can */
+    unsigned flash_line; /* of a flash fault among them */
+    unsigned sweep_line; /* of `@flash:* cut` */
     bool device_ran;
-    bool checks; /* there is an expectation */
+    unsigned checks_line; /* of the first expectation */
 };
 
 /* What would have been understood at the furthest word that any pattern reached. */
@@ -278,17 +280,44 @@ static bool is_device(enum nb_step_kind kind)
     return (kind >= NB_DEVICE_CHECK && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
 }
 
+/* Faults that meet no device step, or each other, would hide that they never fired. */
+static int arm(struct parser *p, const struct nb_step *step)
+{
+    const char *at = p->words[0].at;
+    bool flash = step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL;
+    if (flash && p->flash_line)
+        return fail(p, at, "line %u has a flash fault for the same device step: expected one",
+                    p->flash_line);
+    if (step->all && p->sweep_line)
+        return fail(p, at, "line %u sweeps already: expected one '@flash:* cut' in a script",
+                    p->sweep_line);
+    p->armed_line = p->line;
+    p->armed_cloud = p->armed_cloud || !flash;
+    if (flash)
+        p->flash_line = p->line;
+    if (step->all)
+        p->sweep_line = p->line;
+    return 0;
+}
+
 /* A fault must meet a device step, an expectation must follow one. */
 static int order(struct parser *p, const struct nb_step *step)
 {
     const char *at = p->words[0].at;
     if (is_fault(step->kind)) {
-        p->armed_line = p->line;
-        p->armed_cloud = p->armed_cloud || step->kind > NB_FAULT_FAIL;
+        int rc = arm(p, step);
+        if (rc)
+            return rc;
+    } else if (p->armed_line && step->kind == NB_UNTIL_STABLE) {
+        return fail(p, at,
+                    "'until' boots without faults: expected the device step that the fault "
+                    "of line %u is for",
+                    p->armed_line);
     } else if (is_device(step->kind)) {
         if (p->armed_line && p->armed_cloud && step->kind != NB_DEVICE_CHECK)
             return fail(p, at, "the fault of line %u needs a 'device check' next", p->armed_line);
         p->armed_line = 0;
+        p->flash_line = 0;
         p->armed_cloud = false;
         p->device_ran = true;
     } else if (step->kind == NB_EXPECT && !p->device_ran) {
@@ -297,8 +326,10 @@ static int order(struct parser *p, const struct nb_step *step)
         return fail(p, at, "expected the device step that the fault of line %u is for",
                     p->armed_line);
     }
-    p->checks = p->checks || step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
+    bool checks = step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
+                  step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
+    if (checks && p->checks_line == 0)
+        p->checks_line = p->line;
     return 0;
 }
 
@@ -396,8 +427,12 @@ static int whole(struct parser *p)
     }
     if (!p->given[NB_HEADER_TITLE])
         return fail(p, p->start, "the script has no title: expected 'title TEXT'");
-    if (!p->checks)
+    if (!p->checks_line)
         return fail(p, p->start, "the script checks nothing: expected an 'expect' or 'until' line");
+    if (!p->device_ran) {
+        p->line = p->checks_line;
+        return fail(p, p->start, "no device step: this sees only what the script itself put down");
+    }
     if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
         p->line = script->device.line;
         return fail(p, p->start,
@@ -491,6 +526,16 @@ void nb_script_free(struct nb_script *script)
     script->steps = NULL;
     script->image_count = 0;
     script->step_count = 0;
+}
+
+const struct nb_image *nb_script_factory(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count && !is_device(script->steps[i].kind); i++) {
+        const struct nb_step *step = &script->steps[i];
+        if ((step->kind == NB_FLASH_IMAGE || step->kind == NB_FLASH_ERASE) && step->slot == 0)
+            return NULL;
+    }
+    return &script->images[0];
 }
 
 const struct nb_image *nb_script_image(const struct nb_script *script, unsigned number)

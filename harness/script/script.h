@@ -217,6 +217,10 @@ OTA_MUST_CHECK int nb_script_load(const char *path, struct nb_script *out,
 
 void nb_script_free(struct nb_script *script);
 
+/* The plain v1 that the primary slot holds when a run begins, or NULL when the script fills or
+ * erases that slot itself before its first device step. */
+const struct nb_image *nb_script_factory(const struct nb_script *script);
+
 /* The image that `vN` means at the end of the script: the last one declared, or NULL. */
 const struct nb_image *nb_script_image(const struct nb_script *script, unsigned number);
 

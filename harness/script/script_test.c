@@ -100,6 +100,42 @@ static void image_is_reused_unless_it_has_options(void **state)
     nb_script_free(&script);
 }
 
+/* Both engines ask here: a later v1 with options does not change what lies there first. */
+static void factory_image_is_the_plain_v1(void **state)
+{
+    static const struct {
+        const char *text;
+        bool has;
+    } rows[] = {
+        {HEAD TAIL, true},
+        {HEAD "flash slot1 v1 size=9K\n" TAIL, true},
+        {HEAD "flash slot0 v1 size=9K\n" TAIL, false},
+        {HEAD "flash slot0 erase\n" TAIL, false},
+        {HEAD "device boot\nflash slot0 v1\n" TAIL, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct nb_script script;
+        struct flash_text_error error;
+        assert_int_equal(parse(rows[i].text, &script, &error), 0);
+        const struct nb_image *image = nb_script_factory(&script);
+        assert_int_equal(image != NULL, rows[i].has);
+        assert_true(image == NULL || (image->number == 1 && image->size == 0));
+        nb_script_free(&script);
+    }
+}
+
+/* One cut where it is put and one anywhere, in different steps: the device is cut twice. */
+static void fixed_cut_and_sweep_of_two_steps_go_together(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(
+        parse(HEAD "@flash:5 cut after\ndevice boot\n@flash:* cut\n" TAIL, &script, &error), 0);
+    nb_script_free(&script);
+}
+
 static void faults_carry_their_numbers(void **state)
 {
     struct nb_script script;
@@ -178,6 +214,18 @@ static const struct {
     {HEAD "@flash:3 cut\nflash slot1 v2\n", 3, 1,
      "expected the device step that the fault of line 2 is for"},
     {HEAD "@chunk:3 drop\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
+    {HEAD "flash slot1 v2 pending\n@flash:3 cut\nuntil stable boot v1\n", 4, 1,
+     "'until' boots without faults: expected the device step that the fault of line 3 is for"},
+    {HEAD "@flash:99999 cut\n@flash:5 cut\ndevice boot\n", 3, 1,
+     "line 2 has a flash fault for the same device step: expected one"},
+    {HEAD "@flash:* cut\n@flash:5 cut\ndevice boot\n", 3, 1,
+     "line 2 has a flash fault for the same device step: expected one"},
+    {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
+     "line 2 has a flash fault for the same device step: expected one"},
+    {HEAD "@flash:* cut\ndevice boot\n@flash:* cut\ndevice boot\n", 4, 1,
+     "line 2 sweeps already: expected one '@flash:* cut' in a script"},
+    {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
+     "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
     {HEAD "data mqtt ftp\n", 2, 11, "'ftp' is not understood here: expected mqtt, http or https"},
     {HEAD "tls good\n", 2, 5,
@@ -361,6 +409,8 @@ int main(void)
         cmocka_unit_test(whole_script_is_understood),
         cmocka_unit_test(last_line_needs_no_newline),
         cmocka_unit_test(image_is_reused_unless_it_has_options),
+        cmocka_unit_test(factory_image_is_the_plain_v1),
+        cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
         cmocka_unit_test(links_and_switches_are_headers),

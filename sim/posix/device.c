@@ -48,7 +48,6 @@ struct device_process {
     bool pending;      /* the loader was asked to install */
     const char *reset; /* why, or NULL */
     int idle_code;
-    bool same_version; /* the cloud offered what runs already */
     uint64_t received; /* bytes of messages and bodies in this session */
     char link[256];    /* why the last connection failed */
 };
@@ -153,9 +152,6 @@ static void on_notice(void *context, const struct ota_notice *notice)
         process->pending = true;
     if (notice->type == OTA_NOTICE_REPORTED && notice->code != OTA_OK)
         process->life->failure = notice->code;
-    if (notice->type == OTA_NOTICE_REFUSED && notice->code == OTA_E_JOB_VERSION)
-        process->same_version =
-            img_version_compare(&notice->version, &process->boot.image.header.version) == 0;
     if (notice->type != OTA_NOTICE_IDLE)
         return;
     process->idle_code = notice->code;
@@ -371,7 +367,7 @@ static int conclude_check(struct device_process *process)
     else if (code == OTA_E_UNCONFIRMED)
         conclude(process, false, "%s runs on trial and was not confirmed: the next boot reverts it",
                  runs);
-    else if (code == OTA_E_NO_UPDATE || (code == OTA_E_JOB_VERSION && process->same_version))
+    else if (code == OTA_E_NO_UPDATE)
         conclude(process, true, "nothing new: %s runs", runs);
     else if (process->life->failure != OTA_OK)
         conclude(process, false, "update failed: %s; %s runs", ota_err_text(process->life->failure),

@@ -1,5 +1,7 @@
 #include "sim/posix/device_flash.h"
 
+#include "sim/app.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,11 +43,40 @@ bool posix_device_flash_close(struct posix_device_flash *flash)
     return !flash->journal_failed;
 }
 
+/* Says once what the part forbids and the device asked for. */
+static void tell_violation(struct posix_device_flash *flash)
+{
+    struct flash_stats stats;
+    char line[APP_LINE];
+    flash_sim_stats(flash->sim, &stats);
+    if (stats.violations == flash->violations)
+        return;
+    flash->violations = stats.violations;
+    snprintf(line, sizeof line, "violation %.140s", flash_sim_violation(flash->sim));
+    flash->config->event(flash->config->context, line, OTA_E_FLASH_PROGRAM);
+}
+
+/* A cut that does not fit its operation cuts nothing: the device goes on, and says so once. */
+static int tell_misfit(struct posix_device_flash *flash, int result)
+{
+    enum flash_tear misfit = flash_sim_misfit(flash->sim);
+    char line[64];
+    if (misfit != FLASH_TEAR_NONE && !flash->misfit_told) {
+        flash->misfit_told = true;
+        snprintf(line, sizeof line, "cut-misfit %u %s", flash->config->cut_operation,
+                 flash_tear_word(misfit));
+        flash->config->event(flash->config->context, line, OTA_OK);
+    }
+    return result;
+}
+
 /* The power went: nothing of this device runs on. */
 static int unless_cut(struct posix_device_flash *flash, int result)
 {
     const struct posix_device_config *config = flash->config;
     char line[64];
+    if (result != OTA_OK && result != OTA_E_POWER)
+        tell_violation(flash);
     if (result != OTA_E_POWER)
         return result;
     snprintf(line, sizeof line, "cut %u %s", config->cut_operation,
@@ -72,13 +103,15 @@ static int flash_read(void *context, uint32_t address, void *data, uint32_t leng
 static int flash_program(void *context, uint32_t address, const void *data, uint32_t length)
 {
     struct posix_device_flash *flash = context;
-    return unless_cut(flash, inner(flash)->program(inner(flash)->context, address, data, length));
+    int result = inner(flash)->program(inner(flash)->context, address, data, length);
+    return tell_misfit(flash, unless_cut(flash, result));
 }
 
 static int flash_erase(void *context, uint32_t address)
 {
     struct posix_device_flash *flash = context;
-    return unless_cut(flash, inner(flash)->erase(inner(flash)->context, address));
+    int result = inner(flash)->erase(inner(flash)->context, address);
+    return tell_misfit(flash, unless_cut(flash, result));
 }
 
 static int flash_sync(void *context)
@@ -128,6 +161,9 @@ int posix_device_flash_open(struct posix_device_flash *flash,
         snprintf(why, size, "%s: %s", config->flash_path, error.message);
         return result;
     }
+    struct flash_stats stats;
+    flash_sim_stats(flash->sim, &stats);
+    flash->violations = stats.violations;
     flash->port = (struct flash_port){flash,       flash_read, flash_program,
                                       flash_erase, flash_sync, flash_sector};
     flash->first_operation = life->operations;

@@ -15,6 +15,8 @@ struct posix_device_flash {
     struct flash_port port; /* the simulator's, but a cut ends the process */
     FILE *journal;
     bool journal_failed;
+    uint64_t violations; /* of the flash's rules, told so far */
+    bool misfit_told;
     uint32_t first_operation; /* number of this life's first one */
     struct posix_nv nv;       /* counter beside the flash file */
 };
