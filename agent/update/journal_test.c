@@ -242,7 +242,7 @@ static void a_failed_write_does_not_cost_the_record_before(void **state)
             bench.cut_at = flash_sim_op_count(bench.sim);
             if (bench.journal.ring.next == bench.area.size)
                 bench.cut_at++; /* the program after the erase */
-            bench.cut = shapes[s].unit < OTA_RECORD_SIZE ? FLASH_TEAR_FIRST : FLASH_TEAR_BEFORE;
+            bench.cut = FLASH_TEAR_FIRST_ODD;
             record = sample(2);
             assert_int_not_equal(ota_journal_write(&bench.journal, &record), 0);
             flash_sim_power_on(bench.sim); /* the agent did not notice any reset */

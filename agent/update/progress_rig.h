@@ -56,6 +56,7 @@ struct bench {
     uint8_t image[IMAGE_MAX];
     uint32_t cut_at;
     enum flash_tear cut;
+    bool misfit;         /* that tear does not fit there: the run was ended instead */
     uint32_t records;    /* operations in the area */
     uint32_t programmed; /* bytes in the slot, since the last power_on */
 };
@@ -68,12 +69,18 @@ static inline enum flash_tear observe(void *context, struct flash_sim *sim,
                                       const struct flash_op *op)
 {
     struct bench *bench = context;
-    (void)sim;
+    enum flash_tear fitting[FLASH_TEAR_COUNT];
     if (op->address >= bench->area.address)
         bench->records++;
     else if (op->kind == FLASH_OP_PROGRAM)
         bench->programmed += op->length;
-    return op->index == bench->cut_at ? bench->cut : FLASH_TEAR_NONE;
+    if (op->index != bench->cut_at)
+        return FLASH_TEAR_NONE;
+    for (size_t i = flash_sim_tears(sim, op, fitting); i > 0; i--)
+        if (fitting[i - 1] == bench->cut)
+            return bench->cut;
+    bench->misfit = true;
+    return FLASH_TEAR_BEFORE;
 }
 
 /* A slot full of something older, and an image to fetch. */

@@ -12,6 +12,7 @@ static bool cut_once(const struct shape *shape, uint32_t at, enum flash_tear tea
     bench.cut_at = at;
     bench.cut = tear;
     bool reached = push_all(&bench, 1500) != 0;
+    bool misfit = flash_sim_misfit(bench.sim) != FLASH_TEAR_NONE; /* cuts nothing */
     assert_int_equal(reached, flash_sim_is_off(bench.sim));
     if (reached)
         assert_int_equal(bench.push.state, OTA_PUSH_FAILED);
@@ -22,7 +23,7 @@ static bool cut_once(const struct shape *shape, uint32_t at, enum flash_tear tea
     assert_int_equal(push_all(&bench, 1500), 0);
     assert_int_equal(boot(&bench), 3);
     bench_free(&bench);
-    return reached;
+    return reached || misfit;
 }
 
 static void a_cut_at_any_operation(void **state)
@@ -50,8 +51,11 @@ static void a_cut_while_withdrawing(void **state)
             assert_int_equal(push_all(&bench, 1500), 0);
             bench.cut_at = flash_sim_op_count(bench.sim);
             bench.cut = tear;
-            assert_int_equal(ota_push_abort(&bench.push), OTA_E_POWER);
-            assert_int_equal(bench.push.state, OTA_PUSH_FAILED);
+            int aborted = ota_push_abort(&bench.push);
+            if (flash_sim_misfit(bench.sim) == FLASH_TEAR_NONE) {
+                assert_int_equal(aborted, OTA_E_POWER);
+                assert_int_equal(bench.push.state, OTA_PUSH_FAILED);
+            }
             unsigned runs = boot(&bench);
             assert_true(runs == 1 || runs == 2);
             bench_free(&bench);
