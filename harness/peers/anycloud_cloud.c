@@ -36,6 +36,7 @@ struct fault {
     enum anycloud_fault_kind kind;
     uint32_t index;
     uint32_t left;
+    uint32_t at;
     uint8_t *raw;
     size_t raw_size;
 };
@@ -81,7 +82,7 @@ static const char *fault_word(enum anycloud_fault_kind kind)
         [ANYCLOUD_DROP_CHUNK] = "drop",       [ANYCLOUD_REPEAT_CHUNK] = "repeat",
         [ANYCLOUD_REVERSE] = "reverse",       [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
         [ANYCLOUD_RAW_CHUNK] = "raw-chunk",   [ANYCLOUD_RAW_JOB] = "raw-job",
-        [ANYCLOUD_SILENT_JOB] = "silent-job",
+        [ANYCLOUD_SILENT_JOB] = "silent-job", [ANYCLOUD_PATCH_CHUNK] = "patch-chunk",
     };
     return words[kind];
 }
@@ -89,7 +90,8 @@ static const char *fault_word(enum anycloud_fault_kind kind)
 static bool concerns_chunk(enum anycloud_fault_kind kind)
 {
     return kind == ANYCLOUD_DROP_CHUNK || kind == ANYCLOUD_REPEAT_CHUNK ||
-           kind == ANYCLOUD_CORRUPT_CHUNK || kind == ANYCLOUD_RAW_CHUNK;
+           kind == ANYCLOUD_CORRUPT_CHUNK || kind == ANYCLOUD_RAW_CHUNK ||
+           kind == ANYCLOUD_PATCH_CHUNK;
 }
 
 /* The armed fault of that kind that fits, now fired; or NULL. */
@@ -122,7 +124,7 @@ int anycloud_cloud_fault(struct anycloud_cloud *cloud, const struct anycloud_fau
         memcpy(raw, fault->raw, fault->raw_size);
     }
     cloud->faults[cloud->fault_count++] =
-        (struct fault){fault->kind, fault->index, fault->count, raw, fault->raw_size};
+        (struct fault){fault->kind, fault->index, fault->count, fault->at, raw, fault->raw_size};
     return OTA_OK;
 }
 
@@ -199,6 +201,9 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
     size_t size = encode_chunk(cloud, version, chunk);
     if (fire(cloud, ANYCLOUD_CORRUPT_CHUNK, number) != NULL)
         cloud->message[HEADER_SIZE + chunk->size / 2] ^= 0x01;
+    const struct fault *patch = fire(cloud, ANYCLOUD_PATCH_CHUNK, number);
+    if (patch != NULL && patch->at <= size && patch->raw_size <= size - patch->at)
+        memcpy(cloud->message + patch->at, patch->raw, patch->raw_size);
     *repeat = fire(cloud, ANYCLOUD_REPEAT_CHUNK, number) != NULL;
     int result = publish(cloud, topic, cloud->message, size);
     if (result == OTA_OK)

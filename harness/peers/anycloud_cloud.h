@@ -40,6 +40,7 @@ enum anycloud_fault_kind {
     ANYCLOUD_REVERSE,       /* chunks are sent last first */
     ANYCLOUD_CORRUPT_CHUNK, /* one payload byte of chunk `index` is flipped */
     ANYCLOUD_RAW_CHUNK,     /* `raw` bytes are sent in place of chunk `index` */
+    ANYCLOUD_PATCH_CHUNK,   /* `raw` bytes go over those at `at` of the message of chunk `index` */
     ANYCLOUD_RAW_JOB,       /* `raw` bytes are sent in place of the job document */
     ANYCLOUD_SILENT_JOB,    /* an availability request is not answered */
     ANYCLOUD_FAULTS
@@ -49,6 +50,7 @@ struct anycloud_fault {
     enum anycloud_fault_kind kind;
     uint32_t index;
     uint32_t count;
+    uint32_t at;
     const uint8_t *raw; /* copied */
     size_t raw_size;
 };

@@ -559,8 +559,11 @@ static void publish_fails(void **state)
 
 static void arm(struct bench *bench, enum anycloud_fault_kind kind, uint32_t index, const char *raw)
 {
-    const struct anycloud_fault fault = {kind, index, 1, (const uint8_t *)raw,
-                                         raw != NULL ? strlen(raw) : 0};
+    const struct anycloud_fault fault = {.kind = kind,
+                                         .index = index,
+                                         .count = 1,
+                                         .raw = (const uint8_t *)raw,
+                                         .raw_size = raw != NULL ? strlen(raw) : 0};
     assert_int_equal(anycloud_cloud_fault(bench->cloud, &fault), OTA_OK);
 }
 
@@ -588,6 +591,24 @@ static void chunk_faults(void **state)
     say(bench, REQUEST_UPDATE);
     acknowledge(bench);
     assert_int_equal(bench->sent_count, 3); /* each fault fired once */
+    assert_memory_equal(bench->sent[1].data + 32, bench->image + 4096, 4096);
+}
+
+static void patched_chunk(void **state)
+{
+    struct bench *bench = *state;
+    const struct anycloud_fault fault = {.kind = ANYCLOUD_PATCH_CHUNK,
+                                         .index = 1,
+                                         .count = 1,
+                                         .at = 7,
+                                         .raw = (const uint8_t *)"X",
+                                         .raw_size = 1};
+    assert_int_equal(anycloud_cloud_fault(bench->cloud, &fault), OTA_OK);
+    say(bench, REQUEST_UPDATE);
+    acknowledge(bench);
+    assert_int_equal(anycloud_cloud_unfired(bench->cloud), 0);
+    assert_memory_equal(bench->sent[0].data, "OTAImage", 8);
+    assert_memory_equal(bench->sent[1].data, "OTAImagX", 8);
     assert_memory_equal(bench->sent[1].data + 32, bench->image + 4096, 4096);
 }
 
@@ -630,6 +651,7 @@ int main(void)
         CASE(lost_connection),
         CASE(publish_fails),
         CASE(chunk_faults),
+        CASE(patched_chunk),
         CASE(job_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

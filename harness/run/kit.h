@@ -1,4 +1,4 @@
-/* What one invocation of `nobrick run` shares between its cells: a scratch directory, a trusted and
+/* What the cells of one scenario share: a scratch directory, a trusted and
  * another P-256 key pair made on the spot, and the images made so far.
  *
  * Nothing in here outlives the process: nb_kit_free removes the directory. */

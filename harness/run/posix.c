@@ -62,15 +62,15 @@ static int offer(struct nb_posix *run, const struct nb_step *step, struct flash_
 static int arm_cloud(struct nb_posix *run, const struct nb_step *step)
 {
     static const enum anycloud_fault_kind chunk_kinds[] = {
-        [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,
-        [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
-        [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK,
-        [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
+        [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
+        [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
+        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,
     };
     struct anycloud_fault fault = {.index = step->value, .count = 1};
     switch (step->kind) {
     case NB_FAULT_CHUNK:
         fault.kind = chunk_kinds[step->chunk_fault];
+        fault.at = step->patch_at;
         fault.raw = step->raw;
         fault.raw_size = step->raw_size;
         break;

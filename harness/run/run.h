@@ -17,7 +17,7 @@
 #define NB_DEFAULT_SLOT (128u * 1024u)
 #define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
 
-/* ---- the kit: what one invocation of `run` shares ---------------------------------------- */
+/* ---- the kit: what the cells of a scenario share ---------------------------------------- */
 
 struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made so far */
 

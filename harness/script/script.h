@@ -127,7 +127,13 @@ enum nb_step_kind {
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
 };
 
-enum nb_chunk_fault { NB_CHUNK_DROP, NB_CHUNK_REPEAT, NB_CHUNK_CORRUPT, NB_CHUNK_RAW };
+enum nb_chunk_fault {
+    NB_CHUNK_DROP,
+    NB_CHUNK_REPEAT,
+    NB_CHUNK_CORRUPT,
+    NB_CHUNK_RAW,
+    NB_CHUNK_PATCH
+};
 
 enum nb_expect_kind {
     NB_EXPECT_BOOT,          /* versions, status */
@@ -171,6 +177,7 @@ struct nb_step {
     enum flash_tear tear;
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
+    uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
     uint8_t raw[NB_RAW];
     size_t raw_size;
     char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_HTTP_RAW */

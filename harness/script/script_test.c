@@ -227,6 +227,9 @@ static const struct {
     {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
      "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
+    {HEAD "@chunk:3 patch 7\n", 2, 16,
+     "'7' is not understood here: expected an offset and bytes like 7:58"},
+    {HEAD "@chunk:3 patch 7:5\n", 2, 16, "7:5: an odd number of digits"},
     {HEAD "data mqtt ftp\n", 2, 11, "'ftp' is not understood here: expected mqtt, http or https"},
     {HEAD "tls good\n", 2, 5,
      "'good' is not understood here: expected none, server, client or what is wrong with the "
@@ -400,7 +403,7 @@ static void page_names_every_verb(void **state)
     nb_verbs_print(count_line, &lines);
     nb_faults_print(count_line, &faults);
     assert_true(lines > nb_script_verb_count * 2);
-    assert_int_equal(faults, 2 * (10 + NB_FAULT_KINDS)); /* each with its example */
+    assert_int_equal(faults, 2 * (11 + NB_FAULT_KINDS)); /* each with its example */
 }
 
 int main(void)

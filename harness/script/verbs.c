@@ -95,6 +95,8 @@ const struct nb_script_verb nb_script_verbs[] = {
           "@chunk:3 corrupt"),
     FAULT(CHUNK, NB_CHUNK_RAW, "@chunk:N raw HEX", "it sends these bytes in place of the chunk",
           "@chunk:0 raw 4f5441496d616765"),
+    FAULT(CHUNK, NB_CHUNK_PATCH, "@chunk:N patch PATCH",
+          "it sends the chunk with these bytes of its message changed", "@chunk:3 patch 7:58"),
     FAULT(REVERSE, 0, "@chunks reverse", "it sends the last chunk first", "@chunks reverse"),
     FAULT(JOB_SILENT, 0, "@job silent", "it does not answer when asked for an update",
           "@job silent"),

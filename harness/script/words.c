@@ -414,6 +414,16 @@ static bool take_hex(struct nb_line *line, const char *word, size_t length)
     return true;
 }
 
+static bool take_patch(struct nb_line *line, const char *word, size_t length)
+{
+    const char *colon = memchr(word, ':', length);
+    size_t before = colon ? (size_t)(colon - word) : 0;
+    if (!colon || before + 1 == length ||
+        !nb_word_number(word, before, false, &line->step.patch_at))
+        return false;
+    return take_hex(line, colon + 1, length - before - 1);
+}
+
 static bool take_text(struct nb_line *line, const char *word, size_t length)
 {
     bool expects = line->verb->group == NB_GROUP_EXPECT;
@@ -531,6 +541,7 @@ static const struct nb_word_class classes[] = {
     {"PHASE", "data, job or result", nb_take_phase},
     {"VALUE", "a number", nb_take_value},
     {"HEX", "bytes in hexadecimal", take_hex},
+    {"PATCH", "an offset and bytes like 7:58", take_patch},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
     {"ERROR", "an error word like bad-hash", take_error},
