@@ -179,12 +179,14 @@ static void on_signal(int number)
     nb_run_stop = number;
 }
 
-/* The first Ctrl-C ends the run in order; the second one ends it at once. */
+/* The first Ctrl-C ends the run in order; the second one ends it at once. SIGTERM may come twice,
+ * to us and to our group, and always means in order. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
+    struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
+    action.sa_flags = (int)SA_RESETHAND;
+    sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
