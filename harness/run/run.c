@@ -179,13 +179,15 @@ static void on_signal(int number)
     nb_run_stop = number;
 }
 
-/* The first Ctrl-C ends the run in order; the second one ends it at once. What whoever started us
- * ignores (nohup, a shell's background) stays ignored. */
+/* The first Ctrl-C ends the run in order; the second one ends it at once. SIGTERM may come twice,
+ * to us and to our group, and always means in order. What whoever started us ignores (nohup, a
+ * shell's background) stays ignored. */
 static void catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const struct sigaction action = {.sa_handler = on_signal,
+                                         .sa_flags = numbers[i] == SIGTERM ? 0 : (int)SA_RESETHAND};
         struct sigaction before;
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);

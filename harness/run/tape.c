@@ -30,9 +30,10 @@ struct record {
 
 static void write_record(const struct nb_teller *teller, const struct record *record)
 {
-    /* A parent that does not read any more has gone: nobody is left to be told. */
-    if (fwrite(record, sizeof *record, 1, teller->tape) != 1 || fflush(teller->tape) != 0)
-        _exit(1);
+    /* A parent that does not read any more has gone, and has asked us to stop. */
+    size_t written = fwrite(record, sizeof *record, 1, teller->tape);
+    (void)written;
+    (void)fflush(teller->tape);
 }
 
 void nb_tell_begin(const struct nb_teller *teller, const char *path, const char *title,
@@ -236,6 +237,9 @@ static void end_first(struct crew *crew, bool quiet)
         play(crew, child);
         if (!child->ended)
             report_death(crew, child, status);
+        else if (status != 0)
+            fprintf(stderr, "nobrick run: %s: its process did not end well\n",
+                    crew->paths[child->index]);
     }
     close(child->errors);
     free(child->data);
