@@ -175,10 +175,7 @@ enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event 
 static void withdraw(const struct ota_agent *agent)
 {
     const struct flash_area *slot = &agent->config.secondary;
-    struct flash_sector sector;
-    int error = flash_area_sector(slot, slot->size - 1, &sector);
-    if (error == 0)
-        error = flash_area_erase_sector(slot, sector.start);
+    int error = flash_area_erase_back(slot, slot->size - 1, slot->size);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "trailer", error);
 }

@@ -158,10 +158,7 @@ int ota_push_verify(struct ota_push *push)
 static int withdraw(struct ota_push *push)
 {
     const struct flash_area *slot = &push->config.secondary;
-    struct flash_sector sector;
-    int error = flash_area_sector(slot, slot->size - 1, &sector);
-    if (error == 0)
-        error = flash_area_erase_sector(slot, sector.start);
+    int error = flash_area_erase_back(slot, slot->size - 1, slot->size);
     push->asked = error != 0;
     return error;
 }
