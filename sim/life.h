@@ -12,12 +12,13 @@
 #include "sim/app.h"
 #include "sim/device.h"
 
-#define SIM_LIFE_RUNS      (-2) /* not over yet */
-#define SIM_LIFE_RESET     (-1) /* over; the next one begins, with fresh memory */
-#define SIM_CUT_EXIT       9    /* the power was cut */
-#define SIM_MAX_CRASHES    8    /* in a row, under `once` */
-#define SIM_CRASH_PAUSE_MS 200  /* before the life after a crash: a loop of them eats no processor \
-                                 */
+#define SIM_LIFE_RUNS   (-2) /* not over yet */
+#define SIM_LIFE_RESET  (-1) /* over; the next one begins, with fresh memory */
+#define SIM_CUT_EXIT    9    /* the power was cut */
+#define SIM_MAX_CRASHES 8    /* in a row, under `once` */
+#define SIM_CRASH_PAUSE_MS                                                                         \
+    200 /* before the life after a crash: a loop of them eats no processor                         \
+         */
 
 /* How the device looks for updates. All zeros: job flow over MQTT. */
 struct sim_session {
@@ -40,7 +41,6 @@ struct sim_life_config {
     const struct sim_device *device;
     struct sim_session session;
     enum sim_timing timing;
-    bool https;     /* the HTTP server that the world was configured with speaks TLS */
     bool once;      /* end after one check */
     bool boot_only; /* end after the loader */
     /* Event lines (without newline) in order; `code` is the ota_err that the line's word stands
@@ -53,6 +53,7 @@ struct sim_life_config {
 struct sim_link {
     const char *host;
     uint16_t port;
+    bool tls;
     const char *(*reason)(void *client);
     void *client;
 };

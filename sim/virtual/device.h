@@ -24,8 +24,8 @@ struct virtual_client {
     void *(*create)(void *context, void (*deliver)(void *owner, const struct ota_event *event),
                     void *owner);
     const char *(*reason)(void *client); /* why its last connection failed; "": it did not */
-    /* The power is gone: its stream is reset now, and it neither sends nor delivers any more. May
-     * come from inside `deliver`. */
+    /* The software is gone: its stream is reset now, and it neither sends nor delivers any more.
+     * May come from inside `deliver`, and twice; `destroy` follows. */
     void (*drop)(void *client);
     void (*destroy)(void *client); /* never from inside `deliver` */
     void *context;
