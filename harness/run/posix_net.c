@@ -146,8 +146,14 @@ static int hold_closed_port(struct nb_net *net)
 static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
                      enum nb_fault_talk talk)
 {
+    if (!proxied)
+        return 0;
+    if (!net->world)
+        net->world = posix_world_new(net->loop);
+    if (!net->world)
+        return OTA_E_NO_SPACE;
     const struct nb_proxy_config config = {
-        .loop = net->loop,
+        .world = posix_world_table(net->world),
         .name = name,
         .upstream = door->port,
         .talk = door->tls ? NB_TALK_BYTES : talk,
@@ -157,8 +163,6 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
         .report = net->line,
         .context = net->context,
     };
-    if (!proxied)
-        return 0;
     door->proxy = nb_proxy_new(&config, &door->port);
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
@@ -229,6 +233,8 @@ void nb_net_stop(struct nb_net *net)
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;
+    posix_world_free(net->world);
+    net->world = NULL;
     posix_mqtt_free(net->mqtt);
     if (net->closed > 0)
         close(net->closed);

@@ -10,6 +10,7 @@
 #include "harness/run/kit.h"
 #include "sim/posix/loop.h"
 #include "sim/posix/mqtt.h"
+#include "sim/posix/world.h"
 
 struct nb_door {
     struct nb_proxy *proxy; /* NULL: the device talks to the server itself */
@@ -19,6 +20,7 @@ struct nb_door {
 
 struct nb_net {
     struct posix_loop *loop;
+    struct posix_world *world;                     /* of the proxies; NULL without any */
     void (*line)(void *context, const char *text); /* of cloud and proxies */
     void *context;
     enum nb_link via;               /* of the device's first connection */
