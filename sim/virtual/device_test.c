@@ -312,6 +312,7 @@ static void trial_is_confirmed_and_reported(void **state)
     said(bench, "boot 2.0.0 trial test\napp good\n");
     said(bench, "confirmed 2.0.0\n");
     said_at_last(bench, "reported success\nstate leave\nstate idle\nidle ok\nexit 0\n");
+    assert_int_equal(bench->drops, 1); /* at once, before anything else happens */
     assert_string_equal(bench->end.text, "updated: 2.0.0 runs, confirmed and reported");
     bench->config.boot_only = true;
     assert_int_equal(run(bench), 0);
@@ -350,6 +351,16 @@ static void watchdog_resets(void **state)
     assert_true(now(bench) >= bench->device.watchdog_ms);
 }
 
+/* Nothing fed it, not even a loader with work. */
+static void watchdog_is_exact(void **state)
+{
+    struct bench *bench = *state;
+    put_image(bench, &bench->device.primary, 1, APP_HANGS);
+    assert_int_equal(run(bench), 1);
+    assert_int_equal(now(bench), SIM_MAX_CRASHES * bench->device.watchdog_ms +
+                                     (SIM_MAX_CRASHES - 1) * SIM_CRASH_PAUSE_MS);
+}
+
 static void forgets_to_confirm(void **state)
 {
     struct bench *bench = *state;
@@ -358,6 +369,16 @@ static void forgets_to_confirm(void **state)
     never_said(bench, "confirmed 2.0.0");
     assert_string_equal(bench->end.text,
                         "2.0.0 runs on trial and was not confirmed: the next boot reverts it");
+}
+
+/* It is not waited for until it looks for updates. */
+static void forgetful_is_watched_for_a_second(void **state)
+{
+    struct bench *bench = *state;
+    put_update(bench, APP_FORGETS);
+    bench->config.session.timing.initial_check = 60000;
+    assert_int_equal(run(bench), 1);
+    assert_int_equal(now(bench), 1000);
 }
 
 static void offline_gets_no_connection(void **state)
@@ -396,10 +417,12 @@ static void runs_until_it_is_freed(void **state)
 {
     struct bench *bench = *state;
     bench->config.once = false;
+    put_update(bench, APP_CRASHES);
     assert_int_equal(virtual_device_run(&bench->config, 60000, &bench->end), OTA_E_TIMEOUT);
     assert_int_equal(now(bench), 60000);
     assert_true(bench->connects > 10);
-    never_said(bench, "reset");
+    said(bench, "reset crash");
+    never_said(bench, "reset watchdog"); /* v2's is gone with v2 */
 }
 
 /* ---- power ------------------------------------------------------------------------------- */
@@ -459,21 +482,33 @@ static void cut_that_does_not_fit_is_told(void **state)
     said(bench, "cut-misfit 0 fault\nboot 2.0.0 trial test\n");
 }
 
-static void flash_error_is_the_loaders(void **state)
+static void flash_errors_are_the_loaders(void **state)
 {
     struct bench *bench = *state;
     struct flash_failing failing;
+    unsigned programs = 0;
+    unsigned erases = 0;
     put_update(bench, APP_GOOD);
-    flash_failing_init(&failing, bench->sim);
-    flash_failing_arm(&failing, 3);
-    bench->config.flash = &failing.port;
+    struct flash_snapshot *before = flash_sim_snapshot(bench->sim);
     bench->config.boot_only = true;
-    assert_int_equal(run(bench), 1);
-    assert_true(failing.fired);
-    assert_int_equal(flash_sim_op_count(bench->sim), 3);
-    said(bench, "boot none flash-");
-    assert_int_equal(run(bench), 0); /* once */
-    said(bench, "boot 2.0.0 trial test");
+    assert_int_equal(run(bench), 0);
+    uint32_t operations = flash_sim_op_count(bench->sim);
+    flash_failing_init(&failing, bench->sim);
+    bench->config.flash = &failing.port;
+    for (uint32_t at = 0; at < operations; at++) {
+        flash_sim_restore(bench->sim, before);
+        flash_failing_arm(&failing, at);
+        assert_int_equal(run(bench), 1);
+        assert_true(failing.fired);
+        assert_int_equal(flash_sim_op_count(bench->sim), at);
+        programs += strcmp(bench->events, "boot none flash-program\nexit 1\n") == 0;
+        erases += strcmp(bench->events, "boot none flash-erase\nexit 1\n") == 0;
+        assert_int_equal(run(bench), 0); /* once */
+        said(bench, "boot 2.0.0 trial");
+    }
+    assert_true(programs > 0 && erases > 0);
+    assert_int_equal(programs + erases, operations);
+    flash_snapshot_free(bench->sim, before);
 }
 
 static void counter_is_the_callers(void **state)
@@ -518,6 +553,9 @@ static void journal_lines(void **state)
     assert_string_equal(line, "12 erase 0x1F000 4096");
     sim_journal_line(&(struct flash_op){FLASH_OP_PROGRAM, 0, 0x10, 1, data}, 0, line);
     assert_string_equal(line, "0 program 0x10 1 e40c292c"); /* FNV-1a's own example */
+    assert_true(sim_journal_hash(0, "a") == 0x89bdc07b544e7b2u);
+    assert_true(sim_journal_hash(sim_journal_hash(0, "a"), "b") !=
+                sim_journal_hash(sim_journal_hash(0, "b"), "a"));
 }
 
 static void verdicts_are_remembered(void **state)
@@ -580,7 +618,9 @@ int main(void)
         CASE(crash_reverts),
         CASE(hang_is_silent_until_the_watchdog),
         CASE(watchdog_resets),
+        CASE(watchdog_is_exact),
         CASE(forgets_to_confirm),
+        CASE(forgetful_is_watched_for_a_second),
         CASE(offline_gets_no_connection),
         CASE(nobody_at_the_broker),
         CASE(crash_loop_is_bounded),
@@ -588,7 +628,7 @@ int main(void)
         CASE(cut_at_every_operation_of_the_swap),
         CASE(cut_ends_the_agent_where_it_stands),
         CASE(cut_that_does_not_fit_is_told),
-        CASE(flash_error_is_the_loaders),
+        CASE(flash_errors_are_the_loaders),
         CASE(counter_is_the_callers),
         CASE(journals_compare),
         cmocka_unit_test(journal_lines),
