@@ -159,9 +159,9 @@ static bool send_reply(struct nb_peer_exchange *exchange, const struct nb_peer_r
                        bool keeps, bool with_body)
 {
     char head[REPLY_HEAD];
-    size_t used = (size_t)snprintf(
-        head, sizeof head, "HTTP/1.1 %u %s\r\nContent-Length: %zu\r\n%s", reply->status,
-        sim_http_reader_phrase(reply->status), reply->body_size, keeps ? "" : "Connection: close\r\n");
+    size_t used = (size_t)snprintf(head, sizeof head, "HTTP/1.1 %u %s\r\nContent-Length: %zu\r\n%s",
+                                   reply->status, sim_http_reader_phrase(reply->status),
+                                   reply->body_size, keeps ? "" : "Connection: close\r\n");
     bool good = true;
     for (size_t i = 0; good && i < reply->header_count; i++)
         good = add(head, &used, reply->headers[i].name, reply->headers[i].value);
@@ -211,8 +211,10 @@ static void refuse(struct nb_peer_exchange *exchange, unsigned status, const cha
     close_connection(exchange);
 }
 
-/* Hands the request over. False: there is nothing more to read here, now or ever. */
-static bool handle(struct nb_peer_exchange *exchange, bool again)
+enum then { THEN_NEXT, THEN_WAIT, THEN_GONE };
+
+/* Hands the request over; then the next one may be read, later, or never. */
+static enum then handle(struct nb_peer_exchange *exchange, bool again)
 {
     const struct nb_peer_handler *handler = &exchange->server->handler;
     const struct nb_peer_request request = {.exchange = exchange,
@@ -229,14 +231,14 @@ static bool handle(struct nb_peer_exchange *exchange, bool again)
         handler->request(handler->owner, &request);
     if (exchange->delayed && !exchange->replied) {
         virtual_tls_pause(exchange->end, true);
-        return false;
+        return THEN_WAIT;
     }
     if (exchange->replied && !exchange->failed && sim_http_reader_keeps(exchange->reader)) {
         sim_http_reader_reset(exchange->reader);
-        return true;
+        return THEN_NEXT;
     }
     close_connection(exchange);
-    return false;
+    return THEN_GONE;
 }
 
 static void keep_rest(struct nb_peer_exchange *exchange, const uint8_t *data, size_t size)
@@ -252,12 +254,12 @@ static void keep_rest(struct nb_peer_exchange *exchange, const uint8_t *data, si
 }
 
 /* A whole request was read. */
-static bool serve_one(struct nb_peer_exchange *exchange)
+static enum then serve_one(struct nb_peer_exchange *exchange)
 {
     bool named = header(exchange, "Host") != NULL || sim_http_reader_is_1_0(exchange->reader);
     if (!named) {
         refuse(exchange, 400, "the request names no host");
-        return false;
+        return THEN_GONE;
     }
     exchange->body[exchange->body_size] = '\0';
     decode_path(exchange->head);
@@ -281,13 +283,11 @@ static void serve_bytes(struct nb_peer_exchange *exchange, const uint8_t *data, 
         }
         data += used;
         size -= used;
-        struct nb_virtual_server *server = exchange->server;
-        size_t before = server->connections;
-        if (!serve_one(exchange)) {
-            if (server->connections == before)
-                keep_rest(exchange, data, size);
+        enum then then = serve_one(exchange);
+        if (then == THEN_WAIT)
+            keep_rest(exchange, data, size);
+        if (then != THEN_NEXT)
             return;
-        }
     }
 }
 
@@ -308,7 +308,7 @@ static void on_timer(void *owner, unsigned id)
 {
     struct nb_peer_exchange *exchange = owner;
     (void)id;
-    if (!handle(exchange, true))
+    if (handle(exchange, true) != THEN_NEXT)
         return;
     uint8_t *rest = exchange->rest;
     size_t size = exchange->rest_size;
@@ -349,8 +349,8 @@ static void on_accepted(void *owner, struct sim_stream *stream)
     exchange->reader = reader;
     exchange->clock = NULL;
     exchange->rest = NULL;
-    exchange->end = virtual_tls_accept(server->world, stream, server->peer.tls ? &server->tls : NULL,
-                                       &stream_events, exchange);
+    exchange->end = virtual_tls_accept(
+        server->world, stream, server->peer.tls ? &server->tls : NULL, &stream_events, exchange);
     if (exchange->end == NULL) {
         sim_http_reader_free(reader);
         free(exchange);
@@ -385,8 +385,8 @@ int nb_virtual_server_new(const struct sim_world *world,
                                            .later = later};
     if (config->tls != NULL)
         server->tls = *config->tls;
-    int rc = world->listen(world->context, &server->peer.port, on_accepted, server,
-                           &server->listener);
+    int rc =
+        world->listen(world->context, &server->peer.port, on_accepted, server, &server->listener);
     if (rc != OTA_OK)
         free(server);
     else

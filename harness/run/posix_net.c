@@ -170,7 +170,8 @@ static int start_server(struct nb_net *net, const struct nb_cell *cell,
     char cert[300];
     char key[300];
     enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
-    struct anycloud_http_config config = {.board = device->board};
+    struct nb_http_server_config config = {.port = 0};
+    const struct anycloud_http_config interface = {.board = device->board};
     int rc = 0;
     if (tls) {
         rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
@@ -186,11 +187,14 @@ static int start_server(struct nb_net *net, const struct nb_cell *cell,
         snprintf(reason, NB_LINE, "cannot make test certificates");
         return rc;
     }
-    net->servers[tls] =
-        anycloud_http_new(net->loop, &config, net->line, net->context, reason, NB_LINE);
-    if (!net->servers[tls])
+    net->listeners[tls] = nb_http_server_new(net->loop, &config, reason, NB_LINE);
+    if (!net->listeners[tls])
         return OTA_E_IO;
-    net->server[tls] = (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
+    const struct nb_peer_server *peer = nb_http_server_peer(net->listeners[tls]);
+    net->servers[tls] = anycloud_http_new(peer, &interface, net->line, net->context);
+    if (!net->servers[tls])
+        return OTA_E_NO_SPACE;
+    net->server[tls] = (struct nb_door){.port = peer->port, .tls = tls};
     return 0;
 }
 
@@ -223,8 +227,8 @@ void nb_net_stop(struct nb_net *net)
     nb_proxy_free(net->broker.proxy);
     for (int tls = 0; tls < 2; tls++) {
         nb_proxy_free(net->server[tls].proxy);
-        if (net->servers[tls])
-            anycloud_http_free(net->servers[tls]);
+        anycloud_http_free(net->servers[tls]);
+        nb_http_server_free(net->listeners[tls]);
     }
     if (net->cloud)
         anycloud_cloud_free(net->cloud);

@@ -7,6 +7,7 @@
 #include "harness/faults/proxy.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
+#include "harness/peers/http_server.h"
 #include "harness/run/kit.h"
 #include "sim/posix/loop.h"
 #include "sim/posix/mqtt.h"
@@ -29,7 +30,8 @@ struct nb_net {
     struct posix_mqtt *mqtt;
     struct posix_clock *clock;
     struct anycloud_cloud *cloud;
-    struct anycloud_http *servers[2]; /* plain, TLS */
+    struct nb_http_server *listeners[2]; /* plain, TLS */
+    struct anycloud_http *servers[2];    /* on them */
     struct nb_door broker;
     struct nb_door server[2];
     uint32_t offered; /* bytes of the image on offer */

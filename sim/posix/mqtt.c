@@ -388,8 +388,7 @@ static int set_peer(struct posix_mqtt *mqtt, const struct mqtt_connect *options)
     const char *host = options->host != NULL ? options->host : mqtt->config.host;
     bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
     uint16_t port = options->host != NULL ? options->port : mqtt->config.port;
-    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 3 > sizeof mqtt->host ||
-        port == 0)
+    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 3 > sizeof mqtt->host || port == 0)
         return OTA_E_ARGUMENT;
     pthread_mutex_lock(&live_lock);
     snprintf(mqtt->host, sizeof mqtt->host, bare_ipv6 ? "[%s]" : "%s", host);

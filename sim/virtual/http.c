@@ -28,7 +28,7 @@ struct order {
     bool post;
     bool tls; /* as first asked: redirects must not fall back */
     struct sim_http_url url;
-    char range[48];    /* "": whole */
+    char range[48]; /* "": whole */
     char if_range[LINE_SIZE];
     char *body; /* malloc'ed; of a POST */
 };
@@ -88,6 +88,7 @@ static int make_order(const struct virtual_http *http, const struct http_request
                       struct order *out)
 {
     const char *host = request->host != NULL ? request->host : "127.0.0.1";
+    bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
     struct sim_http_url *url = &out->url;
     out->post = request->method == HTTP_POST;
     out->body = NULL;
@@ -97,13 +98,14 @@ static int make_order(const struct virtual_http *http, const struct http_request
         return OTA_E_UNSUPPORTED;
     url->tls = out->tls = request->host != NULL ? request->tls : http->config.use_tls;
     url->port = request->host != NULL ? request->port : http->config.port;
-    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) >= sizeof url->host ||
+    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 2 >= sizeof url->host ||
         url->port == 0 || request->path[0] != '/' ||
         sim_http_path(request->path, strlen(request->path), url->path, sizeof url->path) == 0 ||
         (request->ranged && request->from > request->to) ||
         (request->if_range != NULL && !put_field("If-Range", request->if_range, out->if_range)))
         return OTA_E_ARGUMENT;
-    strcpy(url->host, host);
+    snprintf(url->host, sizeof url->host, "%s%s%s", bare_ipv6 ? "[" : "", host,
+             bare_ipv6 ? "]" : "");
     if (request->ranged && request->to == UINT32_MAX)
         snprintf(out->range, sizeof out->range, "Range: bytes=%u-\r\n", request->from);
     else if (request->ranged)
@@ -121,7 +123,7 @@ static int send_order(struct virtual_http *http)
     const struct sim_http_url *url = &order->url;
     char text[SIM_HTTP_PATH + SIM_HTTP_HOST + LINE_SIZE + 256];
     char port[8] = "";
-    char post[64] = "";
+    char post[80] = "";
     if (url->port != (url->tls ? 443 : 80))
         snprintf(port, sizeof port, ":%u", url->port);
     if (order->post)
@@ -222,9 +224,9 @@ static int open_connection(struct virtual_http *http)
     connection->port = url->port;
     connection->tls = url->tls;
     strcpy(connection->host, url->host);
-    connection->end = virtual_tls_connect(http->world, url->port, url->host,
-                                          url->tls ? &http->config.tls : NULL, &stream_events,
-                                          connection);
+    connection->end =
+        virtual_tls_connect(http->world, url->port, url->host, url->tls ? &http->config.tls : NULL,
+                            &stream_events, connection);
     if (connection->end == NULL) {
         free(connection);
         return OTA_E_NO_SPACE;
@@ -235,18 +237,13 @@ static int open_connection(struct virtual_http *http)
     return OTA_OK;
 }
 
-static bool is_known(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0;
-}
-
 /* Makes the request where its URL says: on a connection that is idle, if it may. */
 static int begin(struct virtual_http *http, bool may_reuse)
 {
     sim_http_reader_reset(http->reader);
     sim_http_head_start(&http->head);
     http->location[0] = '\0';
-    if (!is_known(http->order.url.host)) {
+    if (!virtual_names_find(http->config.names, http->order.url.host)) {
         arm(http, TIMER_LOOKUP, 0);
         return OTA_OK;
     }

@@ -4,11 +4,12 @@
  * (five at most; from https to https only) keep their method, up to four connections are kept alive
  * between requests, and a request on a connection that the server had closed is made once more.
  *
- * The only names that lead anywhere are localhost and 127.0.0.1. */
+ * Which hosts there are, sim/virtual/names.h says; all of them are this machine. */
 #ifndef NOBRICK_SIM_VIRTUAL_HTTP_H
 #define NOBRICK_SIM_VIRTUAL_HTTP_H
 
 #include "agent/ports.h"
+#include "sim/virtual/names.h"
 #include "sim/virtual/tls.h"
 
 struct virtual_http;
@@ -17,8 +18,9 @@ struct virtual_http_config {
     uint16_t port; /* of requests without a host, at 127.0.0.1; 0: there is no such server */
     bool use_tls;  /* with it */
     struct virtual_tls_client tls; /* of every request that uses TLS */
+    struct virtual_names *names;   /* faults of look-ups; NULL: none */
     uint32_t connect_ms;           /* 0: 10 s */
-    uint32_t stall_ms; /* nothing, or next to nothing, arrives for so long. 0: 30 s */
+    uint32_t stall_ms;             /* nothing, or next to nothing, arrives for so long. 0: 30 s */
 };
 
 /* `deliver` is called from the world's run, never from within a call of the port. It may make the
