@@ -1,4 +1,5 @@
 #include "harness/peers/anycloud_http.h"
+#include "harness/peers/http_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,6 +18,7 @@
 
 struct bench {
     struct posix_loop *loop;
+    struct nb_http_server *server;
     struct anycloud_http *http;
     uint8_t image[IMAGE_SIZE];
     struct anycloud_offer offer;
@@ -41,7 +43,7 @@ static void on_line(void *context, const char *line)
 static void connect_client(struct bench *bench)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(anycloud_http_port(bench->http)),
+                                  .sin_port = htons(nb_http_server_peer(bench->server)->port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bench->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(bench->fd >= 0);
@@ -130,7 +132,10 @@ static int set_up(void **state)
     bench->loop = posix_loop_new();
     assert_non_null(bench->loop);
     const struct anycloud_http_config config = {.board = "CY8CPROTO_062_4343W"};
-    bench->http = anycloud_http_new(bench->loop, &config, on_line, bench, reason, sizeof reason);
+    const struct nb_http_server_config listens = {.port = 0};
+    bench->server = nb_http_server_new(bench->loop, &listens, reason, sizeof reason);
+    assert_non_null(bench->server);
+    bench->http = anycloud_http_new(nb_http_server_peer(bench->server), &config, on_line, bench);
     assert_non_null(bench->http);
     for (size_t i = 0; i < IMAGE_SIZE; i++)
         bench->image[i] = (uint8_t)(i * 31 + i / 251);
@@ -151,6 +156,7 @@ static int tear_down(void **state)
     struct bench *bench = *state;
     hang_up(bench);
     anycloud_http_free(bench->http);
+    nb_http_server_free(bench->server);
     posix_loop_free(bench->loop);
     free(bench);
     return 0;
@@ -522,14 +528,14 @@ static void says_why_it_does_not_start(void **state)
 {
     struct bench *bench = *state;
     char reason[200];
-    struct anycloud_http_config config = {.port = anycloud_http_port(bench->http)};
-    assert_null(anycloud_http_new(bench->loop, &config, NULL, NULL, reason, sizeof reason));
+    struct nb_http_server_config config = {.port = nb_http_server_peer(bench->server)->port};
+    assert_null(nb_http_server_new(bench->loop, &config, reason, sizeof reason));
     assert_non_null(strstr(reason, "Address already in use"));
-    config = (struct anycloud_http_config){.cert_path = "/nonexistent.pem", .key_path = "/x"};
-    assert_null(anycloud_http_new(bench->loop, &config, NULL, NULL, reason, sizeof reason));
+    config = (struct nb_http_server_config){.cert_path = "/nonexistent.pem", .key_path = "/x"};
+    assert_null(nb_http_server_new(bench->loop, &config, reason, sizeof reason));
     assert_string_equal(reason, "/nonexistent.pem: No such file or directory");
-    config = (struct anycloud_http_config){.cert_path = "/nonexistent.pem"};
-    assert_null(anycloud_http_new(bench->loop, &config, NULL, NULL, reason, sizeof reason));
+    config = (struct nb_http_server_config){.cert_path = "/nonexistent.pem"};
+    assert_null(nb_http_server_new(bench->loop, &config, reason, sizeof reason));
     assert_string_equal(reason, "a certificate needs its key");
 }
 

@@ -4,7 +4,6 @@
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
-#include "harness/run/posix_run.h"
 #include "harness/run/tape.h"
 
 #include <errno.h>

@@ -1,12 +1,7 @@
-#include "harness/run/posix_net.h"
-#include "harness/run/certs.h"
+#include "harness/run/net.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
 #define CHUNK_SIZE   4096
@@ -88,7 +83,7 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
 
 /* ---- start ------------------------------------------------------------------------------- */
 
-static void on_mqtt(void *context, const struct ota_event *event)
+void nb_net_cloud_event(void *context, const struct ota_event *event)
 {
     struct nb_net *net = context;
     if (net->cloud)
@@ -105,23 +100,23 @@ static void on_timer(void *context, unsigned id)
 
 static int start_cloud(struct nb_net *net, const struct sim_device *device, char reason[NB_LINE])
 {
-    struct posix_mqtt_config config = {.port = net->broker_port};
-    snprintf(config.host, sizeof config.host, "127.0.0.1");
-    net->mqtt = posix_mqtt_new(net->loop, &config, on_mqtt, net);
-    net->clock = posix_clock_new(net->loop, on_timer, net);
-    if (!net->mqtt || !net->clock)
-        return OTA_E_NO_SPACE;
-    net->cloud = anycloud_cloud_new(posix_mqtt_port(net->mqtt), posix_clock_port(net->clock),
-                                    device->topic_prefix, device->board, net->line, net->context);
+    const struct sim_world *world = net->world;
+    const struct mqtt_port *mqtt;
+    int rc = net->makers->client(net, &mqtt);
+    net->clock = world->clock_new(world->context, on_timer, net);
+    if (rc || !net->clock)
+        return rc ? rc : OTA_E_NO_SPACE;
+    net->cloud = anycloud_cloud_new(mqtt, world->clock_port(net->clock), device->topic_prefix,
+                                    device->board, net->line, net->context);
     if (!net->cloud)
         return OTA_E_NO_SPACE;
-    int rc = anycloud_cloud_start(net->cloud);
-    uint64_t end = posix_now_ms() + CLOUD_MS;
+    rc = anycloud_cloud_start(net->cloud);
+    uint64_t end = world->now_ms(world->context) + CLOUD_MS;
     while (rc == 0 && !anycloud_cloud_ready(net->cloud)) {
-        (void)posix_loop_run(net->loop, 5);
+        (void)world->run(world->context, 5);
         if (nb_run_stop)
             rc = OTA_E_CANCELLED;
-        else if (posix_now_ms() > end)
+        else if (world->now_ms(world->context) > end)
             rc = OTA_E_TIMEOUT;
     }
     if (rc)
@@ -129,31 +124,12 @@ static int start_cloud(struct nb_net *net, const struct sim_device *device, char
     return rc;
 }
 
-/* A port of which it is certain that nobody listens there. */
-static int hold_closed_port(struct nb_net *net)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    net->closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (net->closed < 0 || bind(net->closed, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(net->closed, (struct sockaddr *)&address, &length) != 0)
-        return OTA_E_IO;
-    net->closed_port = ntohs(address.sin_port);
-    return 0;
-}
-
 /* Puts a proxy in front of the server, where the script needs one. */
 static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
                      enum nb_fault_talk talk)
 {
-    if (!proxied)
-        return 0;
-    if (!net->world)
-        net->world = posix_world_new(net->loop);
-    if (!net->world)
-        return OTA_E_NO_SPACE;
     const struct nb_proxy_config config = {
-        .world = posix_world_table(net->world),
+        .world = net->world,
         .name = name,
         .upstream = door->port,
         .talk = door->tls ? NB_TALK_BYTES : talk,
@@ -163,51 +139,37 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
         .report = net->line,
         .context = net->context,
     };
+    if (!proxied)
+        return 0;
     door->proxy = nb_proxy_new(&config, &door->port);
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
 
-static int start_server(struct nb_net *net, const struct nb_cell *cell,
-                        const struct sim_device *device, bool tls, char reason[NB_LINE])
+static int start_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
+                        char reason[NB_LINE])
 {
-    char ca[300];
-    char cert[300];
-    char key[300];
-    enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
-    struct anycloud_http_config config = {.board = device->board};
-    int rc = 0;
-    if (tls) {
-        rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "crt", cert, sizeof cert);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "key", key, sizeof key);
-        config.cert_path = cert;
-        config.key_path = key;
-        config.ca_path = nb_certs_mutual(kind) ? ca : NULL;
-    }
-    if (rc) {
-        snprintf(reason, NB_LINE, "cannot make test certificates");
-        return rc;
-    }
-    net->servers[tls] =
-        anycloud_http_new(net->loop, &config, net->line, net->context, reason, NB_LINE);
-    if (!net->servers[tls])
-        return OTA_E_IO;
-    net->server[tls] = (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
-    return 0;
+    int rc = net->makers->server(net, kit, board, tls, &net->servers[tls], reason);
+    if (rc == 0)
+        net->server[tls] =
+            (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
+    return rc;
+}
+
+enum nb_tls nb_net_tls(const struct nb_net *net)
+{
+    return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
 }
 
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
                  const struct sim_device *device, char reason[NB_LINE])
 {
     uint16_t tls_port = 0;
-    int rc = nb_kit_broker(cell->kit, net->tls, &net->broker_port, &tls_port, reason, NB_LINE);
+    int rc = net->makers->broker(net, cell->kit, &net->broker_port, &tls_port, reason);
     if (rc)
         return rc;
     net->broker.tls = tls_port != 0;
     net->broker.port = tls_port ? tls_port : net->broker_port;
-    rc = hold_closed_port(net);
+    rc = net->makers->closed_port(net, &net->closed_port);
     if (rc == 0)
         rc = start_cloud(net, device, reason);
     if (rc == 0)
@@ -215,7 +177,7 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
     for (int tls = 0; rc == 0 && tls < 2; tls++) {
         if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
             continue;
-        rc = start_server(net, cell, device, tls, reason);
+        rc = start_server(net, cell->kit, device->board, tls, reason);
         if (rc == 0)
             rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
     }
@@ -233,11 +195,11 @@ void nb_net_stop(struct nb_net *net)
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;
-    posix_world_free(net->world);
-    net->world = NULL;
-    posix_mqtt_free(net->mqtt);
-    if (net->closed > 0)
-        close(net->closed);
+    if (net->clock)
+        net->world->clock_free(net->clock);
+    net->clock = NULL;
+    if (net->makers)
+        net->makers->stop(net);
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -344,47 +306,15 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
     return unfired;
 }
 
-/* ---- the device's options ---------------------------------------------------------------- */
+/* ---- what the device is told ------------------------------------------------------------- */
 
-static int add_certificates(const struct nb_net *net, struct nb_kit *kit,
-                            struct nb_net_arguments *room, const char **arguments, size_t *count)
+bool nb_net_via_http(const struct nb_net *net)
 {
-    const char *own = nb_certs_client(net->tls);
-    int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", room->ca, sizeof room->ca);
-    arguments[(*count)++] = "--ca";
-    arguments[(*count)++] = room->ca;
-    if (rc || !own)
-        return rc;
-    rc = nb_kit_cert(kit, own, "crt", room->cert, sizeof room->cert);
-    if (rc == 0)
-        rc = nb_kit_cert(kit, own, "key", room->key, sizeof room->key);
-    arguments[(*count)++] = "--cert";
-    arguments[(*count)++] = room->cert;
-    arguments[(*count)++] = "--key";
-    arguments[(*count)++] = room->key;
-    return rc;
+    return over_http(net->via);
 }
 
-int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net_arguments *room,
-                     const char **arguments, size_t *count)
+const struct nb_door *nb_net_home_server(const struct nb_net *net)
 {
     bool https = net->via == NB_LINK_HTTPS || (net->via == NB_LINK_MQTT && !net->server[0].port);
-    const struct nb_door *server = &net->server[https];
-    snprintf(room->broker, sizeof room->broker, "mqtt%s://127.0.0.1:%u", net->broker.tls ? "s" : "",
-             net->broker.port);
-    arguments[(*count)++] = "--broker";
-    arguments[(*count)++] = room->broker;
-    if (over_http(net->via)) {
-        arguments[(*count)++] = "--via";
-        arguments[(*count)++] = "http"; /* https: the URL says it */
-    }
-    if (server->port) {
-        snprintf(room->server, sizeof room->server, "http%s://127.0.0.1:%u", server->tls ? "s" : "",
-                 server->port);
-        arguments[(*count)++] = "--server";
-        arguments[(*count)++] = room->server;
-    }
-    if (net->broker.tls || net->server[1].port)
-        return add_certificates(net, kit, room, arguments, count);
-    return 0;
+    return net->server[https].port ? &net->server[https] : NULL;
 }
