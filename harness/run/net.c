@@ -148,11 +148,14 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
 static int start_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
                         char reason[NB_LINE])
 {
-    int rc = net->makers->server(net, kit, board, tls, &net->servers[tls], reason);
-    if (rc == 0)
-        net->server[tls] =
-            (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
-    return rc;
+    const struct anycloud_http_config config = {.board = board};
+    const struct nb_peer_server *peer;
+    int rc = net->makers->server(net, kit, tls, &peer, reason);
+    if (rc)
+        return rc;
+    net->servers[tls] = anycloud_http_new(peer, &config, net->line, net->context);
+    net->server[tls] = (struct nb_door){.port = peer->port, .tls = tls};
+    return net->servers[tls] ? 0 : OTA_E_NO_SPACE;
 }
 
 enum nb_tls nb_net_tls(const struct nb_net *net)
@@ -189,8 +192,8 @@ void nb_net_stop(struct nb_net *net)
     nb_proxy_free(net->broker.proxy);
     for (int tls = 0; tls < 2; tls++) {
         nb_proxy_free(net->server[tls].proxy);
-        if (net->servers[tls])
-            anycloud_http_free(net->servers[tls]);
+        anycloud_http_free(net->servers[tls]);
+        net->servers[tls] = NULL;
     }
     if (net->cloud)
         anycloud_cloud_free(net->cloud);

@@ -27,9 +27,9 @@ struct nb_servers {
                   char reason[NB_LINE]);
     /* The cloud side's own connection to the plain port; its events go to nb_net_cloud_event. */
     int (*client)(struct nb_net *net, const struct mqtt_port **out);
-    /* An HTTP server for the image on offer. */
-    int (*server)(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
-                  struct anycloud_http **out, char reason[NB_LINE]);
+    /* An HTTP server, plain or with TLS. */
+    int (*server)(struct nb_net *net, struct nb_kit *kit, bool tls,
+                  const struct nb_peer_server **out, char reason[NB_LINE]);
     /* A port on which nobody listens, for as long as the run lasts. */
     int (*closed_port)(struct nb_net *net, uint16_t *port);
     void (*stop)(struct nb_net *net);

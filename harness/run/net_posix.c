@@ -27,15 +27,15 @@ static int make_client(struct nb_net *net, const struct mqtt_port **out)
     return 0;
 }
 
-static int make_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
-                       struct anycloud_http **out, char reason[NB_LINE])
+static int make_server(struct nb_net *net, struct nb_kit *kit, bool tls,
+                       const struct nb_peer_server **out, char reason[NB_LINE])
 {
     char ca[300];
     char cert[300];
     char key[300];
     enum nb_tls kind = nb_net_tls(net);
     struct nb_net_posix *own = net->own;
-    struct anycloud_http_config config = {.board = board};
+    struct nb_http_server_config config = {.port = 0};
     int rc = 0;
     if (tls) {
         rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", ca, sizeof ca);
@@ -51,8 +51,11 @@ static int make_server(struct nb_net *net, struct nb_kit *kit, const char *board
         snprintf(reason, NB_LINE, "cannot make test certificates");
         return rc;
     }
-    *out = anycloud_http_new(own->loop, &config, net->line, net->context, reason, NB_LINE);
-    return *out ? 0 : OTA_E_IO;
+    own->servers[tls] = nb_http_server_new(own->loop, &config, reason, NB_LINE);
+    if (!own->servers[tls])
+        return OTA_E_IO;
+    *out = nb_http_server_peer(own->servers[tls]);
+    return 0;
 }
 
 /* A port of which it is certain that nobody listens there. */
@@ -74,6 +77,10 @@ static void stop_servers(struct nb_net *net)
     struct nb_net_posix *own = net->own;
     posix_mqtt_free(own->mqtt);
     own->mqtt = NULL;
+    for (int tls = 0; tls < 2; tls++) {
+        nb_http_server_free(own->servers[tls]);
+        own->servers[tls] = NULL;
+    }
     if (own->closed > 0)
         close(own->closed);
     own->closed = 0;

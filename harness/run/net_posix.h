@@ -3,12 +3,14 @@
 #ifndef NOBRICK_HARNESS_RUN_NET_POSIX_H
 #define NOBRICK_HARNESS_RUN_NET_POSIX_H
 
+#include "harness/peers/http_server.h"
 #include "harness/run/net.h"
 #include "sim/posix/mqtt.h"
 
 struct nb_net_posix {
     struct posix_loop *loop;
-    struct posix_mqtt *mqtt;
+    struct posix_mqtt *mqtt;           /* the cloud side's */
+    struct nb_http_server *servers[2]; /* plain, TLS */
     int closed; /* socket that holds the closed port, and listens to nobody */
 };
 

@@ -151,11 +151,12 @@ bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char
                           &play->script->images[step->image], &blob, &error);
     uint32_t size = step->image >= 0 ? blob.end : region->size;
     uint32_t at = 0;
-    if (rc == 0)
-        while (at < size && at < region->size &&
-               slot[at] == (step->image >= 0 ? blob.data[at] : erased))
-            at++;
-    bool good = rc == 0 && at == size;
+    bool good = rc == 0 && size <= region->size;
+    if (good && step->image >= 0 && memcmp(slot, blob.data, size) == 0)
+        at = size;
+    while (good && at < size && slot[at] == (step->image >= 0 ? blob.data[at] : erased))
+        at++;
+    good = good && at == size;
     if (!good)
         snprintf(reason, NB_LINE, "line %u: `%.90s`: slot%u differs at offset %u", step->line,
                  step->text, step->slot, at);
