@@ -49,7 +49,8 @@ struct sim_world {
 
     /* ---- streams ----------------------------------------------------------------------- */
     /* Listens on `*port` of 127.0.0.1; 0: one that is free, which is told. An accepted stream is
-     * deaf until receive() says who its owner is, which is to happen inside `accepted`. */
+     * deaf until receive() says who its owner is; what comes meanwhile waits. OTA_E_BUSY: the port
+     * is taken. */
     int (*listen)(void *context, uint16_t *port,
                   void (*accepted)(void *owner, struct sim_stream *stream), void *owner,
                   struct sim_listener **out);

@@ -50,6 +50,53 @@ static void mqtt_packets_are_dropped_and_doubled(void **state)
     }
 }
 
+/* They come out as one, three, two, four; what is no PUBLISH stays where it was. */
+static void mqtt_publishes_change_places(void **state)
+{
+    uint8_t numbered[sizeof publish];
+    struct nb_proxy_traffic traffic;
+    (void)state;
+    begin(NB_TALK_MQTT);
+    arm(NB_MQTT_SWAP_PUBLISH, NB_PLACE_ANY, 0, 2);
+    mqtt_session();
+    memcpy(numbered, publish, sizeof publish);
+    for (uint8_t n = 1; n <= 4; n++) {
+        numbered[sizeof publish - 1] = n;
+        say(&server, numbered, sizeof numbered);
+        say(&server, puback, sizeof puback);
+        if (n == 2) {
+            settle(); /* not before the next one is there */
+            assert_int_equal(client.size, sizeof publish + 2 * sizeof puback);
+            assert_int_equal(nb_proxy_unfired(proxy, NULL), 1);
+        }
+    }
+    until(client.size == 4 * (sizeof publish + sizeof puback));
+    static const size_t ends[] = {21, 21 + 8 + 21, 21 + 8 + 42, 21 + 8 + 42 + 4 + 21};
+    static const uint8_t order[] = {1, 3, 2, 4};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(client.data[ends[i] - 1], order[i]);
+    nb_proxy_traffic(proxy, &traffic);
+    assert_int_equal(traffic.data, 24);
+    assert_fired("fault swap-publish packet 2");
+    end();
+}
+
+static void mqtt_swap_forgets_what_waits_with_its_connection(void **state)
+{
+    (void)state;
+    begin(NB_TALK_MQTT);
+    arm(NB_MQTT_SWAP_PUBLISH, NB_PLACE_ANY, 0, 1);
+    mqtt_session();
+    say(&server, publish, sizeof publish);
+    settle();
+    mqtt_session(); /* another connection: what waited on the first is lost */
+    say(&server, publish, sizeof publish);
+    say(&server, publish, sizeof publish);
+    until(client.size == 2 * sizeof publish);
+    assert_fired("fault swap-publish packet 2");
+    end();
+}
+
 static void mqtt_counts_data_only(void **state)
 {
     struct nb_proxy_traffic traffic;
@@ -106,6 +153,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mqtt_packets_are_dropped_and_doubled),
+        cmocka_unit_test(mqtt_publishes_change_places),
+        cmocka_unit_test(mqtt_swap_forgets_what_waits_with_its_connection),
         cmocka_unit_test(mqtt_counts_data_only),
         cmocka_unit_test(mqtt_take_over_comes_with_the_same_name),
         cmocka_unit_test(nonsense_on_mqtt_goes_through),

@@ -267,6 +267,7 @@ void nb_link_free(struct nb_link *link)
         }
         nb_bytes_free(&lane->held);
     }
+    nb_bytes_free(&link->overdue);
     free(link);
 }
 

@@ -69,7 +69,9 @@ struct nb_link {
     bool silenced; /* nothing more goes to the device */
     bool deaf;     /* nothing more of the device is sent on */
     bool dead;
-    char client_id[128]; /* MQTT */
+    char client_id[128];     /* MQTT */
+    struct nb_bytes overdue; /* … a PUBLISH that waits for the next one to go ahead */
+    struct nb_armed *swap;   /* … and why; NULL: none waits */
     struct nb_exchange http;
 };
 

@@ -19,17 +19,17 @@
 #include <string.h>
 
 #define WAIT_MS 2000
-#define ROOM    (512u * 1024u)
+#define ROOM    (12u * 1024u * 1024u)
 
 /* One end of a connection, and what came out of it. */
 struct end {
     struct sim_stream *stream;
     bool opened;
     int code;
-    uint8_t data[ROOM];
     size_t size;
     bool ended;
     bool reset;
+    uint8_t data[ROOM];
 };
 
 static bool in_virtual;
@@ -89,11 +89,16 @@ static inline void hang_up(struct end *end)
     end->stream = NULL;
 }
 
+static inline void forget(struct end *end)
+{
+    memset(end, 0, offsetof(struct end, data));
+}
+
 static inline void on_accept(void *owner, struct sim_stream *stream)
 {
     (void)owner;
     hang_up(&server);
-    memset(&server, 0, sizeof server);
+    forget(&server);
     server.stream = stream;
     world->receive(stream, &end_events, &server);
     accepted++;
@@ -127,7 +132,7 @@ static inline void settle(void)
 static inline int dial(void)
 {
     hang_up(&client);
-    memset(&client, 0, sizeof client);
+    forget(&client);
     assert_int_equal(
         world->connect(world->context, proxy_port, &end_events, &client, &client.stream), OTA_OK);
     until(client.opened);
@@ -193,8 +198,8 @@ static inline void begin(enum nb_fault_talk talk)
                                            .report = on_line};
     proxy = nb_proxy_new(&config, &proxy_port);
     assert_non_null(proxy);
-    memset(&client, 0, sizeof client);
-    memset(&server, 0, sizeof server);
+    forget(&client);
+    forget(&server);
     accepted = 0;
     lines[0] = '\0';
 }

@@ -211,6 +211,72 @@ static void slice_changes_nothing_but_the_pieces(void **state)
     end();
 }
 
+/* Runs until nothing is left to happen: there must be such a moment. */
+static uint64_t run_dry(void)
+{
+    assert_int_equal(world->run(world->context, UINT32_MAX), OTA_E_TIMEOUT);
+    return now();
+}
+
+static void a_virtual_proxy_rests_when_nothing_waits(void **state)
+{
+    static const enum nb_fault_kind kinds[] = {NB_NET_LATENCY, NB_NET_RATE, NB_NET_SLICE,
+                                               NB_NET_STALL};
+    static uint8_t much[5000];
+    (void)state;
+    for (size_t i = 0; in_virtual && i < sizeof kinds / sizeof kinds[0]; i++) {
+        begin(NB_TALK_BYTES);
+        arm(kinds[i], NB_PLACE_ANY, 0, 1000);
+        meet();
+        uint64_t from = run_dry();
+        say(&server, much, sizeof much);
+        uint64_t spent = run_dry() - from;
+        assert_int_equal(client.size, kinds[i] == NB_NET_STALL ? 0 : sizeof much);
+        if (kinds[i] == NB_NET_LATENCY)
+            assert_int_equal(spent, 1002); /* and a hop on either side */
+        else if (kinds[i] == NB_NET_RATE)
+            assert_int_equal(spent, 5002);
+        else
+            assert_true(spent <= 3);
+        uint64_t events = virtual_world_events(virtual);
+        assert_int_equal(run_dry(), from + spent);
+        assert_int_equal(virtual_world_events(virtual), events);
+        end();
+    }
+}
+
+static size_t push(const uint8_t *data, size_t size)
+{
+    size_t sent = 0;
+    for (int idle = 0; sent < size && idle < 20; idle++) {
+        size_t more = world->send(server.stream, data + sent, size - sent);
+        sent += more;
+        idle = more > 0 ? 0 : idle;
+        turn();
+    }
+    return sent;
+}
+
+/* A device that takes nothing stops the server, too, and gets everything in the end. */
+static void a_slow_device_slows_the_server(void **state)
+{
+    static uint8_t much[ROOM];
+    (void)state;
+    for (size_t i = 0; i < sizeof much; i++)
+        much[i] = (uint8_t)(i * 31 >> 4);
+    begin(NB_TALK_BYTES);
+    meet();
+    world->pause(client.stream, true);
+    size_t sent = push(much, sizeof much);
+    assert_int_equal(client.size, 0);
+    assert_true(in_virtual ? sent == sizeof much : sent < sizeof much); /* memory has no limit */
+    world->pause(client.stream, false);
+    assert_int_equal(push(much + sent, sizeof much - sent), sizeof much - sent);
+    until(client.size == sizeof much);
+    assert_memory_equal(client.data, much, sizeof much);
+    end();
+}
+
 static void a_step_forgets_what_was_armed(void **state)
 {
     (void)state;
@@ -250,6 +316,8 @@ int main(void)
         cmocka_unit_test(latency_delays),
         cmocka_unit_test(rate_limits),
         cmocka_unit_test(slice_changes_nothing_but_the_pieces),
+        cmocka_unit_test(a_virtual_proxy_rests_when_nothing_waits),
+        cmocka_unit_test(a_slow_device_slows_the_server),
         cmocka_unit_test(a_step_forgets_what_was_armed),
         cmocka_unit_test(bytes_know_no_packets),
     };

@@ -128,6 +128,8 @@ const struct nb_script_verb nb_script_verbs[] = {
             "the N-th PUBLISH to the device is lost", "@mqtt drop-publish 3"),
     NETWORK(NB_MQTT_DOUBLE_PUBLISH, "MQTT double-publish [VALUE] [COUNT]",
             "it comes so many times more, or once more", "@mqtt double-publish 3"),
+    NETWORK(NB_MQTT_SWAP_PUBLISH, "MQTT swap-publish [VALUE] [COUNT]",
+            "the N-th PUBLISH to the device comes behind the next one", "@mqtt swap-publish 3"),
     NETWORK(NB_MQTT_NO_CONNACK, "MQTT no-connack [VALUE] [COUNT]", "the N-th CONNACK is lost",
             "@mqtt no-connack"),
     NETWORK(NB_MQTT_NO_PINGRESP, "MQTT no-pingresp [VALUE] [COUNT]", "the N-th PINGRESP is lost",
