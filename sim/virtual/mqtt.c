@@ -374,6 +374,8 @@ static bool take_packet(void *context, const struct mqtt_packet *packet)
         return true;
     case MQTT_PINGRESP:
         mqtt->ping_outstanding = false;
+        if (mqtt->keep_alive_ms > 0)
+            arm(mqtt, TIMER_KEEP_ALIVE, 0); /* sees when the next one is due */
         return true;
     default:
         break;
