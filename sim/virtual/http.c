@@ -53,6 +53,7 @@ struct virtual_http {
     unsigned redirects;
     struct sim_http_head head;
     char location[SIM_HTTP_PATH]; /* of a redirect; "": it is none */
+    bool encoded;                 /* in a way that is not undone here */
     bool head_sent;
     uint64_t since_progress;
     uint64_t received;
@@ -173,6 +174,7 @@ static int begin(struct virtual_http *http, bool may_reuse)
     sim_http_reader_reset(http->reader);
     sim_http_head_start(&http->head);
     http->location[0] = '\0';
+    http->encoded = false;
     if (!virtual_names_find(http->config.names, http->order.url.host)) {
         arm(http, TIMER_LOOKUP, 0);
         return OTA_OK;
@@ -279,28 +281,37 @@ static void on_begin(void *owner)
     struct virtual_http *http = owner;
     sim_http_head_start(&http->head);
     http->location[0] = '\0';
+    http->encoded = false;
+}
+
+static bool is_text(const char *text, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && strncasecmp(text, wanted, length) == 0;
 }
 
 static void on_field(void *owner, const char *name, size_t name_length, const char *value,
                      size_t value_length)
 {
-    static const char location[] = "Location";
     struct virtual_http *http = owner;
     sim_http_head_field(&http->head, name, name_length, value, value_length);
-    if (name_length == sizeof location - 1 && strncasecmp(name, location, name_length) == 0 &&
-        http->location[0] == '\0' && value_length < sizeof http->location) {
+    if (is_text(name, name_length, "Transfer-Encoding")) {
+        http->encoded = http->encoded || !(is_text(value, value_length, "chunked") ||
+                                           is_text(value, value_length, "identity"));
+    } else if (is_text(name, name_length, "Location") && http->location[0] == '\0' &&
+               value_length < sizeof http->location) {
         memcpy(http->location, value, value_length);
         http->location[value_length] = '\0';
     }
 }
 
-static void on_head(void *owner)
+static bool on_head(void *owner)
 {
     struct virtual_http *http = owner;
     http->head.complete = true;
     http->head.head.status = sim_http_reader_status(http->reader);
     if (http->head.head.status / 100 != 3)
         http->location[0] = '\0';
+    return !http->encoded;
 }
 
 static bool on_body(void *owner, const uint8_t *data, size_t length)
