@@ -298,6 +298,11 @@ int ota_progress_note(struct ota_progress *progress, uint32_t offset, uint32_t l
     return store(progress);
 }
 
+void ota_progress_move(struct ota_progress *progress, const uint8_t key[CRYPTO_SHA256_SIZE])
+{
+    memcpy(progress->key, key, CRYPTO_SHA256_SIZE);
+}
+
 int ota_progress_restart(struct ota_progress *progress)
 {
     progress->erased_from = progress->slot.size;
