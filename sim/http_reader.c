@@ -31,8 +31,7 @@ static struct sim_http_reader *reader_of(http_parser *parser)
 
 static bool is_interim(const struct sim_http_reader *reader)
 {
-    return reader->type == HTTP_RESPONSE && reader->parser.status_code / 100 == 1 &&
-           reader->parser.status_code != 101;
+    return reader->type == HTTP_RESPONSE && reader->parser.status_code / 100 == 1;
 }
 
 /* Nonzero: the head is too long. */
@@ -113,17 +112,19 @@ static int on_value(http_parser *parser, const char *at, size_t length)
     return add(reader, at, length);
 }
 
+/* Nonzero: 1 when no body follows, whatever the fields say; -1 when this is nothing of ours. */
 static int on_head(http_parser *parser)
 {
     struct sim_http_reader *reader = reader_of(parser);
+    unsigned status = parser->status_code;
     if (is_interim(reader))
         return 0;
     finish_field(reader);
-    if (parser->http_major != 1)
+    if (parser->http_major != 1 || (reader->type == HTTP_RESPONSE && status < 100) ||
+        !reader->events->head(reader->owner))
         return -1;
     reader->head_done = true;
-    reader->events->head(reader->owner);
-    return 0;
+    return status == 204 || status == 304;
 }
 
 static int on_body(http_parser *parser, const char *at, size_t length)
@@ -257,7 +258,7 @@ const char *sim_http_reader_fault(const struct sim_http_reader *reader)
     if (reader->head_size > reader->max_head)
         return "the header is too long";
     if (HTTP_PARSER_ERRNO(&reader->parser) == HPE_CB_headers_complete)
-        return "not HTTP/1";
+        return "not an HTTP/1 message that is understood";
     return http_errno_description(HTTP_PARSER_ERRNO(&reader->parser));
 }
 

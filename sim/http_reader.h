@@ -19,7 +19,7 @@ struct sim_http_events {
     /* Fields with more than SIM_HTTP_FIELD bytes, and trailers, are left out. */
     void (*field)(void *owner, const char *name, size_t name_length, const char *value,
                   size_t value_length);
-    void (*head)(void *owner);                                     /* its fields are over */
+    bool (*head)(void *owner); /* its fields are over; false: not understood (BAD_HEAD) */
     bool (*body)(void *owner, const uint8_t *data, size_t length); /* false: stop */
 };
 

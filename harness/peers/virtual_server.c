@@ -78,11 +78,12 @@ static void on_field(void *owner, const char *name, size_t name_length, const ch
     put(exchange, "", 1);
 }
 
-static void on_head(void *owner)
+static bool on_head(void *owner)
 {
     struct nb_peer_exchange *exchange = owner;
     if (exchange->head_size == exchange->path_size)
         put(exchange, "", 1);
+    return true;
 }
 
 static bool on_body(void *owner, const uint8_t *data, size_t length)

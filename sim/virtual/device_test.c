@@ -544,20 +544,6 @@ static void journals_compare(void **state)
     flash_snapshot_free(bench->sim, before);
 }
 
-static void journal_lines(void **state)
-{
-    static const uint8_t data[] = {'a'};
-    char line[SIM_JOURNAL_LINE];
-    (void)state;
-    sim_journal_line(&(struct flash_op){FLASH_OP_ERASE, 7, 0x1F000, 4096, NULL}, 12, line);
-    assert_string_equal(line, "12 erase 0x1F000 4096");
-    sim_journal_line(&(struct flash_op){FLASH_OP_PROGRAM, 0, 0x10, 1, data}, 0, line);
-    assert_string_equal(line, "0 program 0x10 1 e40c292c"); /* FNV-1a's own example */
-    assert_true(sim_journal_hash(0, "a") == 0x89bdc07b544e7b2u);
-    assert_true(sim_journal_hash(sim_journal_hash(0, "a"), "b") !=
-                sim_journal_hash(sim_journal_hash(0, "b"), "a"));
-}
-
 static void verdicts_are_remembered(void **state)
 {
     struct bench *bench = *state;
@@ -631,7 +617,6 @@ int main(void)
         CASE(flash_errors_are_the_loaders),
         CASE(counter_is_the_callers),
         CASE(journals_compare),
-        cmocka_unit_test(journal_lines),
         CASE(verdicts_are_remembered),
         CASE(two_live_in_one_world),
     };

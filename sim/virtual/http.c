@@ -3,10 +3,9 @@
  * `waiting`) is done when the reader has returned. */
 #include "sim/virtual/http.h"
 
-#include "sim/address.h"
 #include "sim/http_head.h"
+#include "sim/http_order.h"
 #include "sim/http_reader.h"
-#include "sim/http_url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,18 +19,8 @@
 #define MAX_REDIRECTS 5u
 #define MAX_HEADERS   65536u /* of one answer */
 #define CONNECTIONS   4u     /* kept at most */
-#define LINE_SIZE     128u   /* of a header field that the caller gives */
 
 enum timer { TIMER_CONNECT, TIMER_STALL, TIMER_LOOKUP };
-
-struct order {
-    bool post;
-    bool tls; /* as first asked: redirects must not fall back */
-    struct sim_http_url url;
-    char range[48]; /* "": whole */
-    char if_range[LINE_SIZE];
-    char *body; /* malloc'ed; of a POST */
-};
 
 struct connection {
     struct virtual_http *http;
@@ -55,91 +44,21 @@ struct virtual_http {
     struct connection *kept[CONNECTIONS];
     struct connection *active; /* one of them, or NULL */
     uint64_t uses;
-    struct order order; /* under way */
-    bool busy;          /* somebody waits for its DONE */
-    bool inside;        /* the reader runs and must not be touched */
-    bool cancelled;     /* drop it when the reader returns */
-    struct order next;
+    struct sim_http_order order; /* under way */
+    bool busy;                   /* somebody waits for its DONE */
+    bool inside;                 /* the reader runs and must not be touched */
+    bool cancelled;              /* drop it when the reader returns */
+    struct sim_http_order next;
     bool waiting; /* start `next` when the reader returns */
     unsigned redirects;
     struct sim_http_head head;
     char location[SIM_HTTP_PATH]; /* of a redirect; "": it is none */
+    bool encoded;                 /* in a way that is not undone here */
     bool head_sent;
     uint64_t since_progress;
     uint64_t received;
     char reason[160];
 };
-
-/* ---- orders ------------------------------------------------------------------------------ */
-
-static void clear_order(struct order *order)
-{
-    free(order->body);
-    order->body = NULL;
-}
-
-static bool put_field(const char *name, const char *value, char out[LINE_SIZE])
-{
-    return strpbrk(value, "\r\n") == NULL &&
-           snprintf(out, LINE_SIZE, "%s: %s\r\n", name, value) < (int)LINE_SIZE;
-}
-
-static int make_order(const struct virtual_http *http, const struct http_request *request,
-                      struct order *out)
-{
-    const char *host = request->host != NULL ? request->host : "127.0.0.1";
-    bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
-    struct sim_http_url *url = &out->url;
-    out->post = request->method == HTTP_POST;
-    out->body = NULL;
-    out->range[0] = '\0';
-    out->if_range[0] = '\0';
-    if (request->host == NULL && http->config.port == 0)
-        return OTA_E_UNSUPPORTED;
-    url->tls = out->tls = request->host != NULL ? request->tls : http->config.use_tls;
-    url->port = request->host != NULL ? request->port : http->config.port;
-    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 2 >= sizeof url->host ||
-        url->port == 0 || request->path[0] != '/' ||
-        sim_http_path(request->path, strlen(request->path), url->path, sizeof url->path) == 0 ||
-        (request->ranged && request->from > request->to) ||
-        (request->if_range != NULL && !put_field("If-Range", request->if_range, out->if_range)))
-        return OTA_E_ARGUMENT;
-    snprintf(url->host, sizeof url->host, "%s%s%s", bare_ipv6 ? "[" : "", host,
-             bare_ipv6 ? "]" : "");
-    if (request->ranged && request->to == UINT32_MAX)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%u-\r\n", request->from);
-    else if (request->ranged)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%u-%u\r\n", request->from,
-                 request->to);
-    if (out->post && (out->body = strdup(request->body != NULL ? request->body : "")) == NULL)
-        return OTA_E_NO_SPACE;
-    return OTA_OK;
-}
-
-/* The request as libcurl writes it. */
-static int send_order(struct virtual_http *http)
-{
-    const struct order *order = &http->order;
-    const struct sim_http_url *url = &order->url;
-    char text[SIM_HTTP_PATH + SIM_HTTP_HOST + LINE_SIZE + 256];
-    char port[8] = "";
-    char post[80] = "";
-    if (url->port != (url->tls ? 443 : 80))
-        snprintf(port, sizeof port, ":%u", url->port);
-    if (order->post)
-        snprintf(post, sizeof post, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                 strlen(order->body));
-    int length = snprintf(text, sizeof text,
-                          "%s %s HTTP/1.1\r\nHost: %s%s\r\n%sUser-Agent: nobrick\r\n"
-                          "Accept: */*\r\n%s%s\r\n",
-                          order->post ? "POST" : "GET", url->path, url->host, port, order->range,
-                          order->if_range, post);
-    struct virtual_tls *end = http->active->end;
-    bool good = virtual_tls_send(end, text, (size_t)length) == (size_t)length;
-    if (good && order->post && order->body[0] != '\0')
-        good = virtual_tls_send(end, order->body, strlen(order->body)) == strlen(order->body);
-    return good ? OTA_OK : OTA_E_DISCONNECTED;
-}
 
 /* ---- timers ------------------------------------------------------------------------------ */
 
@@ -212,6 +131,18 @@ static size_t free_place(struct virtual_http *http)
     return place;
 }
 
+static int send_order(struct virtual_http *http)
+{
+    char text[SIM_HTTP_REQUEST];
+    const char *body = http->order.body;
+    size_t length = sim_http_order_head(&http->order, text);
+    struct virtual_tls *end = http->active->end;
+    bool good = virtual_tls_send(end, text, length) == length;
+    if (good && body != NULL && body[0] != '\0')
+        good = virtual_tls_send(end, body, strlen(body)) == strlen(body);
+    return good ? OTA_OK : OTA_E_DISCONNECTED;
+}
+
 static const struct sim_stream_events stream_events;
 
 static int open_connection(struct virtual_http *http)
@@ -243,6 +174,7 @@ static int begin(struct virtual_http *http, bool may_reuse)
     sim_http_reader_reset(http->reader);
     sim_http_head_start(&http->head);
     http->location[0] = '\0';
+    http->encoded = false;
     if (!virtual_names_find(http->config.names, http->order.url.host)) {
         arm(http, TIMER_LOOKUP, 0);
         return OTA_OK;
@@ -279,7 +211,7 @@ static void detach(struct virtual_http *http)
     disarm(http, TIMER_CONNECT);
     disarm(http, TIMER_STALL);
     disarm(http, TIMER_LOOKUP);
-    clear_order(&http->order);
+    sim_http_order_clear(&http->order);
 }
 
 static void send_head(struct virtual_http *http)
@@ -349,28 +281,37 @@ static void on_begin(void *owner)
     struct virtual_http *http = owner;
     sim_http_head_start(&http->head);
     http->location[0] = '\0';
+    http->encoded = false;
+}
+
+static bool is_text(const char *text, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && strncasecmp(text, wanted, length) == 0;
 }
 
 static void on_field(void *owner, const char *name, size_t name_length, const char *value,
                      size_t value_length)
 {
-    static const char location[] = "Location";
     struct virtual_http *http = owner;
     sim_http_head_field(&http->head, name, name_length, value, value_length);
-    if (name_length == sizeof location - 1 && strncasecmp(name, location, name_length) == 0 &&
-        http->location[0] == '\0' && value_length < sizeof http->location) {
+    if (is_text(name, name_length, "Transfer-Encoding")) {
+        http->encoded = http->encoded || !(is_text(value, value_length, "chunked") ||
+                                           is_text(value, value_length, "identity"));
+    } else if (is_text(name, name_length, "Location") && http->location[0] == '\0' &&
+               value_length < sizeof http->location) {
         memcpy(http->location, value, value_length);
         http->location[value_length] = '\0';
     }
 }
 
-static void on_head(void *owner)
+static bool on_head(void *owner)
 {
     struct virtual_http *http = owner;
     http->head.complete = true;
     http->head.head.status = sim_http_reader_status(http->reader);
     if (http->head.head.status / 100 != 3)
         http->location[0] = '\0';
+    return !http->encoded;
 }
 
 static bool on_body(void *owner, const uint8_t *data, size_t length)
@@ -528,10 +469,11 @@ static void on_timer(void *owner, unsigned id)
 static int http_start(void *context, const struct http_request *request)
 {
     struct virtual_http *http = context;
-    struct order *order = http->inside ? &http->next : &http->order;
+    struct sim_http_order *order = http->inside ? &http->next : &http->order;
     if (http->busy)
         return OTA_E_BUSY;
-    int rc = make_order(http, request, order);
+    const struct sim_http_place place = {"127.0.0.1", http->config.port, http->config.use_tls};
+    int rc = sim_http_order_make(request, &place, order);
     if (rc == OTA_OK && http->inside) {
         http->waiting = true;
         http->busy = true;
@@ -541,7 +483,7 @@ static int http_start(void *context, const struct http_request *request)
         rc = start(http);
     http->busy = rc == OTA_OK;
     if (rc != OTA_OK)
-        clear_order(order);
+        sim_http_order_clear(order);
     return rc;
 }
 
@@ -553,7 +495,7 @@ static void http_cancel(void *context)
     http->busy = false;
     if (http->waiting) {
         http->waiting = false;
-        clear_order(&http->next);
+        sim_http_order_clear(&http->next);
     } else if (http->inside) {
         http->cancelled = true;
     } else {
@@ -593,8 +535,8 @@ void virtual_http_free(struct virtual_http *http)
     for (size_t i = 0; i < CONNECTIONS; i++)
         if (http->kept[i] != NULL)
             drop(http, http->kept[i]);
-    clear_order(&http->order);
-    clear_order(&http->next);
+    sim_http_order_clear(&http->order);
+    sim_http_order_clear(&http->next);
     sim_http_reader_free(http->reader);
     http->world->clock_free(http->clock);
     free(http);

@@ -1,7 +1,7 @@
 /* The MQTT seam of the virtual world: real packets of MQTT 3.1.1 over a stream.
  *
  * It answers as the seam of the posix world does, which stands on Paho: the same events and codes
- * in the same order, ten seconds for a connection to come about, half a second for messages in
+ * in the same order, ten seconds for a connection to come about, three seconds for messages in
  * flight when disconnecting, 64 messages in flight, a lost connection fails whatever was not
  * acknowledged, and nothing is ever sent twice. What it has not: publishing with QoS 2.
  *
