@@ -57,25 +57,26 @@ static int run_captured(int (*verb)(int, char **), int argc, char **argv)
     return code;
 }
 
+/* In that world; "": in the script's own. */
 static int run_script_in(const char *where, const char *text)
 {
     char path[200];
     char verb[] = "run";
     char option[] = "--world";
     char world[NB_WORD];
-    char *argv[] = {verb, option, world, path, NULL};
+    char *argv[] = {verb, path, option, world, NULL};
     snprintf(world, sizeof world, "%s", where);
     path_in("test.ota", path, sizeof path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-    return run_captured(nb_cmd_run, 4, argv);
+    return run_captured(nb_cmd_run, *where ? 4 : 2, argv);
 }
 
 static int run_script(const char *text)
 {
-    return run_script_in("virtual", text);
+    return run_script_in("", text);
 }
 
 static void interrupt_self(int number)
@@ -158,7 +159,7 @@ static void exit_code_and_words_are_right(bool cloud, const char *world)
 static void bench_runs_end_as_they_should(void **state)
 {
     (void)state;
-    exit_code_and_words_are_right(false, "virtual");
+    exit_code_and_words_are_right(false, "");
 }
 
 static void virtual_runs_end_as_they_should(void **state)
