@@ -621,6 +621,22 @@ static void connections(void **state)
     assert_int_equal(scene.client.dones, 1);
 }
 
+/* Answers after which a connection is not used again, although the server leaves it open. */
+static void not_kept(void **state)
+{
+    struct scene scene;
+    (void)state;
+    OPEN(&scene, {.bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nabcd"},
+         {.bytes = "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nabcd"}, {.bytes = OK_FOUR "EFGH"},
+         {.bytes = OK_FOUR}, {.bytes = OK_FOUR});
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(fetch(&scene.client, &whole), OTA_OK);
+        assert_int_equal(scene.client.length, 4);
+    }
+    close_scene(&scene);
+    assert_int_equal(scene.server.connections, 4);
+}
+
 static void nobody_there(void **state)
 {
     struct client client;
@@ -704,7 +720,7 @@ static void cancel_from_outside(void **state)
         cmocka_unit_test(range_of_the_answer), cmocka_unit_test(large_headers),                    \
         cmocka_unit_test(redirects), cmocka_unit_test(redirect_to_another_server),                 \
         cmocka_unit_test(redirect_loop), cmocka_unit_test(post_stays_post),                        \
-        cmocka_unit_test(connections), cmocka_unit_test(nobody_there),                             \
+        cmocka_unit_test(connections), cmocka_unit_test(not_kept), cmocka_unit_test(nobody_there), \
         cmocka_unit_test(cancel_anywhere), cmocka_unit_test(cancel_from_outside)
 
 #endif

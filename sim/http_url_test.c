@@ -43,6 +43,7 @@ static void follows(void **state)
         {"/a", "http://there:0/", OTA_E_ARGUMENT, NULL},
         {"/a", "http://there:65536/", OTA_E_ARGUMENT, NULL},
         {"/a", "/x\ty", OTA_E_ARGUMENT, NULL},
+        {"/a", "/x\x7f", OTA_E_ARGUMENT, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

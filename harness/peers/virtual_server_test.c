@@ -174,6 +174,31 @@ static void limits(void **state)
     assert_false(bench->closed);
 }
 
+/* 64 connections are served at once; one more is turned away, and let in when another has gone. */
+static void connections_at_once(void **state)
+{
+    static struct line lines[66];
+    static const char get[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct bench *bench = *state;
+    char text[200];
+    for (size_t i = 0; i < 65; i++)
+        line_open(&lines[i], &bench->rig);
+    rig_run(&bench->rig, 5);
+    assert_true(lines[64].ended);
+    line_close(&lines[0]);
+    rig_run(&bench->rig, 5);
+    line_open(&lines[65], &bench->rig);
+    for (size_t i = 1; i < 66; i++) {
+        if (i == 64)
+            continue;
+        line_send(&lines[i], get, sizeof get - 1);
+        assert_true(line_receive(&lines[i], text, sizeof text) > 0);
+        assert_memory_equal(text, "HTTP/1.1 200", 12);
+    }
+    for (size_t i = 0; i < 66; i++)
+        line_close(&lines[i]);
+}
+
 /* ---- together ----------------------------------------------------------------------------- */
 
 #define IMAGE_SIZE 200000u
@@ -262,9 +287,8 @@ static void port_in_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(one_after_another),    CASE(in_order),
-        CASE(connections_that_end), CASE(limits),
-        CASE(port_in_use),          cmocka_unit_test(whole_image),
+        CASE(one_after_another),   CASE(in_order),    CASE(connections_that_end),    CASE(limits),
+        CASE(connections_at_once), CASE(port_in_use), cmocka_unit_test(whole_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,23 @@ static void unasked_bytes(void **state)
     close_scene(&scene);
 }
 
+/* A reset is not the end of a body, even of one without a length. */
+static void reset_in_a_body(void **state)
+{
+    struct scene scene;
+    (void)state;
+    OPEN(&scene, {.bytes = "HTTP/1.1 200 OK\r\n\r\nabcd", .then_wait = true});
+    struct client *client = &scene.client;
+    assert_int_equal(client->port->request(client->port->context, &whole), OTA_OK);
+    assert_int_equal(client_run(client, 10), OTA_E_TIMEOUT);
+    assert_int_equal(client->length, 4);
+    virtual_tls_close(scene.server.first->end, true);
+    scene.server.first->end = NULL;
+    assert_int_equal(client_run(client, 10), 1);
+    assert_int_equal(client->code, OTA_E_DISCONNECTED);
+    close_scene(&scene);
+}
+
 /* Four connections are kept: with a fifth the one that was idle longest goes. */
 static void several_servers(void **state)
 {
@@ -198,6 +215,7 @@ int main(void)
         cmocka_unit_test(strict),
         cmocka_unit_test(asked_again),
         cmocka_unit_test(unasked_bytes),
+        cmocka_unit_test(reset_in_a_body),
         cmocka_unit_test(several_servers),
         cmocka_unit_test(names_that_fail),
         cmocka_unit_test(certificates),
