@@ -209,7 +209,7 @@ static bool decode_first(uint8_t byte, struct mqtt_packet *out)
     if (out->type != MQTT_PUBLISH)
         return (byte & 0x0F) == types[out->type].flags;
     out->dup = (byte & 0x08) != 0;
-    out->qos = (byte & 0x06) >> 1;
+    out->qos = (uint8_t)((byte >> 1) & 0x03);
     out->retain = (byte & 0x01) != 0;
     return out->qos <= 2;
 }
