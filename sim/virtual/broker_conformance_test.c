@@ -147,11 +147,12 @@ static const struct story stories[] = {
                                 "A " CONNECT("61"), "A 30 03 0002 61",
                                 "A " CONNECT("61"), "A 40 02 0000",
                                 "A " CONNECT("61"), "A 30 03 0001 1f"}},
+    /* Once it was acknowledged something, mosquitto 2.0.11 sends more than its 20 at a time; we do
+     * not. */
     {"in flight",
      {"A " CONNECT_AGAIN("61"), "A 82 06 0001 0001 74 01", "B " CONNECT("62"),
-      "B " TEN("1") TEN("2") TEN("3"), "A 40 02 0003", "A 40 02 0001 40 02 0002", "A",
-      "B 32 06 0001 74 0040 78", "A " CONNECT_AGAIN("61"), "A 40 02 0015 40 02 0004",
-      "A 40 02 0018 40 02 0017", "A " DISCONNECT, "A " CONNECT("61")}},
+      "B " TEN("1") TEN("2") TEN("3"), "A", "B 32 06 0001 74 0040 78", "A " CONNECT_AGAIN("61"),
+      "A " DISCONNECT, "A " CONNECT("61")}},
     {"piece by piece",
      {"A 10", "A 0d 0004 4d51", "A 5454 04 02 003c 0001 61 c0", "A 00 c0 00 82 06 0001 0001",
       "A 61 00 30 04 0001 61 78 30 04 00", "A 01 61 79"}},
