@@ -158,6 +158,48 @@ static void session_stays(void **state)
     virtual_mqtt_free(cloud.mqtt);
 }
 
+/* A place in flight for each that is acknowledged, in whatever order. */
+static void in_flight(void **state)
+{
+    struct raw device;
+    struct raw cloud;
+    char hex[64];
+    (void)state;
+    enter(&device, CONNECT_AGAIN("64"));
+    raw_send(&device, "82 06 0001 0001 74 01");
+    enter(&cloud, CONNECT("63"));
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(hex, sizeof hex, "32 05 0001 74 %04x", i + 1);
+        raw_send(&cloud, hex);
+    }
+    assert_int_equal(device.size, 5 + 20 * 7);
+    device.size = 0;
+    raw_send(&device, "40 02 0003");
+    raw_expect(&device, "32 05 0001 74 0015");
+    raw_send(&device, "40 02 0001 40 02 0001 40 02 0015");
+    raw_expect(&device, "32 05 0001 74 0016 32 05 0001 74 0017");
+    raw_close(&device);
+    raw_connect(&device, broker_port);
+    raw_send(&device, CONNECT_AGAIN("64"));
+    assert_int_equal(device.size, 4 + 20 * 7);
+    assert_memory_equal(device.got + 4, "\x3a\x05\x00\x01t\x00\x02\x3a\x05\x00\x01t\x00\x04", 14);
+    raw_close(&device);
+    raw_close(&cloud);
+}
+
+/* Of all subscriptions that match, the best one counts, and the message comes once. */
+static void best_subscription(void **state)
+{
+    struct raw raw;
+    (void)state;
+    enter(&raw, CONNECT("64"));
+    raw_send(&raw, "82 0e 0001 0001 2b 00 0001 74 01 0001 23 00");
+    raw_expect(&raw, "90 05 0001 00 01 00");
+    raw_send(&raw, "32 05 0001 74 0007");
+    raw_expect(&raw, "32 05 0001 74 0001 40 02 0007");
+    raw_close(&raw);
+}
+
 /* 20 in flight and 1000 more; what comes then is dropped, whoever sends it. */
 static void bounded(void **state)
 {
@@ -165,7 +207,7 @@ static void bounded(void **state)
     struct raw cloud;
     (void)state;
     enter(&device, CONNECT("64"));
-    raw_send(&device, "82 06 0001 0001 74 01");
+    raw_send(&device, "82 06 0001 0001 74 02"); /* granted as 1 */
     raw_expect(&device, "90 03 0001 01");
     enter(&cloud, CONNECT("63"));
     for (unsigned i = 0; i < 1100; i++) {
@@ -317,9 +359,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(between_clients), TEST(taken_over), TEST(wills),       TEST(keep_alive),
-        TEST(session_stays),   TEST(bounded),    TEST(retained),    TEST(malformed),
-        TEST(largest_packet),  TEST(ports),      TEST(broker_dies), TEST(repeats_itself),
+        TEST(between_clients),   TEST(taken_over),     TEST(wills),
+        TEST(keep_alive),        TEST(session_stays),  TEST(in_flight),
+        TEST(best_subscription), TEST(bounded),        TEST(retained),
+        TEST(malformed),         TEST(largest_packet), TEST(ports),
+        TEST(broker_dies),       TEST(repeats_itself),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

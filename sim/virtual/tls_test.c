@@ -365,43 +365,52 @@ static void pause_inside(void *owner, const uint8_t *data, size_t size)
     virtual_tls_pause(((struct told *)owner)->end, true);
 }
 
-/* Several records come at once; after each the reader wants a pause. */
-static void paused_between_records(void **state)
+/* Three records, a byte each, and the end come to the client in one piece. What the two ends say
+ * goes by hand through `ends` (the client's) and `far` (the server's). */
+static void joined_records(struct raw *ends, struct raw *far,
+                           const struct sim_stream_events *client_events)
 {
-    static const struct sim_stream_events slow = {
-        .opened = on_opened, .data = pause_inside, .ended = on_ended};
-    struct raw ends;
-    uint8_t talk[256];
-    (void)state;
-    raw_listen(&ends); /* listens in on what a server says */
     const struct virtual_tls_client tls = {VIRTUAL_CLIENT_NONE};
+    raw_listen(ends);
     memset(&server, 0, sizeof server);
     memset(&client, 0, sizeof client);
     client.opened = client.ended = server.ended = 1;
     server_tls = (struct virtual_tls_server){VIRTUAL_CERT_GOOD, false};
-    client.end = virtual_tls_connect(table, ends.port, "localhost", &tls, &slow, &client);
+    client.end = virtual_tls_connect(table, ends->port, "localhost", &tls, client_events, &client);
     run_for(10);
-    struct raw far;
-    raw_connect(&far, server_port);
-    for (int i = 0; i < 2; i++) {
-        (void)table->send(far.stream, ends.got, ends.size);
-        ends.size = 0;
-        run_for(10);
-        if (i == 0)
-            (void)table->send(ends.stream, far.got, far.size);
-        if (i == 0)
-            far.size = 0;
+    raw_connect(far, server_port);
+    for (int flights = 0; flights < 4; flights++) {
+        struct raw *from = flights % 2 == 0 ? ends : far;
+        (void)table->send((from == far ? ends : far)->stream, from->got, from->size);
+        from->size = 0;
         run_for(10);
     }
+    assert_int_equal(client.opened, OTA_OK);
     (void)virtual_tls_send(server.end, "a", 1);
     (void)virtual_tls_send(server.end, "b", 1);
     (void)virtual_tls_send(server.end, "c", 1);
     virtual_tls_end(server.end);
     run_for(10);
-    assert_true(far.size <= sizeof talk);
-    memcpy(talk, far.got, far.size);
-    (void)table->send(ends.stream, talk, far.size);
-    table->end(ends.stream);
+    (void)table->send(ends->stream, far->got, far->size);
+    table->end(ends->stream);
+}
+
+static void end_joined(struct raw *ends, struct raw *far)
+{
+    virtual_tls_close(client.end, false);
+    virtual_tls_close(server.end, false);
+    raw_close(ends);
+    raw_close(far);
+}
+
+static void paused_between_records(void **state)
+{
+    static const struct sim_stream_events slow = {
+        .opened = on_opened, .data = pause_inside, .ended = on_ended};
+    struct raw ends;
+    struct raw far;
+    (void)state;
+    joined_records(&ends, &far, &slow);
     for (size_t i = 1; i <= 3; i++) {
         run_for(10);
         assert_int_equal(client.size, i);
@@ -411,11 +420,19 @@ static void paused_between_records(void **state)
     run_for(10);
     assert_int_equal(client.ended, OTA_OK);
     assert_memory_equal(client.got, "abc", 3);
-    virtual_tls_close(client.end, false);
-    virtual_tls_close(server.end, false);
-    client.end = server.end = NULL;
-    raw_close(&ends);
-    raw_close(&far);
+    end_joined(&ends, &far);
+}
+
+static void closed_between_records(void **state)
+{
+    struct raw ends;
+    struct raw far;
+    (void)state;
+    joined_records(&ends, &far, &events);
+    client.close_at_once = true;
+    run_for(10);
+    assert_int_equal(client.size, 1);
+    end_joined(&ends, &far);
 }
 
 static void closed_inside(void **state)
@@ -443,6 +460,7 @@ int main(void)
         TEST(paused),
         TEST(paused_between_records),
         TEST(closed_inside),
+        TEST(closed_between_records),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
