@@ -53,6 +53,7 @@ static const char *const bad[] = {
     "30 02 0001",                                             /* topic beyond the end */
     "30 03 0001 ff",                                          /* not UTF-8 */
     "30 04 0002 c080",                                        /* too long a way to say U+0000 */
+    "30 04 0002 c1a1",                                        /* … or "a" */
     "30 05 0003 eda080",                                      /* surrogate */
     "30 06 0004 f4908080",                                    /* beyond U+10FFFF */
     "30 05 0003 efbfbf",                                      /* U+FFFF */
