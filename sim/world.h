@@ -21,7 +21,9 @@ struct sim_stream_events {
     void (*opened)(void *owner, int code);
     void (*data)(void *owner, const uint8_t *data, size_t size);
     /* The other end sends nothing more: 0 when it said so in order, OTA_E_DISCONNECTED after a
-     * reset. Sending may still be possible after 0. Comes once. */
+     * reset. Sending may still be possible after 0; when the connection then breaks, which a sender
+     * learns at the latest by sending, OTA_E_DISCONNECTED comes as well. Nothing comes after that.
+     */
     void (*ended)(void *owner, int code);
     /* There is room again, after send took less than it was given. */
     void (*writable)(void *owner);
@@ -40,13 +42,15 @@ struct sim_world {
     void (*clock_free)(struct sim_clock *clock); /* NULL is fine */
 
     /* Runs until stop, or until `limit_ms` have passed (UINT32_MAX: no limit). Returns the value
-     * given to stop (> 0), or OTA_E_TIMEOUT. */
+     * given to stop (> 0), or OTA_E_TIMEOUT, or OTA_E_NO_SPACE when the world has lost something
+     * because memory ran out. A stop that came before ends the run at once. */
     int (*run)(void *context, uint32_t limit_ms);
     void (*stop)(void *context, int value);
 
     /* ---- streams ----------------------------------------------------------------------- */
     /* Listens on `*port` of 127.0.0.1; 0: one that is free, which is told. An accepted stream is
-     * deaf until receive() says who its owner is, which is to happen inside `accepted`. */
+     * deaf until receive() says who its owner is; what comes meanwhile waits. OTA_E_BUSY: the port
+     * is taken. */
     int (*listen)(void *context, uint16_t *port,
                   void (*accepted)(void *owner, struct sim_stream *stream), void *owner,
                   struct sim_listener **out);
@@ -54,8 +58,8 @@ struct sim_world {
     int (*connect)(void *context, uint16_t port, const struct sim_stream_events *events,
                    void *owner, struct sim_stream **out);
     void (*receive)(struct sim_stream *stream, const struct sim_stream_events *events, void *owner);
-    /* Returns how many bytes were taken: all of them, or less when there is no room, or 0 when the
-     * connection is gone. The bytes are copied. */
+    /* From `opened` on. Returns how many bytes were taken: all of them, or less when there is no
+     * room (`writable` will come), or 0 when the connection is gone. The bytes are copied. */
     size_t (*send)(struct sim_stream *stream, const void *data, size_t size);
     void (*pause)(struct sim_stream *stream, bool paused); /* no data() meanwhile */
     void (*end)(struct sim_stream *stream);                /* this end sends nothing more */

@@ -1,26 +1,37 @@
 #include "agent/update/steps.h"
 
+#include <string.h>
+
 #define BAD_CHUNKS_MAX 16u /* of one session, before its sender is given up */
 
 /* ---- asking for data --------------------------------------------------------------------- */
 
-/* Asks for the first few missing chunks, each by itself. The size is the full one even for the last
- * chunk: publishers count index and total of their answer in units of the size asked for. */
+/* The size is the full one even for the last chunk: publishers count index and total of their
+ * answer in units of the size asked for. */
+static int request(struct ota_agent *agent, uint32_t offset)
+{
+    struct ota_speaker speaker;
+    ota_speaker(agent, &speaker);
+    agent->asked[agent->asked_count++] = offset;
+    return ota_publish(agent,
+                       agent->config.protocol->request_chunk(&speaker, offset, OTA_CHUNK_SIZE,
+                                                             agent->text, sizeof agent->text));
+}
+
+/* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for
+ * the first again: it says whether the image is still the same. */
 static int request_missing(struct ota_agent *agent)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
-    struct ota_speaker speaker;
     int error = 0;
-    ota_speaker(agent, &speaker);
     agent->asked_count = 0;
+    if (agent->done == agent->total)
+        return request(agent, 0);
     for (uint32_t offset = 0;
          offset < agent->total && agent->asked_count < OTA_ASKED_MAX && error == 0;
          offset += OTA_CHUNK_SIZE) {
         if (ota_is_covered(agent, offset))
             continue;
-        agent->asked[agent->asked_count++] = offset;
-        error = ota_publish(agent, protocol->request_chunk(&speaker, offset, OTA_CHUNK_SIZE,
-                                                           agent->text, sizeof agent->text));
+        error = request(agent, offset);
     }
     return error;
 }
@@ -96,8 +107,23 @@ static enum ota_state drop_chunk(struct ota_agent *agent)
     return agent->bad_chunks < BAD_CHUNKS_MAX ? agent->state : ota_fail(agent, OTA_E_CHUNK);
 }
 
+/* Are these the bytes that lie in the slot? */
+static bool lies_there(const struct ota_agent *agent, const struct ota_chunk *chunk)
+{
+    uint8_t stored[64];
+    for (uint32_t at = 0; at < chunk->size; at += sizeof stored) {
+        uint32_t size = chunk->size - at < sizeof stored ? chunk->size - at : sizeof stored;
+        if (flash_area_read(&agent->config.secondary, chunk->offset + at, stored, size) != 0 ||
+            memcmp(stored, chunk->data + at, size) != 0)
+            return false;
+    }
+    return true;
+}
+
 static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
+    if (agent->done == agent->total) /* it was asked for to see whether it is still the same */
+        return lies_there(agent, chunk) ? OTA_STATE_VERIFY : ota_slot_restart(agent, OTA_E_CHANGED);
     if (ota_is_covered(agent, chunk->offset))
         return agent->state; /* no second write, and no progress either */
     int error = ota_slot_store(agent, chunk->offset, chunk->size, chunk->data);
@@ -116,6 +142,8 @@ enum ota_state ota_receive_message(struct ota_agent *agent, const struct ota_eve
 {
     struct ota_speaker speaker;
     struct ota_message message;
+    if (ota_slot_count(agent, event->length) != 0)
+        return ota_fail(agent, OTA_E_TRAFFIC);
     ota_speaker(agent, &speaker);
     int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_CHUNK)

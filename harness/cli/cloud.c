@@ -4,6 +4,7 @@
 #include "harness/cli/verbs.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
+#include "harness/peers/http_server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,9 +25,10 @@ struct publisher {
     const struct cloud_options *options;
     struct posix_loop *loop;
     struct posix_clock *clock;
-    struct posix_mqtt *mqtt;      /* NULL: no broker */
-    struct anycloud_cloud *cloud; /* NULL: no broker */
-    struct anycloud_http *http;   /* NULL: no server */
+    struct posix_mqtt *mqtt;       /* NULL: no broker */
+    struct anycloud_cloud *cloud;  /* NULL: no broker */
+    struct nb_http_server *server; /* NULL: none */
+    struct anycloud_http *http;    /* on it */
     int signal_fd;
     int signal_number;
     unsigned tries;
@@ -170,23 +172,26 @@ static int prepare_server(struct publisher *publisher)
         memmove(address, address + 1, strlen(address));
         address[strlen(address) - 1] = '\0';
     }
-    const struct anycloud_http_config config = {
+    const struct nb_http_server_config config = {
         .address = address,
         .port = options->listen_port,
-        .board = options->board,
-        .job_path = options->job_path,
         .cert_path = options->listen_tls ? options->cert : NULL,
         .key_path = options->listen_tls ? options->key : NULL,
         .ca_path = options->client_ca,
     };
-    publisher->http =
-        anycloud_http_new(publisher->loop, &config, on_line, publisher, text, sizeof text);
-    if (publisher->http == NULL) {
+    publisher->server = nb_http_server_new(publisher->loop, &config, text, sizeof text);
+    if (publisher->server == NULL) {
         fprintf(stderr, "nobrick cloud: %s\n", text);
         return OTA_E_IO;
     }
+    const struct nb_peer_server *peer = nb_http_server_peer(publisher->server);
+    const struct anycloud_http_config interface = {.board = options->board,
+                                                   .job_path = options->job_path};
+    publisher->http = anycloud_http_new(peer, &interface, on_line, publisher);
+    if (publisher->http == NULL)
+        return OTA_E_NO_SPACE;
     snprintf(text, sizeof text, "listening %s://%s:%u", options->listen_tls ? "https" : "http",
-             options->listen_host, anycloud_http_port(publisher->http));
+             options->listen_host, peer->port);
     show(publisher, text);
     return OTA_OK;
 }
@@ -202,7 +207,7 @@ static void place_offer(const struct publisher *publisher, struct anycloud_offer
         offer->port = options->data_port;
     } else if (options->connection != ANYCLOUD_OVER_MQTT) {
         snprintf(offer->host, sizeof offer->host, "%s", options->listen_host);
-        offer->port = anycloud_http_port(publisher->http);
+        offer->port = nb_http_server_peer(publisher->server)->port;
     } else if (options->listens) { /* a job over HTTP must name the broker */
         snprintf(offer->host, sizeof offer->host, "%s", options->broker.host);
         offer->port = options->broker.port;
@@ -295,6 +300,7 @@ static int run(const struct cloud_options *options)
         result = serve(&publisher, &offer);
         anycloud_cloud_free(publisher.cloud);
         anycloud_http_free(publisher.http);
+        nb_http_server_free(publisher.server);
         posix_mqtt_free(publisher.mqtt);
         posix_loop_free(publisher.loop);
         if (publisher.signal_fd >= 0)

@@ -251,7 +251,7 @@ static int parse_identity(int option, struct device_options *out)
 /* Whom it talks to, and how. -1: not one of these. */
 static int parse_session(int option, struct device_options *out)
 {
-    struct posix_device_session *session = &out->config.session;
+    struct sim_session *session = &out->config.life.session;
     bool second;
     int result;
     switch (option) {
@@ -293,10 +293,10 @@ static int parse_running(int option, struct device_options *out)
     struct posix_device_config *config = &out->config;
     switch (option) {
     case OPTION_ONCE:
-        config->once = true;
+        config->life.once = true;
         return 0;
     case OPTION_BOOT_ONLY:
-        config->boot_only = true;
+        config->life.boot_only = true;
         return 0;
     case OPTION_CUT:
         return parse_cut(optarg, out);
@@ -306,7 +306,7 @@ static int parse_running(int option, struct device_options *out)
     case OPTION_EVENTS:
         return parse_events(optarg, &out->events_fd);
     case OPTION_FAST:
-        config->fast = true;
+        config->life.timing = SIM_TIMING_FAST;
         return 0;
     case OPTION_LOG:
         return parse_log(optarg, &config->log_level);
@@ -340,7 +340,7 @@ static int settle_peers(const struct peers *peers, struct device_options *out)
         return result;
     if ((peers->cert == NULL) != (peers->key == NULL))
         return usage("--cert and --key belong together", NULL);
-    if (out->config.session.by_http && peers->server == NULL)
+    if (out->config.life.session.by_http && peers->server == NULL)
         return usage("--via http needs --server", NULL);
     broker->ca_path = server->ca_path = peers->ca;
     broker->cert_path = server->cert_path = peers->cert;

@@ -188,48 +188,6 @@ static enum flash_tear cut_there(void *context, struct flash_sim *sim, const str
     return op->index == bench->cut.op ? bench->cut.tear : FLASH_TEAR_NONE;
 }
 
-/* True once: when the armed error falls on the operation that comes now. */
-static bool fails_now(struct nb_bench *bench)
-{
-    if (!bench->fail_armed || bench->fail_fired || flash_sim_op_count(bench->sim) != bench->fail_op)
-        return false;
-    bench->fail_fired = true;
-    return true;
-}
-
-static int failing_program(void *context, uint32_t address, const void *data, uint32_t length)
-{
-    struct nb_bench *bench = context;
-    const struct flash_port *port = flash_sim_port(bench->sim);
-    return fails_now(bench) ? OTA_E_FLASH_PROGRAM
-                            : port->program(port->context, address, data, length);
-}
-
-static int failing_erase(void *context, uint32_t address)
-{
-    struct nb_bench *bench = context;
-    const struct flash_port *port = flash_sim_port(bench->sim);
-    return fails_now(bench) ? OTA_E_FLASH_ERASE : port->erase(port->context, address);
-}
-
-static int failing_read(void *context, uint32_t address, void *data, uint32_t length)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->read(port->context, address, data, length);
-}
-
-static int failing_sync(void *context)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->sync(port->context);
-}
-
-static int failing_sector(void *context, uint32_t address, struct flash_sector *out)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->sector(port->context, address, out);
-}
-
 static void use_flash(struct nb_bench *bench, const struct flash_port *port)
 {
     bench->config.primary.flash = port;
@@ -302,8 +260,8 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
     flash_sim_restart_count(bench->sim);
     if (bench->cut_armed)
         flash_sim_observe(bench->sim, cut_there, bench);
-    if (bench->fail_armed)
-        use_flash(bench, &bench->failing);
+    if (bench->failing.armed)
+        use_flash(bench, &bench->failing.port);
     int err = nb_bench_act(bench, step);
     flash_sim_observe(bench->sim, NULL, NULL);
     use_flash(bench, flash_sim_port(bench->sim));
@@ -318,13 +276,14 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
         snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
         return NB_FAIL;
     }
-    bool vacuous = (bench->cut_armed && !cut) || (bench->fail_armed && !bench->fail_fired);
+    bool vacuous = (bench->cut_armed && !cut) || (bench->failing.armed && !bench->failing.fired);
     if (vacuous && flash_sim_misfit(bench->sim) != FLASH_TEAR_NONE)
         snprintf(reason, NB_LINE, "line %u: the tear `%s` does not fit operation %u", step->line,
                  flash_tear_word(bench->cut.tear), bench->cut.op);
     else if (vacuous)
         snprintf(reason, NB_LINE, "line %u: a fault armed for it never fired", step->line);
-    bench->cut_armed = bench->fail_armed = false;
+    bench->cut_armed = false;
+    flash_failing_disarm(&bench->failing);
     return vacuous ? NB_VACUOUS : NB_PASS;
 }
 
@@ -332,9 +291,7 @@ static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
     if (step->kind == NB_FAULT_FAIL) {
-        bench->fail_armed = true;
-        bench->fail_fired = false;
-        bench->fail_op = step->value;
+        flash_failing_arm(&bench->failing, step->value);
         return;
     }
     if (step->all && cell->cut_count == 0) {
@@ -434,8 +391,7 @@ static int set_up(struct nb_bench *bench, struct flash_text_error *error)
     if (bench->crypto == NULL)
         return OTA_E_NO_SPACE;
     bench->nv = (struct nv_port){bench, counter_get, counter_raise};
-    bench->failing = (struct flash_port){bench,         failing_read, failing_program,
-                                         failing_erase, failing_sync, failing_sector};
+    flash_failing_init(&bench->failing, bench->sim);
     sim_device_boot_config(&bench->device, flash_sim_port(bench->sim),
                            crypto_openssl_port(bench->crypto), &bench->nv, NULL, bench->buffer,
                            sizeof bench->buffer, &bench->config);

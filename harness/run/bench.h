@@ -7,6 +7,7 @@
 #ifndef NOBRICK_HARNESS_RUN_BENCH_H
 #define NOBRICK_HARNESS_RUN_BENCH_H
 
+#include "flashsim/failing.h"
 #include "harness/image/image.h"
 #include "harness/run/kit.h"
 #include "harness/run/oracle.h"
@@ -51,10 +52,7 @@ struct nb_bench {
     struct nb_cut cut;
     bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
     bool sweep_armed; /* `@flash:* cut` */
-    bool fail_armed;  /* `@flash:N fail` */
-    uint32_t fail_op;
-    bool fail_fired;
-    struct flash_port failing; /* the flash as the device sees it, errors put in */
+    struct flash_failing failing; /* `@flash:N fail` */
 };
 
 /* The device's own part of a step: 0, OTA_E_POWER when the power was cut in it, or its error. */

@@ -57,6 +57,8 @@ uint32_t choose(struct choice *choice, uint32_t options)
 {
     if (options < 2)
         return 0;
+    /* drawn even when it is planned, so that what comes behind the plan is as it would have been */
+    uint32_t value = choice->seeded ? (uint32_t)(draw(&choice->state) % options) : 0;
     if (choice->count < choice->planned) {
         const struct choice_made *made = &choice->log[choice->count];
         if (made->options == options) {
@@ -66,7 +68,6 @@ uint32_t choose(struct choice *choice, uint32_t options)
         choice->strayed = true;
         choice->planned = choice->count;
     }
-    uint32_t value = choice->seeded ? (uint32_t)(draw(&choice->state) % options) : 0;
     if (choice->failed || !grow(choice, choice->count + 1)) {
         choice->failed = true;
         return value;
@@ -98,6 +99,9 @@ bool choice_next(struct choice *choice)
 
 int choice_plan(struct choice *choice, const struct choice_made *made, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (made[i].value >= made[i].options)
+            return OTA_E_ARGUMENT;
     if (!grow(choice, count))
         return OTA_E_NO_SPACE;
     if (count > 0)

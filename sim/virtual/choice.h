@@ -38,7 +38,8 @@ uint32_t choose(struct choice *choice, uint32_t options);
 void choice_rewind(struct choice *choice);
 /* Makes the plan the next list of choices in depth-first order. False when every list was tried. */
 bool choice_next(struct choice *choice);
-/* Repeats `values` (with `count` numbers), then the first option. OTA_E_NO_SPACE. */
+/* Repeats the `count` choices of `made`, then the first option. OTA_E_NO_SPACE, or OTA_E_ARGUMENT
+ * when a value is none of its options. */
 OTA_MUST_CHECK int choice_plan(struct choice *choice, const struct choice_made *made, size_t count);
 
 /* Bytes that depend on the seed and on how many came before: the random seam. Not logged. */

@@ -1,6 +1,6 @@
 #include "sim/virtual/mqtt.h"
 
-#include "sim/posix/address.h"
+#include "sim/address.h"
 #include "sim/virtual/mqtt_reader.h"
 
 #include <stdlib.h>
@@ -497,7 +497,7 @@ static int mqtt_open(void *context, const struct mqtt_connect *options)
     if (mqtt->state == STATE_CONNECTING || mqtt->state == STATE_UP)
         return OTA_E_BUSY;
     give_up(mqtt); /* no CLOSED of the last connection may reach into this one */
-    if (!posix_host_is_plain(host, strlen(host)) || strlen(host) + 3 > HOST_ROOM || port == 0 ||
+    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 3 > HOST_ROOM || port == 0 ||
         !encode_connect(mqtt, options))
         return OTA_E_ARGUMENT;
     bool found = virtual_names_find(mqtt->config.names, host);

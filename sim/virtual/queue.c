@@ -34,6 +34,17 @@ static void sift_down(struct virtual_queue *queue, size_t at)
     queue->events[at] = event;
 }
 
+uint64_t virtual_queue_order(struct virtual_queue *queue)
+{
+    return ++queue->order;
+}
+
+bool virtual_queue_has_before(const struct virtual_queue *queue, uint64_t due, uint64_t order)
+{
+    const struct virtual_event place = {.due = due, .order = order};
+    return queue->count > 0 && before(&queue->events[0], &place);
+}
+
 int virtual_queue_add(struct virtual_queue *queue, struct virtual_event event)
 {
     if (queue->count == queue->room) {
@@ -44,7 +55,8 @@ int virtual_queue_add(struct virtual_queue *queue, struct virtual_event event)
         queue->events = events;
         queue->room = room;
     }
-    event.order = queue->order++;
+    if (event.order == 0)
+        event.order = virtual_queue_order(queue);
     queue->events[queue->count++] = event;
     sift_up(queue, queue->count - 1);
     return OTA_OK;
@@ -59,6 +71,21 @@ bool virtual_queue_take(struct virtual_queue *queue, struct virtual_event *out)
     if (queue->count > 0)
         sift_down(queue, 0);
     return true;
+}
+
+void virtual_queue_remove(struct virtual_queue *queue, const void *context, uint64_t value)
+{
+    size_t at = 0;
+    while (at < queue->count &&
+           (queue->events[at].context != context || queue->events[at].value != value))
+        at++;
+    if (at == queue->count)
+        return;
+    queue->events[at] = queue->events[--queue->count];
+    if (at < queue->count) {
+        sift_up(queue, at);
+        sift_down(queue, at);
+    }
 }
 
 void virtual_queue_drop(struct virtual_queue *queue, const void *context)

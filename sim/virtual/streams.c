@@ -12,22 +12,25 @@ struct item {
     enum item_kind kind;
     int code;
     uint64_t due;
+    uint64_t order; /* its place among all that is due then */
     size_t size;
     uint8_t data[];
 };
 
 struct sim_stream {
     struct virtual_world *world;
-    struct sim_stream *peer; /* NULL: not there yet, or closed */
-    const struct sim_stream_events *events;
+    struct sim_stream *peer;                /* NULL: not there yet, or closed */
+    const struct sim_stream_events *events; /* NULL: deaf */
     void *owner;
     uint16_t port; /* of connect */
     struct item *first;
     struct item *last;
     bool scheduled; /* deliver() is in the queue */
     bool paused;
+    bool open;       /* the other end was there; it may have gone since */
     bool sent_end;   /* of this direction */
     bool told_end;   /* `ended` was called or lies in the inbox */
+    bool told_break; /* … with OTA_E_DISCONNECTED: the last item */
     bool delivering; /* deliver() is under way: it frees a closed stream itself */
     bool closed;
 };
@@ -46,22 +49,32 @@ static void deliver(void *context, uint64_t value);
 
 static void schedule(struct sim_stream *stream)
 {
-    if (stream->scheduled || stream->first == NULL || stream->paused)
+    if (stream->scheduled || stream->first == NULL || stream->paused || stream->events == NULL)
         return;
-    const struct virtual_event event = {
-        .due = stream->first->due, .call = deliver, .context = stream};
+    const struct virtual_event event = {.due = stream->first->due,
+                                        .order = stream->first->order,
+                                        .call = deliver,
+                                        .context = stream};
     stream->scheduled = virtual_queue_add(&stream->world->queue, event) == OTA_OK;
+    if (!stream->scheduled)
+        stream->world->failed = true;
 }
 
-/* Puts an item into the inbox. False when memory runs out. */
-static bool put(struct sim_stream *stream, enum item_kind kind, int code, const void *data,
+/* Puts an item into the inbox. Without memory the world fails. */
+static void put(struct sim_stream *stream, enum item_kind kind, int code, const void *data,
                 size_t size)
 {
+    struct virtual_world *world = stream->world;
     struct item *item = malloc(sizeof *item + size);
-    if (item == NULL)
-        return false;
-    *item = (struct item){
-        .kind = kind, .code = code, .due = stream->world->now + stream->world->hop, .size = size};
+    if (item == NULL) {
+        world->failed = true;
+        return;
+    }
+    *item = (struct item){.kind = kind,
+                          .code = code,
+                          .due = world->now + world->hop,
+                          .order = virtual_queue_order(&world->queue),
+                          .size = size};
     if (size > 0)
         memcpy(item->data, data, size);
     if (stream->last != NULL)
@@ -69,16 +82,17 @@ static bool put(struct sim_stream *stream, enum item_kind kind, int code, const 
     else
         stream->first = item;
     stream->last = item;
-    schedule(stream);
-    return true;
+    if (!stream->delivering)
+        schedule(stream);
 }
 
 static void tell_end(struct sim_stream *stream, int code)
 {
-    if (stream->told_end)
+    if (stream->told_break || (stream->told_end && code == OTA_OK))
         return;
     stream->told_end = true;
-    (void)put(stream, ITEM_ENDED, code, NULL, 0);
+    stream->told_break = code != OTA_OK;
+    put(stream, ITEM_ENDED, code, NULL, 0);
 }
 
 static void release(struct sim_stream *stream)
@@ -92,33 +106,41 @@ static void release(struct sim_stream *stream)
     free(stream);
 }
 
+static void open_up(struct sim_stream *stream, int code)
+{
+    stream->open = code == OTA_OK;
+    stream->events->opened(stream->owner, code);
+}
+
 static void hand_over(struct sim_stream *stream, const struct item *item)
 {
     const struct sim_stream_events *events = stream->events;
     if (item->kind == ITEM_OPENED)
-        events->opened(stream->owner, item->code);
+        open_up(stream, item->code);
     else if (item->kind == ITEM_DATA)
         events->data(stream->owner, item->data, item->size);
     else
         events->ended(stream->owner, item->code);
 }
 
+/* Hands over all that is due, but nothing before its turn. */
 static void deliver(void *context, uint64_t value)
 {
     struct sim_stream *stream = context;
+    struct virtual_world *world = stream->world;
     (void)value;
     stream->scheduled = false;
     stream->delivering = true;
-    while (stream->first != NULL && !stream->paused && !stream->closed && !stream->world->stopped &&
-           stream->first->due <= stream->world->now) {
+    do {
         struct item *item = stream->first;
         stream->first = item->next;
         if (stream->first == NULL)
             stream->last = NULL;
-        if (stream->events != NULL)
-            hand_over(stream, item);
+        hand_over(stream, item);
         free(item);
-    }
+    } while (stream->first != NULL && !stream->paused && !stream->closed && !world->stopped &&
+             stream->first->due <= world->now &&
+             !virtual_queue_has_before(&world->queue, stream->first->due, stream->first->order));
     stream->delivering = false;
     if (stream->closed)
         release(stream);
@@ -173,13 +195,14 @@ static void arrive(void *context, uint64_t value)
     struct sim_listener *listener = listener_at(stream->world, stream->port);
     struct sim_stream *far = listener != NULL ? calloc(1, sizeof *far) : NULL;
     if (far == NULL) {
-        (void)put(stream, ITEM_OPENED, OTA_E_CONNECT, NULL, 0);
+        if (listener != NULL)
+            stream->world->failed = true;
+        put(stream, ITEM_OPENED, OTA_E_CONNECT, NULL, 0);
         return;
     }
-    far->world = stream->world;
-    far->peer = stream;
+    *far = (struct sim_stream){.world = stream->world, .peer = stream, .open = true};
     stream->peer = far;
-    (void)put(stream, ITEM_OPENED, OTA_OK, NULL, 0);
+    put(stream, ITEM_OPENED, OTA_OK, NULL, 0);
     listener->accepted(listener->owner, far);
 }
 
@@ -208,23 +231,30 @@ static void receive(struct sim_stream *stream, const struct sim_stream_events *e
 {
     stream->events = events;
     stream->owner = owner;
+    schedule(stream);
 }
 
 static size_t send_to(struct sim_stream *stream, const void *data, size_t size)
 {
-    if (stream->sent_end || stream->closed)
+    if (!stream->open || stream->sent_end || size == 0)
         return 0;
     if (stream->peer == NULL) {
         tell_end(stream, OTA_E_DISCONNECTED);
         return 0;
     }
-    return size == 0 || put(stream->peer, ITEM_DATA, OTA_OK, data, size) ? size : 0;
+    put(stream->peer, ITEM_DATA, OTA_OK, data, size);
+    return size;
 }
 
 static void pause_stream(struct sim_stream *stream, bool paused)
 {
     stream->paused = paused;
-    schedule(stream);
+    if (paused && stream->scheduled) {
+        virtual_queue_remove(&stream->world->queue, stream, 0);
+        stream->scheduled = false;
+    }
+    if (!stream->delivering)
+        schedule(stream);
 }
 
 static void end_stream(struct sim_stream *stream)

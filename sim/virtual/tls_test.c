@@ -118,8 +118,16 @@ static void wire_data(void *owner, const uint8_t *data, size_t size)
 static void wire_ended(void *owner, int code)
 {
     size_t way = owner == &wire.sides[0] ? 0 : 1;
-    (void)code;
-    table->end(wire.sides[1 - way]);
+    struct sim_stream *other = wire.sides[1 - way];
+    if (other == NULL)
+        return;
+    if (code == OTA_OK) {
+        table->end(other);
+        return;
+    }
+    wire.connected = false;
+    wire.sides[1 - way] = NULL;
+    table->close(other, true);
 }
 
 static const struct sim_stream_events wire_events = {
@@ -241,6 +249,15 @@ static void data_both_ways(void **state)
     assert_int_equal(virtual_tls_send(client.end, "x", 1), 0);
     run_for(30);
     assert_int_equal(server.ended, OTA_OK);
+    client.size = 0;
+    assert_int_equal(virtual_tls_send(server.end, "late", 4), 4);
+    run_for(30);
+    assert_int_equal(client.size, 4);
+    server.ended = 1; /* and when it breaks then, that is told as well */
+    virtual_tls_close(client.end, true);
+    client.end = NULL;
+    run_for(30);
+    assert_int_equal(server.ended, OTA_E_DISCONNECTED);
     finish();
     begin(VIRTUAL_CERT_GOOD, false, VIRTUAL_CLIENT_NONE, "localhost");
     virtual_tls_close(server.end, false);

@@ -11,8 +11,6 @@ struct sim_clock {
     struct clock_port port;
     void (*fire)(void *owner, unsigned id);
     void *owner;
-    uint64_t armed[OTA_TIMERS]; /* a running number, 0: not armed */
-    uint64_t number;
 };
 
 static uint64_t now_ms(void *context)
@@ -25,15 +23,17 @@ static uint64_t clock_now(void *context)
     return ((struct sim_clock *)context)->world->now;
 }
 
-/* `value` is number * OTA_TIMERS + id: a timer that was armed again or disarmed since is old. */
-static void on_timer(void *context, uint64_t value)
+static void on_timer(void *context, uint64_t id)
+{
+    const struct sim_clock *clock = context;
+    clock->fire(clock->owner, (unsigned)id);
+}
+
+/* A timer that was moved or disarmed leaves the queue: time must not run on to it. */
+static void disarm(void *context, unsigned id)
 {
     struct sim_clock *clock = context;
-    unsigned id = (unsigned)(value % OTA_TIMERS);
-    if (clock->armed[id] != value / OTA_TIMERS)
-        return;
-    clock->armed[id] = 0;
-    clock->fire(clock->owner, id);
+    virtual_queue_remove(&clock->world->queue, clock, id);
 }
 
 static int arm(void *context, unsigned id, uint32_t ms)
@@ -41,19 +41,11 @@ static int arm(void *context, unsigned id, uint32_t ms)
     struct sim_clock *clock = context;
     if (id >= OTA_TIMERS)
         return OTA_E_ARGUMENT;
-    clock->armed[id] = ++clock->number;
-    return virtual_queue_add(&clock->world->queue,
-                             (struct virtual_event){.due = clock->world->now + ms,
-                                                    .call = on_timer,
-                                                    .context = clock,
-                                                    .value = clock->number * OTA_TIMERS + id});
-}
-
-static void disarm(void *context, unsigned id)
-{
-    struct sim_clock *clock = context;
-    if (id < OTA_TIMERS)
-        clock->armed[id] = 0;
+    disarm(context, id);
+    return virtual_queue_add(
+        &clock->world->queue,
+        (struct virtual_event){
+            .due = clock->world->now + ms, .call = on_timer, .context = clock, .value = id});
 }
 
 static struct sim_clock *clock_new(void *context, void (*fire)(void *owner, unsigned id),
@@ -84,15 +76,25 @@ static void clock_free(struct sim_clock *clock)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
+/* True when the run is over, with its value. */
+static bool is_over(struct virtual_world *world, int *value)
+{
+    if (!world->stopped && !world->failed)
+        return false;
+    *value = world->failed ? OTA_E_NO_SPACE : world->value;
+    world->stopped = false;
+    return true;
+}
+
 static int run(void *context, uint32_t limit_ms)
 {
     struct virtual_world *world = context;
     uint64_t end = limit_ms == UINT32_MAX ? UINT64_MAX : world->now + limit_ms;
-    world->stopped = false;
-    for (uint32_t i = 0; i < VIRTUAL_MAX_EVENTS && !world->stopped; i++) {
+    int value = OTA_E_TIMEOUT;
+    for (uint32_t i = 0; !is_over(world, &value) && i < VIRTUAL_MAX_EVENTS; i++) {
         struct virtual_event event;
         if (world->queue.count == 0 || world->queue.events[0].due > end) {
-            if (end != UINT64_MAX)
+            if (end != UINT64_MAX && end > world->now) /* the clock may have jumped beyond */
                 world->now = end;
             return OTA_E_TIMEOUT;
         }
@@ -102,7 +104,7 @@ static int run(void *context, uint32_t limit_ms)
         world->events++;
         event.call(event.context, event.value);
     }
-    return world->stopped ? world->value : OTA_E_TIMEOUT;
+    return value;
 }
 
 static void stop(void *context, int value)

@@ -31,7 +31,7 @@ void virtual_world_jump(struct virtual_world *world, uint64_t ms);
 void virtual_world_hop(struct virtual_world *world, uint32_t ms);
 
 /* Events so far. A run in which nothing is left to happen, or that has too many of them, returns
- * OTA_E_TIMEOUT. */
+ * OTA_E_TIMEOUT; without a limit of time the clock then stays at the last event. */
 uint64_t virtual_world_events(const struct virtual_world *world);
 
 #endif

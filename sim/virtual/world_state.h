@@ -14,6 +14,7 @@ struct virtual_world {
     uint32_t hop;
     uint64_t events;
     bool stopped;
+    bool failed; /* memory ran out: what was to happen is lost, and every run says so */
     int value;
     struct sim_listener *listeners;
     uint16_t next_port;

@@ -1,4 +1,4 @@
-#include "sim/posix/http_head.h"
+#include "sim/http_head.h"
 
 #include <string.h>
 #include <strings.h>
@@ -45,17 +45,26 @@ static struct text trimmed(const char *at, size_t length)
     return (struct text){at, length};
 }
 
-static void read_status(struct posix_http_head *reader, struct text text)
+/* A chunked body says itself where it ends; a length beside it must not be believed. */
+static void read_encoding(struct sim_http_head *reader, struct text text)
+{
+    (void)text;
+    reader->length_spoilt = true;
+    reader->head.has_length = false;
+    reader->head.length = 0;
+}
+
+static void read_status(struct sim_http_head *reader, struct text text)
 {
     uint64_t status = 0;
-    *reader = (struct posix_http_head){.complete = false};
+    sim_http_head_start(reader);
     while (text.length > 0 && text.at[0] != ' ')
         (void)take(&text, text.at[0]);
     if (take(&text, ' ') && take_number(&text, &status) && status >= 100 && status <= 999)
         reader->head.status = (unsigned)status;
 }
 
-static void read_length(struct posix_http_head *reader, struct text text)
+static void read_length(struct sim_http_head *reader, struct text text)
 {
     uint64_t length;
     bool good = take_number(&text, &length) && text.length == 0;
@@ -89,7 +98,7 @@ static bool parse_range(struct text text, struct http_head *out)
     return text.length == 0 && (out->has_range || out->has_total);
 }
 
-static void read_range(struct posix_http_head *reader, struct text text)
+static void read_range(struct sim_http_head *reader, struct text text)
 {
     struct http_head found = {0};
     struct http_head *head = &reader->head;
@@ -109,7 +118,7 @@ static void read_range(struct posix_http_head *reader, struct text text)
 }
 
 /* "xyz" or W/"xyz", kept with its quotes as If-Range wants it back. */
-static void read_etag(struct posix_http_head *reader, struct text text)
+static void read_etag(struct sim_http_head *reader, struct text text)
 {
     char *etag = reader->head.etag;
     size_t prefix = text.length >= 2 && strncmp(text.at, "W/", 2) == 0 ? 2 : 0;
@@ -125,16 +134,33 @@ static void read_etag(struct posix_http_head *reader, struct text text)
         memcpy(etag, text.at, text.length);
 }
 
-void posix_http_head_line(struct posix_http_head *reader, const char *line, size_t length)
+void sim_http_head_start(struct sim_http_head *reader)
+{
+    *reader = (struct sim_http_head){.complete = false};
+}
+
+void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t name_length,
+                         const char *value, size_t value_length)
 {
     static const struct {
         const char *name;
-        void (*read)(struct posix_http_head *reader, struct text text);
+        void (*read)(struct sim_http_head *reader, struct text text);
     } fields[] = {
         {"Content-Length", read_length},
         {"Content-Range", read_range},
         {"ETag", read_etag},
+        {"Transfer-Encoding", read_encoding},
     };
+    if (reader->complete)
+        return;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strlen(fields[i].name) == name_length &&
+            strncasecmp(name, fields[i].name, name_length) == 0)
+            fields[i].read(reader, trimmed(value, value_length));
+}
+
+void sim_http_head_line(struct sim_http_head *reader, const char *line, size_t length)
+{
     struct text text = trimmed(line, length);
     if (text.length >= 5 && strncmp(line, "HTTP/", 5) == 0) {
         read_status(reader, text);
@@ -146,15 +172,6 @@ void posix_http_head_line(struct posix_http_head *reader, const char *line, size
         reader->complete = true;
     const char *colon = memchr(line, ':', length);
     size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
-    for (size_t i = 0; colon != NULL && i < sizeof fields / sizeof fields[0]; i++)
-        if (strlen(fields[i].name) == name_length &&
-            strncasecmp(line, fields[i].name, name_length) == 0)
-            fields[i].read(reader, trimmed(colon + 1, length - name_length - 1));
-    /* A chunked body says itself where it ends; a length beside it must not be believed. */
-    static const char chunked[] = "Transfer-Encoding";
-    if (name_length == sizeof chunked - 1 && strncasecmp(line, chunked, name_length) == 0) {
-        reader->length_spoilt = true;
-        reader->head.has_length = false;
-        reader->head.length = 0;
-    }
+    if (colon != NULL)
+        sim_http_head_field(reader, line, name_length, colon + 1, length - name_length - 1);
 }

@@ -1,9 +1,9 @@
-#include "sim/posix/address.h"
+#include "sim/address.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool posix_host_is_plain(const char *host, size_t length)
+bool sim_host_is_plain(const char *host, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (host[i] <= ' ' || host[i] > '~' || strchr("@?#/\"\\%", host[i]) != NULL)
@@ -11,13 +11,13 @@ bool posix_host_is_plain(const char *host, size_t length)
     return length > 0;
 }
 
-int posix_address_parse(const char *text, char *host, size_t size, uint16_t *port)
+int sim_address_parse(const char *text, char *host, size_t size, uint16_t *port)
 {
     const char *bracket = text[0] == '[' ? strchr(text, ']') : NULL;
     if (text[0] == '[' && bracket == NULL)
         return OTA_E_ARGUMENT;
     size_t length = bracket != NULL ? (size_t)(bracket + 1 - text) : strcspn(text, ":/");
-    if (length >= size || !posix_host_is_plain(text, length))
+    if (length >= size || !sim_host_is_plain(text, length))
         return OTA_E_ARGUMENT;
     const char *rest = text + length;
     if (rest[0] == ':') {

@@ -1,15 +1,15 @@
-/* The network of one run in the posix world: broker, HTTP servers, the cloud side on both, and a
- * fault proxy in front of each where the script has a fault of the network. Private to
- * harness/run/posix*.c. */
-#ifndef NOBRICK_HARNESS_RUN_POSIX_NET_H
-#define NOBRICK_HARNESS_RUN_POSIX_NET_H
+/* The network of one run: broker, HTTP servers, the cloud side on both, and a fault proxy in front
+ * of each where the script has a fault of the network. The same in every world (net.c), but for
+ * what the servers are made of (struct nb_servers). For harness/run and
+ * the throughput bench. */
+#ifndef NOBRICK_HARNESS_RUN_NET_H
+#define NOBRICK_HARNESS_RUN_NET_H
 
 #include "harness/faults/proxy.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
 #include "harness/run/kit.h"
-#include "sim/posix/loop.h"
-#include "sim/posix/mqtt.h"
+#include "sim/world.h"
 
 struct nb_door {
     struct nb_proxy *proxy; /* NULL: the device talks to the server itself */
@@ -17,8 +17,29 @@ struct nb_door {
     bool tls;
 };
 
+struct nb_net;
+
+/* What a world's servers are made of. All with a reason when they fail; what was started is stopped
+ * whatever comes of it. */
+struct nb_servers {
+    /* A broker with a plain port, and a TLS port unless net->tls is NONE (0 then).
+     * OTA_E_UNSUPPORTED when a program is missing. */
+    int (*broker)(struct nb_net *net, struct nb_kit *kit, uint16_t *port, uint16_t *tls_port,
+                  char reason[NB_LINE]);
+    /* The cloud side's own connection to the plain port; its events go to nb_net_cloud_event. */
+    int (*client)(struct nb_net *net, const struct mqtt_port **out);
+    /* An HTTP server, plain or with TLS. */
+    int (*server)(struct nb_net *net, struct nb_kit *kit, bool tls,
+                  const struct nb_peer_server **out, char reason[NB_LINE]);
+    /* A port on which nobody listens, for as long as the run lasts. */
+    int (*closed_port)(struct nb_net *net, uint16_t *port);
+    void (*stop)(struct nb_net *net);
+};
+
 struct nb_net {
-    struct posix_loop *loop;
+    const struct sim_world *world;
+    const struct nb_servers *makers;
+    void *own;                                     /* the makers' */
     void (*line)(void *context, const char *text); /* of cloud and proxies */
     void *context;
     enum nb_link via;               /* of the device's first connection */
@@ -26,14 +47,12 @@ struct nb_net {
     bool offers[NB_LINK_HTTPS + 1]; /* some offer of the script is there */
     enum nb_tls tls;
     uint16_t broker_port; /* plain, for the cloud side */
-    struct posix_mqtt *mqtt;
-    struct posix_clock *clock;
+    struct sim_clock *clock;
     struct anycloud_cloud *cloud;
     struct anycloud_http *servers[2]; /* plain, TLS */
     struct nb_door broker;
     struct nb_door server[2];
-    uint32_t offered; /* bytes of the image on offer */
-    int closed;       /* socket that holds closed_port, and listens to nobody */
+    struct anycloud_offer offer; /* the present one */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };
@@ -65,16 +84,15 @@ void nb_net_device_line(struct nb_net *net, const char *text);
 /* The device step is over: faults that never fired (word of one of them), and the traffic. */
 size_t nb_net_end_step(struct nb_net *net, const char **word);
 
-/* Adds the device's options for this network to `arguments`; the texts live in `room`. */
-struct nb_net_arguments {
-    char broker[64];
-    char server[64];
-    char ca[300];
-    char cert[300];
-    char key[300];
-};
-OTA_MUST_CHECK int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit,
-                                    struct nb_net_arguments *room, const char **arguments,
-                                    size_t *count);
+/* An event of the cloud side's connection. `context` is the net. */
+void nb_net_cloud_event(void *context, const struct ota_event *event);
+
+/* The certificates that the servers show, when they speak TLS at all. */
+enum nb_tls nb_net_tls(const struct nb_net *net);
+
+/* Where the device's own HTTP server is: the door, or NULL. */
+const struct nb_door *nb_net_home_server(const struct nb_net *net);
+/* The device's first connection goes by HTTP. */
+bool nb_net_via_http(const struct nb_net *net);
 
 #endif

@@ -1,5 +1,5 @@
 /* Header lines into struct http_head: what is believed and what is not. */
-#include "sim/posix/http_head.h"
+#include "sim/http_head.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +12,13 @@
 /* The lines of `text` (each ends with \n), each from a block of exactly its length. */
 static struct http_head read_lines(const char *text)
 {
-    struct posix_http_head reader = {.complete = false};
+    struct sim_http_head reader = {.complete = false};
     while (*text != '\0') {
         size_t length = strcspn(text, "\n") + 1;
         char *line = malloc(length);
         assert_non_null(line);
         memcpy(line, text, length);
-        posix_http_head_line(&reader, line, length);
+        sim_http_head_line(&reader, line, length);
         free(line);
         text += length;
     }

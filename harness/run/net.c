@@ -1,12 +1,7 @@
-#include "harness/run/posix_net.h"
-#include "harness/run/certs.h"
+#include "harness/run/net.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
 #define CHUNK_SIZE   4096
@@ -81,14 +76,14 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
         return "nothing goes over MQTT here";
     if (talk == NB_TALK_BYTES && !uses(net, link))
         return "nobody connects there";
-    if (talk != NB_TALK_BYTES && is_tls(net, link))
+    if (talk != NB_TALK_BYTES && is_tls(net, link) && fault->kind != NB_HTTP_EXPIRE)
         return "the proxy cannot look into TLS";
     return NULL;
 }
 
 /* ---- start ------------------------------------------------------------------------------- */
 
-static void on_mqtt(void *context, const struct ota_event *event)
+void nb_net_cloud_event(void *context, const struct ota_event *event)
 {
     struct nb_net *net = context;
     if (net->cloud)
@@ -105,23 +100,23 @@ static void on_timer(void *context, unsigned id)
 
 static int start_cloud(struct nb_net *net, const struct sim_device *device, char reason[NB_LINE])
 {
-    struct posix_mqtt_config config = {.port = net->broker_port};
-    snprintf(config.host, sizeof config.host, "127.0.0.1");
-    net->mqtt = posix_mqtt_new(net->loop, &config, on_mqtt, net);
-    net->clock = posix_clock_new(net->loop, on_timer, net);
-    if (!net->mqtt || !net->clock)
-        return OTA_E_NO_SPACE;
-    net->cloud = anycloud_cloud_new(posix_mqtt_port(net->mqtt), posix_clock_port(net->clock),
-                                    device->topic_prefix, device->board, net->line, net->context);
+    const struct sim_world *world = net->world;
+    const struct mqtt_port *mqtt;
+    int rc = net->makers->client(net, &mqtt);
+    net->clock = world->clock_new(world->context, on_timer, net);
+    if (rc || !net->clock)
+        return rc ? rc : OTA_E_NO_SPACE;
+    net->cloud = anycloud_cloud_new(mqtt, world->clock_port(net->clock), device->topic_prefix,
+                                    device->board, net->line, net->context);
     if (!net->cloud)
         return OTA_E_NO_SPACE;
-    int rc = anycloud_cloud_start(net->cloud);
-    uint64_t end = posix_now_ms() + CLOUD_MS;
+    rc = anycloud_cloud_start(net->cloud);
+    uint64_t end = world->now_ms(world->context) + CLOUD_MS;
     while (rc == 0 && !anycloud_cloud_ready(net->cloud)) {
-        (void)posix_loop_run(net->loop, 5);
+        (void)world->run(world->context, 5);
         if (nb_run_stop)
             rc = OTA_E_CANCELLED;
-        else if (posix_now_ms() > end)
+        else if (world->now_ms(world->context) > end)
             rc = OTA_E_TIMEOUT;
     }
     if (rc)
@@ -129,25 +124,12 @@ static int start_cloud(struct nb_net *net, const struct sim_device *device, char
     return rc;
 }
 
-/* A port of which it is certain that nobody listens there. */
-static int hold_closed_port(struct nb_net *net)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    net->closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (net->closed < 0 || bind(net->closed, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(net->closed, (struct sockaddr *)&address, &length) != 0)
-        return OTA_E_IO;
-    net->closed_port = ntohs(address.sin_port);
-    return 0;
-}
-
 /* Puts a proxy in front of the server, where the script needs one. */
 static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
                      enum nb_fault_talk talk)
 {
     const struct nb_proxy_config config = {
-        .loop = net->loop,
+        .world = net->world,
         .name = name,
         .upstream = door->port,
         .talk = door->tls ? NB_TALK_BYTES : talk,
@@ -163,47 +145,48 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
 
-static int start_server(struct nb_net *net, const struct nb_cell *cell,
-                        const struct sim_device *device, bool tls, char reason[NB_LINE])
+/* The link to the image on one of the servers has expired: the jobs of the others name the new
+ * one. */
+static void on_moved(void *context)
 {
-    char ca[300];
-    char cert[300];
-    char key[300];
-    enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
-    struct anycloud_http_config config = {.board = device->board};
-    int rc = 0;
-    if (tls) {
-        rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "crt", cert, sizeof cert);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "key", key, sizeof key);
-        config.cert_path = cert;
-        config.key_path = key;
-        config.ca_path = nb_certs_mutual(kind) ? ca : NULL;
-    }
-    if (rc) {
-        snprintf(reason, NB_LINE, "cannot make test certificates");
+    struct nb_net *net = context;
+    struct anycloud_offer offer = net->offer;
+    bool tls = offer.connection == ANYCLOUD_OVER_HTTPS;
+    anycloud_http_file(net->servers[tls], offer.file, sizeof offer.file);
+    anycloud_cloud_offer(net->cloud, &offer);
+    if (net->servers[!tls] && anycloud_http_offer(net->servers[!tls], &offer) != 0)
+        net->line(net->context, "bad offer: out of memory");
+}
+
+static int start_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
+                        char reason[NB_LINE])
+{
+    const struct anycloud_http_config config = {
+        .board = board, .moved = on_moved, .moved_context = net};
+    const struct nb_peer_server *peer;
+    int rc = net->makers->server(net, kit, tls, &peer, reason);
+    if (rc)
         return rc;
-    }
-    net->servers[tls] =
-        anycloud_http_new(net->loop, &config, net->line, net->context, reason, NB_LINE);
-    if (!net->servers[tls])
-        return OTA_E_IO;
-    net->server[tls] = (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
-    return 0;
+    net->servers[tls] = anycloud_http_new(peer, &config, net->line, net->context);
+    net->server[tls] = (struct nb_door){.port = peer->port, .tls = tls};
+    return net->servers[tls] ? 0 : OTA_E_NO_SPACE;
+}
+
+enum nb_tls nb_net_tls(const struct nb_net *net)
+{
+    return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
 }
 
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
                  const struct sim_device *device, char reason[NB_LINE])
 {
     uint16_t tls_port = 0;
-    int rc = nb_kit_broker(cell->kit, net->tls, &net->broker_port, &tls_port, reason, NB_LINE);
+    int rc = net->makers->broker(net, cell->kit, &net->broker_port, &tls_port, reason);
     if (rc)
         return rc;
     net->broker.tls = tls_port != 0;
     net->broker.port = tls_port ? tls_port : net->broker_port;
-    rc = hold_closed_port(net);
+    rc = net->makers->closed_port(net, &net->closed_port);
     if (rc == 0)
         rc = start_cloud(net, device, reason);
     if (rc == 0)
@@ -211,7 +194,7 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
     for (int tls = 0; rc == 0 && tls < 2; tls++) {
         if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
             continue;
-        rc = start_server(net, cell, device, tls, reason);
+        rc = start_server(net, cell->kit, device->board, tls, reason);
         if (rc == 0)
             rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
     }
@@ -223,15 +206,17 @@ void nb_net_stop(struct nb_net *net)
     nb_proxy_free(net->broker.proxy);
     for (int tls = 0; tls < 2; tls++) {
         nb_proxy_free(net->server[tls].proxy);
-        if (net->servers[tls])
-            anycloud_http_free(net->servers[tls]);
+        anycloud_http_free(net->servers[tls]);
+        net->servers[tls] = NULL;
     }
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;
-    posix_mqtt_free(net->mqtt);
-    if (net->closed > 0)
-        close(net->closed);
+    if (net->clock)
+        net->world->clock_free(net->clock);
+    net->clock = NULL;
+    if (net->makers)
+        net->makers->stop(net);
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -269,7 +254,7 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
-    net->offered = 0;
+    net->offer = offer;
     if (!image)
         return give(net, &offer);
     offer.image = blob->data;
@@ -279,11 +264,21 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
         offer.chunk_size = image->chunk;
     snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
     direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offered = blob->size;
+    net->offer = offer;
     return give(net, &offer);
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
+
+static int arm_server(struct anycloud_http *http, const struct nb_fault *fault)
+{
+    const struct anycloud_http_fault own = {.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = fault->value,
+                                            .from = fault->at,
+                                            .count = fault->times};
+    return anycloud_http_fault(http, &own);
+}
 
 int nb_net_arm(struct nb_net *net, const struct nb_step *step)
 {
@@ -293,9 +288,11 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
         link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
     fault.text = step->raw_text;
     if (fault.percent) {
-        fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
+        fault.at = (uint32_t)((uint64_t)net->offer.size * fault.at / 100);
         fault.percent = false;
     }
+    if (fault.kind == NB_HTTP_EXPIRE)
+        return arm_server(net->servers[link == NB_LINK_HTTPS], &fault);
     return door->proxy ? nb_proxy_arm(door->proxy, &fault) : OTA_E_UNSUPPORTED;
 }
 
@@ -333,52 +330,27 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
     if (unfired)
         *word = "a fault of the cloud";
     unfired += end_proxy(net, net->broker.proxy, word);
-    for (int tls = 0; tls < 2; tls++)
+    for (int tls = 0; tls < 2; tls++) {
         unfired += end_proxy(net, net->server[tls].proxy, word);
+        size_t own = net->servers[tls] ? anycloud_http_unfired(net->servers[tls]) : 0;
+        if (own)
+            *word = nb_fault_rows[NB_HTTP_EXPIRE].word;
+        unfired += own;
+        if (net->servers[tls])
+            anycloud_http_disarm(net->servers[tls]);
+    }
     return unfired;
 }
 
-/* ---- the device's options ---------------------------------------------------------------- */
+/* ---- what the device is told ------------------------------------------------------------- */
 
-static int add_certificates(const struct nb_net *net, struct nb_kit *kit,
-                            struct nb_net_arguments *room, const char **arguments, size_t *count)
+bool nb_net_via_http(const struct nb_net *net)
 {
-    const char *own = nb_certs_client(net->tls);
-    int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", room->ca, sizeof room->ca);
-    arguments[(*count)++] = "--ca";
-    arguments[(*count)++] = room->ca;
-    if (rc || !own)
-        return rc;
-    rc = nb_kit_cert(kit, own, "crt", room->cert, sizeof room->cert);
-    if (rc == 0)
-        rc = nb_kit_cert(kit, own, "key", room->key, sizeof room->key);
-    arguments[(*count)++] = "--cert";
-    arguments[(*count)++] = room->cert;
-    arguments[(*count)++] = "--key";
-    arguments[(*count)++] = room->key;
-    return rc;
+    return over_http(net->via);
 }
 
-int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net_arguments *room,
-                     const char **arguments, size_t *count)
+const struct nb_door *nb_net_home_server(const struct nb_net *net)
 {
     bool https = net->via == NB_LINK_HTTPS || (net->via == NB_LINK_MQTT && !net->server[0].port);
-    const struct nb_door *server = &net->server[https];
-    snprintf(room->broker, sizeof room->broker, "mqtt%s://127.0.0.1:%u", net->broker.tls ? "s" : "",
-             net->broker.port);
-    arguments[(*count)++] = "--broker";
-    arguments[(*count)++] = room->broker;
-    if (over_http(net->via)) {
-        arguments[(*count)++] = "--via";
-        arguments[(*count)++] = "http"; /* https: the URL says it */
-    }
-    if (server->port) {
-        snprintf(room->server, sizeof room->server, "http%s://127.0.0.1:%u", server->tls ? "s" : "",
-                 server->port);
-        arguments[(*count)++] = "--server";
-        arguments[(*count)++] = room->server;
-    }
-    if (net->broker.tls || net->server[1].port)
-        return add_certificates(net, kit, room, arguments, count);
-    return 0;
+    return net->server[https].port ? &net->server[https] : NULL;
 }
