@@ -86,7 +86,7 @@ static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
         return OTA_E_CHUNK;
     if (agent->total != 0 && chunk->total != agent->total)
         return agent->resumed ? OTA_E_CHANGED : OTA_E_CHUNK;
-    return ota_slot_expect(agent, chunk->total, agent->progress.etag);
+    return ota_slot_expect(agent, chunk->total, agent->etag);
 }
 
 static enum ota_state drop_chunk(struct ota_agent *agent)
@@ -100,9 +100,11 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
 {
     if (ota_is_covered(agent, chunk->offset))
         return agent->state; /* no second write, and no progress either */
+    if (!ota_archive_wants(agent, chunk->offset))
+        return agent->state; /* it will be asked for again when its turn comes */
     int error = ota_slot_store(agent, chunk->offset, chunk->size, chunk->data);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;
     agent->following = agent->state != OTA_STATE_RECEIVE;

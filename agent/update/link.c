@@ -61,6 +61,7 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->archived = false;
     agent->announced = false;
     agent->offer = (struct img_version){0};
     agent->source = (struct ota_source){0};
