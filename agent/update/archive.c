@@ -76,9 +76,7 @@ int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size
 {
     static const struct ota_untar_sink nowhere = {NULL, begin_quietly, read_only};
     agent->archived = ota_untar_is_tar(data, size);
-    if (!agent->archived && agent->kept > 0)
-        return OTA_E_CHANGED;
-    if (!agent->archived)
+    if (!agent->archived) /* if the record was of an archive, this is what tells */
         return agent->total > agent->config.max_end
                    ? OTA_E_IMG_SIZE
                    : ota_progress_expect(&agent->progress, agent->total, agent->etag);

@@ -37,7 +37,7 @@ static uint32_t put_member(uint8_t *out, uint32_t at, const char *name, const vo
 
 #define LIST                                                                                       \
     "{\"numberOfComponents\":\"2\",\"version\":\"%s\",\"files\":[{\"fileName\":\"components."      \
-    "json\",\"fileType\":\"component_list\"},{\"fileName\":\"app.bin\",\"fileType\":\"%s\","      \
+    "json\",\"fileType\":\"component_list\"},{\"fileName\":\"app.bin\",\"fileType\":\"%s\","       \
     "\"fileSize\":\"%u\"}]}%*s"
 
 struct wish {
@@ -104,9 +104,9 @@ static void assert_slot_is_image(const struct shelf *shelf)
     assert_int_equal(flash_area_read(&rig->config.secondary, 0, slot, RIG_SLOT), 0);
     assert_memory_equal(slot, shelf->inner, shelf->inner_size);
     uint32_t behind = (shelf->inner_size + 4095) / 4096 * 4096;
-    assert_int_equal(flash_area_is_erased(&rig->config.secondary, shelf->inner_size,
-                                          behind - shelf->inner_size),
-                     1);
+    assert_int_equal(
+        flash_area_is_erased(&rig->config.secondary, shelf->inner_size, behind - shelf->inner_size),
+        1);
     assert_string_equal(flash_sim_violation(rig->sim), "");
 }
 
@@ -117,9 +117,10 @@ static void answer_requests(struct rig *rig)
     while ((at = strstr(rig->story + rig->told, "\"Offset\": \"")) != NULL ||
            (at = strstr(rig->story + rig->told, "\"Offset\":\"")) != NULL) {
         rig->told = (size_t)(strchr(at, '\n') + 1 - rig->story);
-        rig_chunk(rig, (uint32_t)strtoul(strchr(at, ':') + 1 + strcspn(strchr(at, ':') + 1, "0123456789"),
-                                         NULL, 10) /
-                           OTA_CHUNK_SIZE);
+        rig_chunk(
+            rig, (uint32_t)strtoul(strchr(at, ':') + 1 + strcspn(strchr(at, ':') + 1, "0123456789"),
+                                   NULL, 10) /
+                     OTA_CHUNK_SIZE);
         if (rig->agent.state != OTA_STATE_RECEIVE)
             return;
     }
@@ -310,10 +311,10 @@ static const struct {
     const char *word;
     bool at_once; /* the first chunk says it */
 } expected[DEFECTS] = {
-    [BAD_SUM] = {"bad-archive", true},       [NO_LIST] = {"bad-archive", true},
-    [LONG_MEMBER] = {"bad-archive", true},   [OTHER_NAME] = {"bad-archive", true},
-    [OTHER_TYPE] = {"unsupported", true},    [OTHER_VERSION] = {"bad-version", true},
-    [NO_IMAGE] = {"bad-archive", true},      [CUT_OFF] = {"bad-archive", false},
+    [BAD_SUM] = {"bad-archive", true},      [NO_LIST] = {"bad-archive", true},
+    [LONG_MEMBER] = {"bad-archive", true},  [OTHER_NAME] = {"bad-archive", true},
+    [OTHER_TYPE] = {"unsupported", true},   [OTHER_VERSION] = {"bad-version", true},
+    [NO_IMAGE] = {"bad-archive", true},     [CUT_OFF] = {"bad-archive", false},
     [MORE_BEHIND] = {"bad-archive", false}, [TOO_LARGE] = {"bad-size", true},
 };
 

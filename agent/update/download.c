@@ -11,10 +11,11 @@ static int request_missing(struct ota_agent *agent)
     const struct ota_protocol *protocol = agent->config.protocol;
     struct ota_speaker speaker;
     int error = 0;
+    /* What an archive's first chunk says decides which others are missing. */
+    uint32_t most = agent->archived && agent->done == 0 ? 1 : OTA_ASKED_MAX;
     ota_speaker(agent, &speaker);
     agent->asked_count = 0;
-    for (uint32_t offset = 0;
-         offset < agent->total && agent->asked_count < OTA_ASKED_MAX && error == 0;
+    for (uint32_t offset = 0; offset < agent->total && agent->asked_count < most && error == 0;
          offset += OTA_CHUNK_SIZE) {
         if (ota_is_covered(agent, offset))
             continue;

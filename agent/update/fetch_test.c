@@ -527,8 +527,7 @@ static void a_server_without_ranges_sends_everything_at_once(void **state)
 static void a_size_that_cannot_be_is_refused(void **state)
 {
     struct rig *rig = *state;
-    static const uint64_t totals[] = {RIG_MAX_END + OTA_TAR_AROUND + 1, 0, UINT64_MAX,
-                                      1ull << 32};
+    static const uint64_t totals[] = {RIG_MAX_END + OTA_TAR_AROUND + 1, 0, UINT64_MAX, 1ull << 32};
     for (size_t i = 0; i < 4; i++) {
         struct http_head head = {.status = 200, .has_length = true, .length = totals[i]};
         to_peek(rig);

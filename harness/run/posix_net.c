@@ -1,9 +1,11 @@
 #include "harness/run/posix_net.h"
 #include "harness/run/certs.h"
+#include "harness/run/tar.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -232,6 +234,7 @@ void nb_net_stop(struct nb_net *net)
     posix_mqtt_free(net->mqtt);
     if (net->closed > 0)
         close(net->closed);
+    free(net->archive);
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -265,22 +268,44 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
                                           : net->server[0].port;
 }
 
+/* Puts the image on offer into an archive. */
+static int pack(struct nb_net *net, enum nb_tar kind, struct anycloud_offer *offer)
+{
+    int rc =
+        nb_tar_make(kind, &offer->version, offer->image, offer->size, &net->archive, &offer->size);
+    offer->image = net->archive;
+    return rc;
+}
+
+static void describe(struct nb_net *net, const struct nb_image *image, const char *board,
+                     struct anycloud_offer *offer)
+{
+    if (image->chunk)
+        offer->chunk_size = image->chunk;
+    snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
+    direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
+    net->offered = offer->size;
+}
+
 int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
+    uint8_t *before = net->archive;
     net->offered = 0;
-    if (!image)
-        return give(net, &offer);
-    offer.image = blob->data;
-    offer.size = blob->size;
-    offer.version = image->has_announce ? image->announce : image->version;
-    if (image->chunk)
-        offer.chunk_size = image->chunk;
-    snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
-    direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offered = blob->size;
-    return give(net, &offer);
+    net->archive = NULL;
+    if (image) {
+        offer.image = blob->data;
+        offer.size = blob->size;
+        offer.version = image->has_announce ? image->announce : image->version;
+    }
+    int rc = image && image->tar ? pack(net, image->tar, &offer) : 0;
+    if (rc == 0 && image)
+        describe(net, image, board, &offer);
+    if (rc == 0)
+        rc = give(net, &offer);
+    free(before); /* nobody offers it any more */
+    return rc;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */

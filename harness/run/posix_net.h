@@ -32,7 +32,8 @@ struct nb_net {
     struct anycloud_http *servers[2]; /* plain, TLS */
     struct nb_door broker;
     struct nb_door server[2];
-    uint32_t offered; /* bytes of the image on offer */
+    uint32_t offered; /* bytes of the image or archive on offer */
+    uint8_t *archive; /* what is on offer, if that is one */
     int closed;       /* socket that holds closed_port, and listens to nobody */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */

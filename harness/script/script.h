@@ -78,6 +78,20 @@ enum nb_tamper {
     NB_TAMPER_TRUNCATE,  /* the last 64 bytes are missing */
 };
 
+/* The archive that an offer is packed into, and what is wrong with it: the words of `tar=`. */
+enum nb_tar {
+    NB_TAR_NONE,
+    NB_TAR_GOOD,
+    NB_TAR_CHECKSUM,   /* of the image's header */
+    NB_TAR_NO_LIST,    /* no components.json */
+    NB_TAR_SIZE,       /* the member is longer than listed */
+    NB_TAR_NAME,       /* the member has another name than listed */
+    NB_TAR_CUT_OFF,    /* it ends inside the image */
+    NB_TAR_NO_IMAGE,   /* the list is all there is */
+    NB_TAR_VERSION,    /* the list says another version than the job */
+    NB_TAR_OTHER_CORE, /* the image is another core's */
+};
+
 /* One image that the script speaks of: `vN` with its options, or a golden file. */
 struct nb_image {
     unsigned number; /* N of vN; 0: a golden file */
@@ -98,6 +112,7 @@ struct nb_image {
     enum nb_link connection; /* NONE: as the `data` line says */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
+    enum nb_tar tar;
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -234,6 +249,7 @@ const struct nb_image *nb_script_image(const struct nb_script *script, unsigned 
 /* The words of lists, NULL-terminated; their index is the enum's value. */
 extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
 extern const char *const nb_tls_words[];
+extern const char *const nb_tar_words[];
 
 /* The page of the language, from the parser's own table. */
 void nb_verbs_print(void (*line)(void *context, const char *text), void *context);

@@ -195,7 +195,7 @@ static const struct {
      "app=sleeps: must be good, crashes, hangs, offline or forgets"},
     {HEAD "cloud offer v2 sise=1\n", 2, 16,
      "'sise=1' is not understood here: expected size= app= version= counter= key= tamper= extra=; "
-     "of an offer announce= board= connection= port= chunk="},
+     "of an offer announce= board= connection= port= chunk= tar="},
     {HEAD "cloud offer v256\n", 2, 13,
      "'v256' is not understood here: expected an image: v1, v2 ... or none"},
     {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
@@ -239,6 +239,12 @@ static const struct {
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
     {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
     {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
+    {HEAD "cloud offer v2 tar=zip\n", 2, 16,
+     "tar=zip: must be good, checksum, no-list, size, name, cut-off, no-image, version or "
+     "other-core"},
+    {HEAD "flash slot1 v2 tar=good\n", 2, 16,
+     "'tar=good' is not understood here: expected size= app= version= counter= key= tamper= "
+     "extra=; of an offer announce= board= connection= port= chunk= tar="},
     {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
     {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
     {HEAD "@connect:2 @net reset\n", 2, 12,

@@ -328,6 +328,8 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
         return nb_option_port(line, value, rest);
     if (nb_word_is(word, key, "chunk") && cloud)
         return nb_option_chunk(line, value, rest);
+    if (nb_word_is(word, key, "tar") && cloud)
+        return nb_option_tar(line, value, rest);
     if (nb_word_is(word, key, "board") && cloud)
         return option_board(line, value, rest);
     if (nb_word_is(word, key, "counter"))
@@ -525,7 +527,7 @@ static const struct nb_word_class classes[] = {
     {"KNOWN", "an image: v1, v2 ...", take_known},
     {"OPTION",
      "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk=",
+     "connection= port= chunk= tar=",
      take_option},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
     {"SLOT", "slot0 or slot1", take_slot},

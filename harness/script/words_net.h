@@ -36,5 +36,6 @@ bool nb_take_value(struct nb_line *line, const char *word, size_t length);
 bool nb_option_connection(struct nb_line *line, const char *value, size_t length);
 bool nb_option_port(struct nb_line *line, const char *value, size_t length);
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length);
+bool nb_option_tar(struct nb_line *line, const char *value, size_t length);
 
 #endif
