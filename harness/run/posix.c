@@ -293,7 +293,8 @@ static bool refuse(struct nb_posix *run)
         const char *why = NULL;
         if (step->kind == NB_FAULT_CUT && step->all && !run->cell->cut_count)
             why = "sweeps need a script without a cloud, for now";
-        else if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING)
+        else if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
+                 step->kind == NB_DEVICE_PUSH)
             why = "only in a script without a cloud: here the application decides itself";
         else if (step->kind == NB_FAULT_FAIL)
             why = "only in a script without a cloud, for now";

@@ -11,6 +11,7 @@
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
 #include "sim/app_tag.h"
+#include "sim/push.h"
 
 #define NB_WORD         32  /* a name, with its NUL */
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
@@ -123,6 +124,7 @@ enum nb_step_kind {
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
+    NB_DEVICE_PUSH,    /* image, push: a host pushes it */
     NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
     NB_DEVICE_COUNTER, /* value: raise the nv counter */
     NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
@@ -190,6 +192,7 @@ struct nb_step {
     bool all;           /* NB_FAULT_CUT: `@flash:*` */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
+    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
