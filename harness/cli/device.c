@@ -15,8 +15,8 @@
 #define BAR_CELLS      30u
 #define CRASH_PAUSE_MS 200
 
-/* Carries a device's life over the execution anew: "PID OPERATIONS CRASHES FAILURE". The pid stays
- * the same then, so a value that somebody else left in the environment is recognised. */
+/* Carries a device's life over the execution anew: "PID OPERATIONS CRASHES FAILURE PUSHED". The pid
+ * stays the same then, so a value that somebody else left in the environment is recognised. */
 #define LIFE_VARIABLE "NOBRICK_DEVICE_LIFE"
 
 /* What is on the screen. */
@@ -114,14 +114,17 @@ static void on_event(void *context, const char *line, int code)
 static void read_life(struct posix_device_life *life)
 {
     long pid;
+    int pushed = 0;
     struct posix_device_life found = {0};
     const char *text = getenv(LIFE_VARIABLE);
     memset(life, 0, sizeof *life);
     if (text != NULL &&
-        sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes, &found.failure) ==
-            4 &&
-        pid == (long)getpid())
+        sscanf(text, "%ld %u %u %d %d", &pid, &found.operations, &found.crashes, &found.failure,
+               &pushed) == 5 &&
+        pid == (long)getpid()) {
         *life = found;
+        life->pushed = pushed != 0;
+    }
     unsetenv(LIFE_VARIABLE);
 }
 
@@ -135,8 +138,8 @@ static int start_anew(int argc, char **argv, const struct posix_device_life *lif
         return 2;
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-    snprintf(text, sizeof text, "%ld %u %u %d", (long)getpid(), life->operations, life->crashes,
-             life->failure);
+    snprintf(text, sizeof text, "%ld %u %u %d %d", (long)getpid(), life->operations, life->crashes,
+             life->failure, life->pushed);
     if (setenv(LIFE_VARIABLE, text, 1) == 0) {
         if (life->crashes > 0) /* a crash loop should not eat a processor */
             nanosleep(&(struct timespec){.tv_nsec = CRASH_PAUSE_MS * 1000000L}, NULL);
@@ -170,8 +173,18 @@ static int rename_device(char out[SIM_TEXT], const char *option, const char *wis
     return 2;
 }
 
-/* What the options name: device, keys, factory image (malloc'ed). */
-static int load(struct device_options *options, struct sim_device *device, uint8_t **factory)
+/* A file with an image, malloc'ed; NULL is none. */
+static int load_image(const char *path, uint8_t **out, size_t *size)
+{
+    if (path == NULL || nb_read_file(path, MAX_IMAGE, out, size) == OTA_OK)
+        return 0;
+    fprintf(stderr, "nobrick device: %s: %s\n", path, strerror(errno));
+    return 2;
+}
+
+/* What the options name: device, keys, images (malloc'ed). */
+static int load(struct device_options *options, struct sim_device *device, uint8_t **factory,
+                uint8_t **push)
 {
     struct flash_text_error error = {0};
     struct posix_device_config *config = &options->config;
@@ -185,12 +198,11 @@ static int load(struct device_options *options, struct sim_device *device, uint8
             fprintf(stderr, "nobrick device: %s (nobrick device --help)\n", error.message);
             return 2;
         }
-    if (options->factory != NULL &&
-        nb_read_file(options->factory, MAX_IMAGE, factory, &config->factory_size) != OTA_OK) {
-        fprintf(stderr, "nobrick device: %s: %s\n", options->factory, strerror(errno));
+    if (load_image(options->factory, factory, &config->factory_size) != 0 ||
+        load_image(options->push, push, &config->push_size) != 0)
         return 2;
-    }
     config->factory = *factory;
+    config->push = *push;
     config->device = device;
     return 0;
 }
@@ -204,14 +216,16 @@ static int run(struct device_options *options, struct posix_device_life *life)
                               .events_fd = options->events_fd};
     struct posix_device_end end = {0};
     uint8_t *factory = NULL;
+    uint8_t *push = NULL;
     options->config.event = on_event;
     options->config.context = &display;
-    int result = load(options, &device, &factory);
+    int result = load(options, &device, &factory, &push);
     if (result == 0)
         result = posix_device_run(&options->config, life, &end);
     if (result != POSIX_DEVICE_RESET)
         show_end(&end);
     free(factory);
+    free(push);
     sim_device_free(&device);
     return result;
 }

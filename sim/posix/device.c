@@ -6,6 +6,7 @@
 #include "sim/posix/device_flash.h"
 #include "sim/posix/platform.h"
 #include "sim/posix/random.h"
+#include "sim/push.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -418,6 +419,69 @@ static int run_app(struct device_process *process)
     }
 }
 
+/* ---- a host that pushes ------------------------------------------------------------------ */
+
+static void on_push(void *context, const char *line, int code)
+{
+    const struct device_process *process = context;
+    process->config->event(process->config->context, line, code);
+}
+
+/* With no cloud to prove itself to, the application confirms itself when it starts. */
+static int confirm_at_start(struct device_process *process, const struct boot_config *boot)
+{
+    char runs[40];
+    if (!process->boot.trial)
+        return OTA_OK;
+    int result = img_confirm(&boot->primary, &boot->format);
+    if (result == OTA_OK)
+        result = process->flash.port.sync(&process->flash);
+    if (result == OTA_OK) {
+        running_version(process, runs, sizeof runs);
+        say(process, OTA_OK, "confirmed %s", runs);
+    }
+    return result;
+}
+
+/* 0: pending. */
+static int take_push(struct device_process *process, const struct boot_config *boot)
+{
+    const struct posix_device_config *config = process->config;
+    const struct sim_push_plan plan = {.image = config->push, .size = (uint32_t)config->push_size};
+    struct ota_progress progress;
+    struct ota_push push;
+    int result = sim_push_init(&push, config->device, boot, config->session.permanent, &progress);
+    return result == OTA_OK ? sim_push(&push, &plan, on_push, process) : result;
+}
+
+static int run_push(struct device_process *process)
+{
+    struct boot_config boot;
+    char runs[40];
+    boot_configure(process, &boot);
+    running_version(process, runs, sizeof runs);
+    bool came_back = process->life->pushed;
+    int result = confirm_at_start(process, &boot);
+    if (result == OTA_OK && !came_back) {
+        process->life->pushed = true;
+        result = take_push(process, &boot);
+        process->pending = result == OTA_OK;
+    } else if (result == OTA_OK) {
+        result = process->life->failure;
+    }
+    if (result != OTA_OK)
+        conclude(process, false, "push failed: %s; %s runs", ota_err_text(result), runs);
+    else if (came_back)
+        conclude(process, true, "updated: %s runs, confirmed", runs);
+    else if (process->config->session.stay)
+        conclude(process, true, "a new image waits for the next reset; %s runs", runs);
+    else {
+        process->reset = "install";
+        return conclude_reset(process);
+    }
+    return process->end->good ? 0 : 1;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 /* SIGINT and SIGTERM become events of the loop. Blocked before any thread exists. */
@@ -483,7 +547,8 @@ static int run(struct device_process *process)
                  process->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
-    return run_app(process);
+    bool stays_up = process->behaviour == APP_GOOD || process->behaviour == APP_OFFLINE;
+    return process->config->push != NULL && stays_up ? run_push(process) : run_app(process);
 }
 
 int posix_device_run(const struct posix_device_config *config, struct posix_device_life *life,

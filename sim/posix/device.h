@@ -20,6 +20,7 @@ struct posix_device_life {
     uint32_t operations; /* flash operations so far */
     uint32_t crashes;    /* resets in a row that were not asked for */
     int failure;         /* 0, or why an image was refused or reverted on the way */
+    bool pushed;         /* the image of `push` was handed over: once is enough */
 };
 
 /* How the device looks for updates. All zeros: job flow over MQTT, and desk timings. */
@@ -41,6 +42,9 @@ struct posix_device_config {
     struct posix_mqtt_config broker;
     struct posix_http_config server; /* host "": none */
     struct posix_device_session session;
+    /* A host hands over this image; there is no cloud then. NULL: there is no such host. */
+    const uint8_t *push;
+    size_t push_size;
     bool once;      /* end after one check */
     bool boot_only; /* end after the loader */
     bool fast;      /* short timings, for tests */
