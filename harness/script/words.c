@@ -302,7 +302,7 @@ static bool option_extra(struct nb_line *line, const char *value, size_t length)
     return nb_word_complain(line, "must be a number of bytes");
 }
 
-static bool take_option(struct nb_line *line, const char *word, size_t length)
+static bool read_option(struct nb_line *line, const char *word, size_t length)
 {
     const char *equals = memchr(word, '=', length);
     if (!equals)
@@ -311,7 +311,6 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
     const char *value = equals + 1;
     size_t rest = length - key - 1;
     bool cloud = line->verb->kind == NB_CLOUD_OFFER;
-    line->has_options = true;
     if (nb_word_is(word, key, "size"))
         return option_size(line, value, rest);
     if (nb_word_is(word, key, "app"))
@@ -341,6 +340,14 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
     if (nb_word_is(word, key, "extra"))
         return option_extra(line, value, rest);
     return false;
+}
+
+/* Other words have an `=`, too: only an image's own options make it another image. */
+static bool take_option(struct nb_line *line, const char *word, size_t length)
+{
+    bool taken = read_option(line, word, length);
+    line->has_options = line->has_options || taken;
+    return taken;
 }
 
 static bool take_trailer(struct nb_line *line, const char *word, size_t length)
