@@ -363,30 +363,6 @@ static bool take_trailer(struct nb_line *line, const char *word, size_t length)
     return true;
 }
 
-/* What a host does wrong, or gives up. */
-static bool take_push(struct nb_line *line, const char *word, size_t length)
-{
-    static const char *const aborts[] = {
-        "", "abort=prepared", "abort=written", "abort=verified", "abort=pending", NULL};
-    static const char piece[] = "piece=";
-    const size_t piece_size = sizeof piece - 1;
-    struct sim_push_plan *push = &line->step.push;
-    int abort = nb_word_index(word, length, aborts);
-    if (abort > SIM_ABORT_NEVER)
-        push->abort = (enum sim_push_abort)abort;
-    else if (nb_word_is(word, length, "crc=wrong"))
-        push->wrong_crc = true;
-    else if (nb_word_is(word, length, "insists"))
-        push->insists = true;
-    else if (length > piece_size && memcmp(word, piece, piece_size) == 0)
-        return (nb_word_number(word + piece_size, length - piece_size, true, &push->piece) &&
-                push->piece >= 1 && push->piece <= SIM_COPY_BUFFER) ||
-               nb_word_complain(line, "must be 1 to %u bytes", SIM_COPY_BUFFER);
-    else
-        return false;
-    return true;
-}
-
 /* ---- steps ------------------------------------------------------------------------------- */
 
 static bool take_slot(struct nb_line *line, const char *word, size_t length)
@@ -561,7 +537,7 @@ static const struct nb_word_class classes[] = {
      "connection= port= chunk= tar=",
      take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
-     take_push},
+     nb_take_push},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
     {"SLOT", "slot0 or slot1", take_slot},
     {"N", "a number", take_number},
