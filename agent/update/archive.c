@@ -9,6 +9,9 @@
  * The image begins at a whole block of the archive, and program units are no larger than a block:
  * in each chunk what belongs to the image begins at a unit.
  *
+ * No header crosses a chunk, and the list ends in the first one: between two chunks the reader
+ * holds nothing in its buffer, which is `text`, where documents are written meanwhile.
+ *
  * After a reset the archive is read from its first chunk again; the chunks whose bytes are all in
  * flash are skipped, and of the others only what is missing is programmed. */
 #include "agent/update/steps.h"
@@ -19,6 +22,7 @@ _Static_assert(OTA_UNIT_MAX <= OTA_TAR_BLOCK && OTA_CHUNK_SIZE % OTA_TAR_BLOCK =
                "an image's part of a chunk begins at a program unit");
 _Static_assert(3 * OTA_TAR_BLOCK + OTA_TAR_LIST_MAX <= OTA_CHUNK_SIZE,
                "the first chunk holds list and headers, and some of the image");
+_Static_assert(OTA_JSON_MAX + 1 >= OTA_TAR_LIST_MAX, "`text` holds a list");
 
 /* ---- the beginning ----------------------------------------------------------------------- */
 
@@ -82,7 +86,7 @@ int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size
                    : ota_progress_expect(&agent->progress, agent->total, agent->etag);
     if (agent->done > 0)
         return OTA_E_CHANGED; /* later chunks were taken for pieces of an image */
-    ota_untar_init(&agent->untar, &nowhere);
+    ota_untar_init(&agent->untar, &nowhere, (uint8_t *)agent->text);
     int error = read_bytes(agent, data, size);
     if (error == 0)
         error = judge_list(agent);
@@ -135,7 +139,7 @@ int ota_archive_take(struct ota_agent *agent, uint32_t offset, uint32_t size, co
     const struct ota_untar_sink slot = {agent, begin_quietly, store_bytes};
     *skip = 0;
     if (offset == 0)
-        ota_untar_init(&agent->untar, &slot);
+        ota_untar_init(&agent->untar, &slot, (uint8_t *)agent->text);
     agent->written = written;
     int error = agent->untar.position == offset ? read_bytes(agent, data, size) : OTA_E_BUSY;
     if (error == 0 && offset == 0)

@@ -63,13 +63,15 @@ struct ota_untar {
     struct img_version version; /* the list's */
     char name[OTA_TAR_NAME_MAX]; /* of the image's member */
     uint32_t size;               /* of the image */
-    uint8_t buffer[OTA_TAR_LIST_MAX];
+    uint8_t *buffer;             /* the caller's: a header, or the list, as far as it came */
 };
 
 /* The first bytes of a download (262 or more) are an archive's. */
 bool ota_untar_is_tar(const void *data, size_t length);
 
-void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink);
+/* `buffer` is the caller's, OTA_TAR_LIST_MAX bytes. What lies in it counts from one call to the
+ * next only while a block, or the list, has come in part. */
+void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink, uint8_t *buffer);
 
 /* The next bytes, any number. 0, OTA_E_ARCHIVE, OTA_E_UNSUPPORTED or what the sink returned. */
 OTA_MUST_CHECK int ota_untar_write(struct ota_untar *untar, const void *data, size_t length);

@@ -139,7 +139,8 @@ int nb_archive_check(const uint8_t *data, size_t size, struct img_version *versi
                      const char **fault)
 {
     struct ota_untar untar;
-    ota_untar_init(&untar, &(struct ota_untar_sink){version, note_version, drop_bytes});
+    uint8_t buffer[OTA_TAR_LIST_MAX];
+    ota_untar_init(&untar, &(struct ota_untar_sink){version, note_version, drop_bytes}, buffer);
     int error = ota_untar_write(&untar, data, size);
     if (error == 0)
         error = ota_untar_finish(&untar);

@@ -96,11 +96,12 @@ static int untar(struct world *w, const uint8_t *data, size_t size)
 {
     const struct ota_untar_sink sink = {w, on_begin, on_data};
     struct ota_untar reader;
+    uint8_t buffer[OTA_TAR_LIST_MAX];
 
     w->got_size = 0;
     w->announced = 0;
     assert_true(ota_untar_is_tar(data, size));
-    ota_untar_init(&reader, &sink);
+    ota_untar_init(&reader, &sink, buffer);
     int error = ota_untar_write(&reader, data, size);
     return error != 0 ? error : ota_untar_finish(&reader);
 }
