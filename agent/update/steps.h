@@ -87,6 +87,11 @@ int ota_slot_begin(struct ota_agent *agent);
 /* Size and tag of what is fetched are these. OTA_E_CHANGED: they were others before.
  * OTA_E_IMG_SIZE: too large even for an archive, or nothing. */
 int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag);
+/* The same image lies elsewhere now, so says a new job: what is there stays, unless the next answer
+ * says that it is another image after all. */
+int ota_slot_move(struct ota_agent *agent);
+/* So many bytes of data came, useful or not. OTA_E_TRAFFIC: far more than the image has. */
+int ota_slot_count(struct ota_agent *agent, size_t length);
 /* Puts the chunk at `offset` into flash, once, and says so; of an archive what belongs to its
  * image. `data` may be agent->piece. OTA_E_CHANGED: begin the fetch anew. */
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);

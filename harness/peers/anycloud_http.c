@@ -16,6 +16,7 @@
 #define MOVED_PREFIX "/moved" /* where redirects lead: the same things again */
 #define LOOP_PREFIX  "/loop"
 #define LOCATION     1024u
+#define TOKEN        "/token-%u" /* before the image's path, once the one before has expired */
 
 /* The image on offer, or one that is being replaced and still on its way to somebody. */
 struct content {
@@ -27,6 +28,7 @@ struct content {
 struct fault {
     struct anycloud_http_fault what;
     char *location; /* NULL: here */
+    bool fired;
 };
 
 struct anycloud_http {
@@ -40,6 +42,10 @@ struct anycloud_http {
     struct content *image;       /* NULL: no update */
     char digest[17];             /* of the image, in hex */
     unsigned generation;         /* ETag changes so far */
+    unsigned token;              /* of the image's path; those before have expired … */
+    unsigned expired_status;     /* … and are answered with this */
+    void (*moved)(void *context);
+    void *moved_context;
     struct fault faults[FAULTS];
     size_t fault_count;
 };
@@ -60,6 +66,7 @@ struct question {
     const char *method;
     char shown[PATH_SHOWN]; /* path for lines */
     enum anycloud_http_target target;
+    bool expired;
 };
 
 __attribute__((format(printf, 2, 3))) static void tell(const struct anycloud_http *http,
@@ -92,6 +99,7 @@ static const char *fault_word(enum anycloud_http_fault_kind kind)
         [ANYCLOUD_HTTP_REDIRECT_ABSOLUTE] = "redirect-absolute",
         [ANYCLOUD_HTTP_REDIRECT_LOOP] = "redirect-loop",
         [ANYCLOUD_HTTP_SLOW] = "slow",
+        [ANYCLOUD_HTTP_EXPIRE] = "expire",
     };
     return words[kind];
 }
@@ -106,7 +114,9 @@ static const struct fault *fire(struct anycloud_http *http, enum anycloud_http_f
             (what->target != ANYCLOUD_HTTP_ANY && what->target != target) ||
             (what->from > 0 && (target != ANYCLOUD_HTTP_IMAGE || from < what->from)))
             continue;
-        what->count--;
+        if (what->count != ANYCLOUD_HTTP_ALWAYS)
+            what->count--;
+        http->faults[i].fired = true;
         tell(http, "fault http-%s %u", fault_word(kind), what->argument);
         return &http->faults[i];
     }
@@ -118,24 +128,35 @@ int anycloud_http_fault(struct anycloud_http *http, const struct anycloud_http_f
     char *location = NULL;
     if (http->fault_count == FAULTS)
         return OTA_E_NO_SPACE;
+    bool status = fault->kind == ANYCLOUD_HTTP_STATUS || fault->kind == ANYCLOUD_HTTP_EXPIRE;
     if (fault->kind >= ANYCLOUD_HTTP_FAULTS || fault->target > ANYCLOUD_HTTP_RESULT ||
-        (fault->kind == ANYCLOUD_HTTP_STATUS && (fault->argument < 200 || fault->argument > 599)))
+        (status && (fault->argument < 200 || fault->argument > 599)))
         return OTA_E_ARGUMENT;
     if (fault->location != NULL) {
         location = strdup(fault->location);
         if (location == NULL)
             return OTA_E_NO_SPACE;
     }
-    http->faults[http->fault_count++] = (struct fault){*fault, location};
+    http->faults[http->fault_count++] = (struct fault){*fault, location, false};
     return OTA_OK;
 }
 
 size_t anycloud_http_unfired(const struct anycloud_http *http)
 {
     size_t count = 0;
-    for (size_t i = 0; i < http->fault_count; i++)
-        count += http->faults[i].what.count > 0;
+    for (size_t i = 0; i < http->fault_count; i++) {
+        const struct fault *fault = &http->faults[i];
+        bool always = fault->what.count == ANYCLOUD_HTTP_ALWAYS;
+        count += always ? !fault->fired : fault->what.count > 0;
+    }
     return count;
+}
+
+void anycloud_http_disarm(struct anycloud_http *http)
+{
+    for (size_t i = 0; i < http->fault_count; i++)
+        free(http->faults[i].location);
+    http->fault_count = 0;
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -272,6 +293,47 @@ static bool redirects(struct anycloud_http *http, const struct question *questio
     return true;
 }
 
+/* ---- paths that expire ------------------------------------------------------------------- */
+
+static const char *plain_file(const struct anycloud_http *http)
+{
+    return http->offer.file[0] != '\0' ? http->offer.file : ANYCLOUD_FILE;
+}
+
+void anycloud_http_file(const struct anycloud_http *http, char *out, size_t size)
+{
+    if (http->token == 0)
+        snprintf(out, size, "%s", plain_file(http));
+    else
+        snprintf(out, size, TOKEN "%s", http->token, plain_file(http));
+}
+
+/* The path is the image's, by this token. */
+static bool is_file(const struct anycloud_http *http, const char *path, unsigned *token)
+{
+    int length = 0;
+    *token = 0;
+    if (strcmp(path, plain_file(http)) == 0)
+        return true;
+    return sscanf(path, TOKEN "%n", token, &length) == 1 &&
+           strcmp(path + length, plain_file(http)) == 0 && *token <= http->token;
+}
+
+/* true: the path is no longer good, or is not from now on. */
+static bool expires(struct anycloud_http *http, const struct question *question, uint64_t from)
+{
+    if (question->target != ANYCLOUD_HTTP_IMAGE || question->expired)
+        return question->expired;
+    const struct fault *fault = fire(http, ANYCLOUD_HTTP_EXPIRE, question->target, from);
+    if (fault == NULL)
+        return false;
+    http->token++;
+    http->expired_status = fault->what.argument;
+    if (http->moved != NULL)
+        http->moved(http->moved_context);
+    return true;
+}
+
 /* ---- the job and the image --------------------------------------------------------------- */
 
 static void write_etag(const struct anycloud_http *http, char *out, size_t size)
@@ -349,9 +411,12 @@ static enum MHD_Result send_job(struct anycloud_http *http, const struct questio
 {
     char text[ANYCLOUD_DOCUMENT] = ANYCLOUD_NO_UPDATE;
     int length = sizeof ANYCLOUD_NO_UPDATE - 1;
-    if (http->image != NULL)
-        length = anycloud_offer_document(&http->offer, "Update Available", http->board,
-                                         &http->offer.version, NULL, text, sizeof text);
+    if (http->image != NULL) {
+        struct anycloud_offer offer = http->offer;
+        anycloud_http_file(http, offer.file, sizeof offer.file);
+        length = anycloud_offer_document(&offer, "Update Available", http->board, &offer.version,
+                                         NULL, text, sizeof text);
+    }
     if (length < 0) {
         tell(http, "bad http job is too long");
         return send_text(question, MHD_HTTP_INTERNAL_SERVER_ERROR, "");
@@ -421,13 +486,14 @@ static bool is_get(const struct question *question)
 
 static void find_target(const struct anycloud_http *http, struct question *question)
 {
-    const char *file = http->offer.file[0] != '\0' ? http->offer.file : ANYCLOUD_FILE;
     bool post = strcmp(question->method, MHD_HTTP_METHOD_POST) == 0;
+    unsigned token;
     question->plain = without(question->path, MOVED_PREFIX);
     question->target = ANYCLOUD_HTTP_ANY;
-    if (strcmp(question->plain, file) == 0)
+    if (is_file(http, question->plain, &token)) {
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_IMAGE;
-    else if (strcmp(question->plain, http->job_path) == 0) /* a job that named no file */
+        question->expired = !post && token < http->token;
+    } else if (strcmp(question->plain, http->job_path) == 0) /* a job that named no file */
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_JOB;
     size_t length = 0;
     for (const char *at = question->path; *at != '\0' && length < PATH_SHOWN - 1; at++)
@@ -462,6 +528,8 @@ static enum MHD_Result answer(struct anycloud_http *http, const struct question 
     }
     if (redirects(http, question, from, &result))
         return result;
+    if (expires(http, question, from))
+        return send_empty(http, question, http->expired_status, NULL, NULL);
     if (question->target == ANYCLOUD_HTTP_RESULT)
         return take_result(http, question, exchange);
     if (question->target == ANYCLOUD_HTTP_JOB)
@@ -542,6 +610,7 @@ int anycloud_http_offer(struct anycloud_http *http, const struct anycloud_offer 
     release(http->image);
     http->image = image;
     http->offer = *offer;
+    http->token = 0;
     return OTA_OK;
 }
 
@@ -556,6 +625,8 @@ struct anycloud_http *anycloud_http_new(struct posix_loop *loop,
         return NULL;
     http->observer = observer;
     http->context = context;
+    http->moved = config->moved;
+    http->moved_context = config->moved_context;
     http->scheme = config->cert_path != NULL ? "https" : "http";
     snprintf(http->board, sizeof http->board, "%s", config->board != NULL ? config->board : "");
     snprintf(http->job_path, sizeof http->job_path, "%s",
@@ -584,8 +655,7 @@ void anycloud_http_free(struct anycloud_http *http)
         return;
     nb_http_server_free(http->server);
     release(http->image);
-    for (size_t i = 0; i < http->fault_count; i++)
-        free(http->faults[i].location);
+    anycloud_http_disarm(http);
     free(http);
 }
 

@@ -22,6 +22,7 @@ struct bench {
     struct anycloud_offer offer;
     int fd; /* the client's connection; -1: none */
     char lines[8192];
+    unsigned moves; /* of the image to another path */
     /* the last answer */
     unsigned status;
     char head[2048];
@@ -121,6 +122,12 @@ static void ask(struct bench *bench, const char *what, const char *headers)
     assert_true(strlen(bench->head) < 500);
 }
 
+static void on_moved(void *context)
+{
+    struct bench *bench = context;
+    bench->moves++;
+}
+
 static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof *bench);
@@ -129,7 +136,8 @@ static int set_up(void **state)
     bench->fd = -1;
     bench->loop = posix_loop_new();
     assert_non_null(bench->loop);
-    const struct anycloud_http_config config = {.board = "CY8CPROTO_062_4343W"};
+    const struct anycloud_http_config config = {
+        .board = "CY8CPROTO_062_4343W", .moved = on_moved, .moved_context = bench};
     bench->http = anycloud_http_new(bench->loop, &config, on_line, bench, reason, sizeof reason);
     assert_non_null(bench->http);
     for (size_t i = 0; i < IMAGE_SIZE; i++)
@@ -359,6 +367,49 @@ static void status_faults(void **state)
     assert_int_equal(anycloud_http_unfired(bench->http), 0);
 }
 
+static void a_link_that_expires(void **state)
+{
+    struct bench *bench = *state;
+    char file[64];
+    arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = 403,
+                                            .from = 4096});
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-4095\r\n");
+    assert_int_equal(bench->status, 206);
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=4096-8191\r\n");
+    assert_int_equal(bench->status, 403);
+    assert_int_equal(bench->moves, 1);
+    assert_int_equal(anycloud_http_unfired(bench->http), 0);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-4095\r\n"); /* for good */
+    assert_int_equal(bench->status, 403);
+    ask(bench, "GET /token-2/ota-update.bin", ""); /* nobody was given that */
+    assert_int_equal(bench->status, 404);
+    anycloud_http_file(bench->http, file, sizeof file);
+    assert_string_equal(file, "/token-1/ota-update.bin");
+    ask(bench, "GET /ota_update.json", "Range: bytes=0-\r\n");
+    assert_non_null(strstr((char *)bench->body, "\"/token-1/ota-update.bin\""));
+    ask(bench, "GET /token-1/ota-update.bin", "Range: bytes=4096-8191\r\n");
+    assert_int_equal(bench->status, 206);
+    ask(bench, "POST /token-1/ota-update.bin", "");
+    assert_int_equal(bench->status, 200);
+    assert_int_equal(bench->moves, 1);
+    arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = 410,
+                                            .count = ANYCLOUD_HTTP_ALWAYS});
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /token-1/ota-update.bin", "");
+    assert_int_equal(bench->status, 410);
+    ask(bench, "GET /token-2/ota-update.bin", "");
+    assert_int_equal(bench->status, 410);
+    assert_int_equal(anycloud_http_unfired(bench->http), 0);
+    anycloud_http_disarm(bench->http);
+    ask(bench, "GET /token-3/ota-update.bin", "");
+    assert_int_equal(bench->status, 200);
+}
+
 static void range_and_etag_faults(void **state)
 {
     struct bench *bench = *state;
@@ -544,6 +595,7 @@ int main(void)
         CASE(results),
         CASE(other_paths_and_methods),
         CASE(status_faults),
+        CASE(a_link_that_expires),
         CASE(range_and_etag_faults),
         CASE(redirect_faults),
         CASE(slow_fault),

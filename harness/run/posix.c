@@ -257,7 +257,7 @@ static bool expect_traffic(struct nb_posix *run, const struct nb_step *step)
 {
     unsigned long long traffic = run->net.traffic;
     nb_note_add(run->outcome, "line %u: %llu bytes went to the device; the image has %u",
-                step->line, traffic, run->net.offered);
+                step->line, traffic, run->net.offer.size);
     if (traffic <= step->value && traffic > 0)
         return true;
     nb_outcome_set(run->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",

@@ -83,7 +83,7 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
         return "nothing goes over MQTT here";
     if (talk == NB_TALK_BYTES && !uses(net, link))
         return "nobody connects there";
-    if (talk != NB_TALK_BYTES && is_tls(net, link))
+    if (talk != NB_TALK_BYTES && is_tls(net, link) && fault->kind != NB_HTTP_EXPIRE)
         return "the proxy cannot look into TLS";
     return NULL;
 }
@@ -165,6 +165,19 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
 
+/* The link to the image on one of the servers has expired: the jobs of the others name the new
+ * one. */
+static void on_moved(void *context)
+{
+    struct nb_net *net = context;
+    struct anycloud_offer offer = net->offer;
+    bool tls = offer.connection == ANYCLOUD_OVER_HTTPS;
+    anycloud_http_file(net->servers[tls], offer.file, sizeof offer.file);
+    anycloud_cloud_offer(net->cloud, &offer);
+    if (net->servers[!tls] && anycloud_http_offer(net->servers[!tls], &offer) != 0)
+        net->line(net->context, "bad offer: out of memory");
+}
+
 static int start_server(struct nb_net *net, const struct nb_cell *cell,
                         const struct sim_device *device, bool tls, char reason[NB_LINE])
 {
@@ -172,7 +185,8 @@ static int start_server(struct nb_net *net, const struct nb_cell *cell,
     char cert[300];
     char key[300];
     enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
-    struct anycloud_http_config config = {.board = device->board};
+    struct anycloud_http_config config = {
+        .board = device->board, .moved = on_moved, .moved_context = net};
     int rc = 0;
     if (tls) {
         rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
@@ -284,7 +298,6 @@ static void describe(struct nb_net *net, const struct nb_image *image, const cha
         offer->chunk_size = image->chunk;
     snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
     direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
-    net->offered = offer->size;
 }
 
 int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
@@ -292,7 +305,6 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
     uint8_t *before = net->archive;
-    net->offered = 0;
     net->archive = NULL;
     if (image) {
         offer.image = blob->data;
@@ -302,6 +314,7 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
     int rc = image && image->tar ? pack(net, image->tar, &offer) : 0;
     if (rc == 0 && image)
         describe(net, image, board, &offer);
+    net->offer = offer;
     if (rc == 0)
         rc = give(net, &offer);
     free(before); /* nobody offers it any more */
@@ -309,6 +322,16 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
+
+static int arm_server(struct anycloud_http *http, const struct nb_fault *fault)
+{
+    const struct anycloud_http_fault own = {.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = fault->value,
+                                            .from = fault->at,
+                                            .count = fault->times};
+    return anycloud_http_fault(http, &own);
+}
 
 int nb_net_arm(struct nb_net *net, const struct nb_step *step)
 {
@@ -318,9 +341,11 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
         link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
     fault.text = step->raw_text;
     if (fault.percent) {
-        fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
+        fault.at = (uint32_t)((uint64_t)net->offer.size * fault.at / 100);
         fault.percent = false;
     }
+    if (fault.kind == NB_HTTP_EXPIRE)
+        return arm_server(net->servers[link == NB_LINK_HTTPS], &fault);
     return door->proxy ? nb_proxy_arm(door->proxy, &fault) : OTA_E_UNSUPPORTED;
 }
 
@@ -358,8 +383,15 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
     if (unfired)
         *word = "a fault of the cloud";
     unfired += end_proxy(net, net->broker.proxy, word);
-    for (int tls = 0; tls < 2; tls++)
+    for (int tls = 0; tls < 2; tls++) {
         unfired += end_proxy(net, net->server[tls].proxy, word);
+        size_t own = net->servers[tls] ? anycloud_http_unfired(net->servers[tls]) : 0;
+        if (own)
+            *word = nb_fault_rows[NB_HTTP_EXPIRE].word;
+        unfired += own;
+        if (net->servers[tls])
+            anycloud_http_disarm(net->servers[tls]);
+    }
     return unfired;
 }
 

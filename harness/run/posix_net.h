@@ -1,6 +1,6 @@
 /* The network of one run in the posix world: broker, HTTP servers, the cloud side on both, and a
- * fault proxy in front of each where the script has a fault of the network. Private to
- * harness/run/posix*.c. */
+ * fault proxy in front of each where the script has a fault of the network. For
+ * harness/run/posix*.c and the throughput bench. */
 #ifndef NOBRICK_HARNESS_RUN_POSIX_NET_H
 #define NOBRICK_HARNESS_RUN_POSIX_NET_H
 
@@ -32,9 +32,9 @@ struct nb_net {
     struct anycloud_http *servers[2]; /* plain, TLS */
     struct nb_door broker;
     struct nb_door server[2];
-    uint32_t offered; /* bytes of the image or archive on offer */
-    uint8_t *archive; /* what is on offer, if that is one */
-    int closed;       /* socket that holds closed_port, and listens to nobody */
+    struct anycloud_offer offer; /* the present one */
+    uint8_t *archive;            /* what is on offer, if that is one */
+    int closed;                  /* socket that holds closed_port, and listens to nobody */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };
