@@ -189,9 +189,7 @@ static void drop_link(struct ota_agent *agent)
 /* For the application "cannot connect" says enough, but why nobody is trusted matters. */
 static int reason_of(int code)
 {
-    bool tls = code == OTA_E_TLS_CA || code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME ||
-               code == OTA_E_TLS;
-    return tls ? code : OTA_E_CONNECT;
+    return ota_err_is_tls(code) ? code : OTA_E_CONNECT;
 }
 
 static enum ota_state try_again(struct ota_agent *agent, int code)

@@ -57,7 +57,7 @@ enum nb_tls {
     NB_TLS_SERVER,     /* a good one, for localhost and 127.0.0.1 */
     NB_TLS_CLIENT,     /* and the device must show a good one, too */
     NB_TLS_STRANGER,   /* … but its own comes from somebody else's CA */
-    NB_TLS_IMPOSTOR,   /* signed by a CA that calls itself like ours */
+    NB_TLS_IMPOSTOR,   /* says that our CA signed it, which it did not */
     NB_TLS_UNKNOWN_CA, /* signed by a CA that nobody knows here */
     NB_TLS_SELF_SIGNED,
     NB_TLS_EXPIRED,
