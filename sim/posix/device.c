@@ -274,6 +274,8 @@ static struct ota_timing timing_of(const struct posix_device_config *config)
         timing.job_wait = wish->job_wait;
     if (wish->data_wait != 0)
         timing.data_wait = wish->data_wait;
+    if (wish->keep_alive != 0)
+        timing.keep_alive = wish->keep_alive;
     if (wish->retry_first != 0)
         timing.retry_first = wish->retry_first;
     if (timing.retry_last < timing.retry_first)
