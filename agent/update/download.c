@@ -142,6 +142,8 @@ enum ota_state ota_receive_message(struct ota_agent *agent, const struct ota_eve
 {
     struct ota_speaker speaker;
     struct ota_message message;
+    if (ota_slot_count(agent, event->length) != 0)
+        return ota_fail(agent, OTA_E_TRAFFIC);
     ota_speaker(agent, &speaker);
     int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_CHUNK)

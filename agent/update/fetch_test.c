@@ -280,7 +280,8 @@ static void a_useless_server_is_given_up_before_anything_is_written(void **state
 static void a_server_may_fail_between_two_chunks(void **state)
 {
     struct rig *rig = *state;
-    for (size_t i = 0; i < sizeof lies / sizeof lies[0] - 1; i++) {
+    /* but for the first: what a link that is gone leads to is fetch_renew_test.c's */
+    for (size_t i = 1; i < sizeof lies / sizeof lies[0] - 1; i++) {
         rig->story[0] = 0;
         rig->told = 0;
         assert_int_equal(flash_area_erase_back(&rig->config.journal, 0, RIG_JOURNAL), 0);

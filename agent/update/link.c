@@ -53,6 +53,7 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->checking = checking;
     agent->offered = false;
     agent->fetching = false;
+    agent->renewing = false;
     agent->restart = false;
     agent->outcome = 0;
     agent->tries = 0;
@@ -60,6 +61,11 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->bad_chunks = 0;
+    agent->renewals = 0;
+    agent->restarts = 0;
+    agent->fetched = 0;
+    agent->past_end = false;
     agent->announced = false;
     agent->offer = (struct img_version){0};
     agent->source = (struct ota_source){0};
@@ -113,23 +119,29 @@ enum ota_state ota_idle_check(struct ota_agent *agent, const struct ota_event *e
 
 /* ---- what is next ------------------------------------------------------------------------ */
 
+/* Data is what is wanted now, from where the job says. */
+static bool wants_data(const struct ota_agent *agent)
+{
+    return agent->fetching && !agent->renewing;
+}
+
 static bool is_by_mqtt(const struct ota_agent *agent)
 {
     enum ota_connection home = agent->config.connection;
-    return (agent->fetching ? agent->source.connection : home) == OTA_BY_MQTT;
+    return (wants_data(agent) ? agent->source.connection : home) == OTA_BY_MQTT;
 }
 
 /* The job names a broker of its own, and its data is what is wanted now. */
 static bool is_for_other_broker(const struct ota_agent *agent)
 {
-    return agent->fetching && is_by_mqtt(agent) && agent->source.host[0] != 0;
+    return wants_data(agent) && is_by_mqtt(agent) && agent->source.host[0] != 0;
 }
 
 static enum ota_state proceed_by_mqtt(const struct ota_agent *agent, bool due)
 {
     if (due)
         return ota_is_settled(agent) ? OTA_STATE_REPORT : OTA_STATE_CONFIRM;
-    if (!agent->fetching)
+    if (!wants_data(agent))
         return OTA_STATE_ASK;
     if (!agent->prepared)
         return OTA_STATE_ERASE;
@@ -140,7 +152,7 @@ static enum ota_state proceed_by_http(const struct ota_agent *agent, bool due)
 {
     if (due)
         return ota_is_settled(agent) ? OTA_STATE_POST : OTA_STATE_PROBE;
-    if (!agent->fetching)
+    if (!wants_data(agent))
         return OTA_STATE_QUERY;
     if (!agent->peeked)
         return OTA_STATE_PEEK;

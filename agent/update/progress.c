@@ -4,7 +4,7 @@
 
 #define RECORD_MAGIC  0x5041544Fu /* "OTAP" */
 #define RECORD_FORMAT 1u
-#define LOOK_SIZE     128u /* bytes read back in one go: they lie on the device's stack */
+#define LOOK_SIZE     512u /* bytes read back in one go: they lie on the device's stack */
 
 enum { /* offsets of the fields, see the table in progress.h */
        AT_FORMAT = 8,
@@ -296,6 +296,11 @@ int ota_progress_note(struct ota_progress *progress, uint32_t offset, uint32_t l
     progress->complete |= full;
     progress->checksum ^= sum;
     return store(progress);
+}
+
+void ota_progress_move(struct ota_progress *progress, const uint8_t key[CRYPTO_SHA256_SIZE])
+{
+    memcpy(progress->key, key, CRYPTO_SHA256_SIZE);
 }
 
 int ota_progress_restart(struct ota_progress *progress)

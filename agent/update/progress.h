@@ -112,6 +112,10 @@ uint32_t ota_progress_done(const struct ota_progress *progress);
 OTA_MUST_CHECK int ota_progress_note(struct ota_progress *progress, uint32_t offset,
                                      uint32_t length);
 
+/* The same download, from another place: its records are of this key from the next one on. Until
+ * then a reset finds the old key, and begins anew with the new one. Writes nothing. */
+void ota_progress_move(struct ota_progress *progress, const uint8_t key[CRYPTO_SHA256_SIZE]);
+
 /* The same download from its beginning: nothing is complete, total and tag are unknown, the whole
  * slot is to be erased. */
 OTA_MUST_CHECK int ota_progress_restart(struct ota_progress *progress);

@@ -63,6 +63,7 @@ struct ota_agent {
     bool checking;    /* it is to look for an update, not only to report */
     bool offered;     /* a job document arrived: whatever comes of it is reported */
     bool fetching;    /* … and was accepted: `offer` is being fetched */
+    bool renewing;    /* … but the place that the job names is gone: a new job comes first */
     bool linked;      /* an MQTT connection is up or being opened … */
     bool astray;      /* … to the broker that the job names */
     bool requested;   /* an HTTP request is under way */
@@ -92,8 +93,9 @@ struct ota_agent {
     uint32_t total; /* size of the image; 0: not known yet */
     uint32_t done;  /* bytes of it that lie in flash */
     uint32_t bad_chunks;
+    uint32_t renewals;             /* new jobs asked for, in this session */
     uint32_t restarts;             /* from zero, in this session */
-    uint64_t fetched;              /* bytes that came by HTTP, in this session */
+    uint64_t fetched;              /* bytes of data that came, in this session */
     uint32_t asked[OTA_ASKED_MAX]; /* offsets of the chunks asked for one by one */
     size_t asked_count;
     struct ota_reply reply;

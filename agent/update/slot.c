@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#define RESTARTS_MAX 3u
+#define RESTARTS_MAX   3u
+#define TRAFFIC_FACTOR 4u            /* times the size of the image, and … */
+#define TRAFFIC_FREE   OTA_HTTP_STEP /* … a little for the first requests and for headers */
 
 /* ---- coverage ---------------------------------------------------------------------------- */
 
@@ -75,6 +77,24 @@ int ota_slot_begin(struct ota_agent *agent)
     else
         agent->total = 0; /* whatever was known of it is learned anew */
     return 0;
+}
+
+int ota_slot_move(struct ota_agent *agent)
+{
+    uint8_t key[CRYPTO_SHA256_SIZE];
+    int error = make_key(agent, key);
+    if (error != 0)
+        return error;
+    ota_progress_move(&agent->progress, key);
+    agent->resumed = agent->done > 0;
+    return 0;
+}
+
+int ota_slot_count(struct ota_agent *agent, size_t length)
+{
+    uint32_t total = agent->total != 0 ? agent->total : agent->config.max_end;
+    agent->fetched += length;
+    return agent->fetched > (uint64_t)total * TRAFFIC_FACTOR + TRAFFIC_FREE ? OTA_E_TRAFFIC : 0;
 }
 
 enum ota_state ota_slot_restart(struct ota_agent *agent, int code)

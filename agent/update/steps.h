@@ -86,6 +86,11 @@ bool ota_is_covered(const struct ota_agent *agent, uint32_t offset);
 int ota_slot_begin(struct ota_agent *agent);
 /* The size and tag of the image are these. OTA_E_IMG_SIZE: too large, or nothing. */
 int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag);
+/* The same image lies elsewhere now, so says a new job: what is there stays, unless the next answer
+ * says that it is another image after all. */
+int ota_slot_move(struct ota_agent *agent);
+/* So many bytes of data came, useful or not. OTA_E_TRAFFIC: far more than the image has. */
+int ota_slot_count(struct ota_agent *agent, size_t length);
 /* Puts the chunk at `offset` into flash, once, and says so. `data` may be agent->piece. */
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
 /* Begins the fetch anew, for it cannot be gone on with; a few times, then it fails with `code`. */

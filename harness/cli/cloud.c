@@ -185,7 +185,8 @@ static int prepare_server(struct publisher *publisher)
         return OTA_E_IO;
     }
     const struct nb_peer_server *peer = nb_http_server_peer(publisher->server);
-    const struct anycloud_http_config interface = {options->board, options->job_path};
+    const struct anycloud_http_config interface = {.board = options->board,
+                                                   .job_path = options->job_path};
     publisher->http = anycloud_http_new(peer, &interface, on_line, publisher);
     if (publisher->http == NULL)
         return OTA_E_NO_SPACE;

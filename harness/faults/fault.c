@@ -39,6 +39,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_HTTP_REDIRECT_RELATIVE] = {"redirect-relative", NB_TALK_HTTP, false, false},
     [NB_HTTP_REDIRECT_NOWHERE] = {"redirect-nowhere", NB_TALK_HTTP, false, false},
     [NB_HTTP_RAW] = {"raw", NB_TALK_HTTP, false, false},
+    [NB_HTTP_EXPIRE] = {"expire", NB_TALK_HTTP, false, false},
 };
 
 void nb_fault_complete(struct nb_fault *fault, enum nb_fault_kind kind)

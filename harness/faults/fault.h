@@ -50,6 +50,8 @@ enum nb_fault_kind {
     NB_HTTP_REDIRECT_RELATIVE, /* 302 to a path */
     NB_HTTP_REDIRECT_NOWHERE,  /* 302 without Location */
     NB_HTTP_RAW,               /* text: the whole reply; \r \n \t \\ \0 are understood */
+    /* of the server itself, not of a proxy */
+    NB_HTTP_EXPIRE, /* value: the status that the image's path has from now on; jobs name another */
     NB_FAULT_KINDS
 };
 

@@ -76,7 +76,7 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
         return "nothing goes over MQTT here";
     if (talk == NB_TALK_BYTES && !uses(net, link))
         return "nobody connects there";
-    if (talk != NB_TALK_BYTES && is_tls(net, link))
+    if (talk != NB_TALK_BYTES && is_tls(net, link) && fault->kind != NB_HTTP_EXPIRE)
         return "the proxy cannot look into TLS";
     return NULL;
 }
@@ -145,10 +145,24 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
 
+/* The link to the image on one of the servers has expired: the jobs of the others name the new
+ * one. */
+static void on_moved(void *context)
+{
+    struct nb_net *net = context;
+    struct anycloud_offer offer = net->offer;
+    bool tls = offer.connection == ANYCLOUD_OVER_HTTPS;
+    anycloud_http_file(net->servers[tls], offer.file, sizeof offer.file);
+    anycloud_cloud_offer(net->cloud, &offer);
+    if (net->servers[!tls] && anycloud_http_offer(net->servers[!tls], &offer) != 0)
+        net->line(net->context, "bad offer: out of memory");
+}
+
 static int start_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
                         char reason[NB_LINE])
 {
-    const struct anycloud_http_config config = {.board = board};
+    const struct anycloud_http_config config = {
+        .board = board, .moved = on_moved, .moved_context = net};
     const struct nb_peer_server *peer;
     int rc = net->makers->server(net, kit, tls, &peer, reason);
     if (rc)
@@ -258,7 +272,7 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
-    net->offered = 0;
+    net->offer = offer;
     if (!image)
         return give(net, &offer);
     offer.image = blob->data;
@@ -268,11 +282,21 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
         offer.chunk_size = image->chunk;
     snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
     direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offered = blob->size;
+    net->offer = offer;
     return give(net, &offer);
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
+
+static int arm_server(struct anycloud_http *http, const struct nb_fault *fault)
+{
+    const struct anycloud_http_fault own = {.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = fault->value,
+                                            .from = fault->at,
+                                            .count = fault->times};
+    return anycloud_http_fault(http, &own);
+}
 
 int nb_net_arm(struct nb_net *net, const struct nb_step *step)
 {
@@ -282,9 +306,11 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
         link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
     fault.text = step->raw_text;
     if (fault.percent) {
-        fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
+        fault.at = (uint32_t)((uint64_t)net->offer.size * fault.at / 100);
         fault.percent = false;
     }
+    if (fault.kind == NB_HTTP_EXPIRE)
+        return arm_server(net->servers[link == NB_LINK_HTTPS], &fault);
     return door->proxy ? nb_proxy_arm(door->proxy, &fault) : OTA_E_UNSUPPORTED;
 }
 
@@ -322,8 +348,15 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
     if (unfired)
         *word = "a fault of the cloud";
     unfired += end_proxy(net, net->broker.proxy, word);
-    for (int tls = 0; tls < 2; tls++)
+    for (int tls = 0; tls < 2; tls++) {
         unfired += end_proxy(net, net->server[tls].proxy, word);
+        size_t own = net->servers[tls] ? anycloud_http_unfired(net->servers[tls]) : 0;
+        if (own)
+            *word = nb_fault_rows[NB_HTTP_EXPIRE].word;
+        unfired += own;
+        if (net->servers[tls])
+            anycloud_http_disarm(net->servers[tls]);
+    }
     return unfired;
 }
 

@@ -1,6 +1,7 @@
 /* The network of one run: broker, HTTP servers, the cloud side on both, and a fault proxy in front
  * of each where the script has a fault of the network. The same in every world (net.c), but for
- * what the servers are made of (struct nb_servers). Private to harness/run. */
+ * what the servers are made of (struct nb_servers). For harness/run and
+ * the throughput bench. */
 #ifndef NOBRICK_HARNESS_RUN_NET_H
 #define NOBRICK_HARNESS_RUN_NET_H
 
@@ -58,7 +59,7 @@ struct nb_net {
     bool real;                        /* somebody else's server is in their place */
     struct nb_door broker;
     struct nb_door server[2];
-    uint32_t offered; /* bytes of the image on offer */
+    struct anycloud_offer offer; /* the present one */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };

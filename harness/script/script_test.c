@@ -285,6 +285,13 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
         {"@mqtt no-pingresp 3", {.kind = NB_MQTT_NO_PINGRESP, .value = 3, .times = 1}},
         {"@http status 404 job always",
          {.kind = NB_HTTP_STATUS, .value = 404, .phase = NB_PHASE_JOB, .times = NB_FAULT_ALWAYS}},
+        {"@body:50% http expire 403 always",
+         {.kind = NB_HTTP_EXPIRE,
+          .value = 403,
+          .place = NB_PLACE_BODY,
+          .at = 50,
+          .percent = true,
+          .times = NB_FAULT_ALWAYS}},
         {"@body:10 http etag-change",
          {.kind = NB_HTTP_ETAG_CHANGE, .place = NB_PLACE_BODY, .at = 10, .times = NB_FAULT_ALWAYS}},
     };

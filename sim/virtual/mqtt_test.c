@@ -294,6 +294,9 @@ static void nothing_after_goodbye(void **state)
     assert_int_equal(publish(&client, "t", "x", 0), OTA_OK);
     assert_int_equal(disconnect(&client), OTA_OK);
     connect_client(&client, "later"); /* of the old connection nothing is heard */
+    assert_int_equal(disconnect(&client), OTA_OK);
+    run_for(50);
+    expect(&client, "closed:ok");
     virtual_mqtt_free(client.mqtt);
     virtual_broker_free(broker);
 }
