@@ -179,6 +179,27 @@ enum nb_tls nb_net_tls(const struct nb_net *net)
     return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
 }
 
+/* A real server has both ports, whichever of them this cell uses. */
+static int start_servers(struct nb_net *net, const struct nb_script *script, struct nb_kit *kit,
+                         const char *board, char reason[NB_LINE])
+{
+    uint16_t real[2] = {0};
+    net->real = script->nginx;
+    int rc = net->real ? net->makers->real_server(net, kit, real, reason) : 0;
+    for (int tls = 0; rc == 0 && tls < 2; tls++) {
+        struct nb_door *door = &net->server[tls];
+        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
+            continue;
+        if (net->real)
+            *door = (struct nb_door){.port = real[tls], .tls = tls};
+        else
+            rc = start_server(net, kit, board, tls, reason);
+        if (rc == 0)
+            rc = open_door(net, door, script->needs_proxy, "server", NB_TALK_HTTP);
+    }
+    return rc;
+}
+
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
                  const struct sim_device *device, char reason[NB_LINE])
 {
@@ -193,13 +214,8 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
         rc = start_cloud(net, device, reason);
     if (rc == 0)
         rc = open_door(net, &net->broker, script->needs_proxy, "broker", NB_TALK_MQTT);
-    for (int tls = 0; rc == 0 && tls < 2; tls++) {
-        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
-            continue;
-        rc = start_server(net, cell->kit, device->board, tls, reason);
-        if (rc == 0)
-            rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
-    }
+    if (rc == 0)
+        rc = start_servers(net, script, cell->kit, device->board, reason);
     return rc;
 }
 
@@ -232,6 +248,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
     for (int tls = 0; rc == 0 && tls < 2; tls++)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
+    if (rc == 0 && net->real)
+        rc = net->makers->serve(net, ANYCLOUD_FILE, offer->image, offer->size);
     return rc;
 }
 
