@@ -61,9 +61,10 @@ static size_t data_at(const struct nb_link *link, const uint8_t *packet, size_t 
 static struct nb_armed *for_packet(struct nb_proxy *proxy, unsigned type, uint32_t number)
 {
     static const uint8_t types[NB_FAULT_KINDS] = {
-        [NB_MQTT_DROP_PUBACK] = PUBACK,   [NB_MQTT_DOUBLE_PUBACK] = PUBACK,
-        [NB_MQTT_DROP_PUBLISH] = PUBLISH, [NB_MQTT_DOUBLE_PUBLISH] = PUBLISH,
-        [NB_MQTT_NO_CONNACK] = CONNACK,   [NB_MQTT_NO_PINGRESP] = PINGRESP,
+        [NB_MQTT_DROP_PUBACK] = PUBACK,       [NB_MQTT_DOUBLE_PUBACK] = PUBACK,
+        [NB_MQTT_DROP_PUBLISH] = PUBLISH,     [NB_MQTT_DOUBLE_PUBLISH] = PUBLISH,
+        [NB_MQTT_NO_CONNACK] = CONNACK,       [NB_MQTT_NO_PINGRESP] = PINGRESP,
+        [NB_MQTT_DOUBLE_PINGRESP] = PINGRESP,
     };
     for (size_t i = 0; i < proxy->armed_count; i++) {
         struct nb_armed *armed = &proxy->armed[i];
@@ -83,7 +84,8 @@ static void to_device(struct nb_link *link, uint8_t *packet, size_t size, size_t
     size_t copies = 1;
     if (armed) {
         bool twice = armed->fault.kind == NB_MQTT_DOUBLE_PUBACK ||
-                     armed->fault.kind == NB_MQTT_DOUBLE_PUBLISH;
+                     armed->fault.kind == NB_MQTT_DOUBLE_PUBLISH ||
+                     armed->fault.kind == NB_MQTT_DOUBLE_PINGRESP;
         copies = twice ? (size_t)armed->left + 1 : 0;
         armed->left = twice ? 0 : armed->left;
         nb_proxy_fired(proxy, armed, "packet %u", number);

@@ -40,12 +40,16 @@ struct nb_loader_switches {
     bool accept_older; /* no downgrade prevention by version */
 };
 
+/* The timings that the `agent` line may set; in the order of their words. */
+enum nb_agent_timing { NB_KEEP_ALIVE, NB_JOB_WAIT, NB_DATA_WAIT, NB_AGENT_TIMINGS };
+
 /* Switches of the `agent` line: how the application runs its agent. */
 struct nb_agent_switches {
-    bool direct;    /* no job: the image is fetched at once */
-    bool no_result; /* do not send a result */
-    bool permanent; /* ask for an installation without a trial */
-    bool stay;      /* do not reset when the update is complete */
+    bool direct;                        /* no job: the image is fetched at once */
+    bool no_result;                     /* do not send a result */
+    bool permanent;                     /* ask for an installation without a trial */
+    bool stay;                          /* do not reset when the update is complete */
+    uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
 };
 
 /* What carries a job or the data. */
@@ -57,7 +61,7 @@ enum nb_tls {
     NB_TLS_SERVER,     /* a good one, for localhost and 127.0.0.1 */
     NB_TLS_CLIENT,     /* and the device must show a good one, too */
     NB_TLS_STRANGER,   /* … but its own comes from somebody else's CA */
-    NB_TLS_IMPOSTOR,   /* signed by a CA that calls itself like ours */
+    NB_TLS_IMPOSTOR,   /* says that our CA signed it, which it did not */
     NB_TLS_UNKNOWN_CA, /* signed by a CA that nobody knows here */
     NB_TLS_SELF_SIGNED,
     NB_TLS_EXPIRED,
@@ -234,6 +238,8 @@ const struct nb_image *nb_script_image(const struct nb_script *script, unsigned 
 /* The words of lists, NULL-terminated; their index is the enum's value. */
 extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
 extern const char *const nb_tls_words[];
+extern const char
+    *const nb_agent_timing_words[]; /* with -- in front: options of `nobrick device` */
 
 /* The page of the language, from the parser's own table. */
 void nb_verbs_print(void (*line)(void *context, const char *text), void *context);

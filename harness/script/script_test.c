@@ -235,7 +235,10 @@ static const struct {
      "'good' is not understood here: expected none, server, client or what is wrong with the "
      "certificate"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent or stay"},
+     "'lazy' is not understood here: expected direct, no-result, permanent, stay; in "
+     "seconds keep-alive= job-wait= data-wait="},
+    {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
+    {HEAD "agent job-wait=21\n", 2, 7, "job-wait=21: must be 1 to 20 seconds"},
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
     {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
     {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
@@ -313,7 +316,8 @@ static void links_and_switches_are_headers(void **state)
     struct nb_script script;
     struct flash_text_error error;
     (void)state;
-    assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\nagent direct stay\n"
+    assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
+                                "agent direct stay keep-alive=1 data-wait=20\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
@@ -322,6 +326,9 @@ static void links_and_switches_are_headers(void **state)
     assert_string_equal(script.via.items[0], "mqtt");
     assert_string_equal(script.tls.items[0], "expired");
     assert_true(script.agent.direct && script.agent.stay);
+    assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
+    assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
+    assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
     assert_false(script.agent.no_result || script.agent.permanent);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);

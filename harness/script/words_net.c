@@ -2,15 +2,21 @@
 
 #include <string.h>
 
-#define MIN_CHUNK 64u
-#define MAX_CHUNK 65536u
+#define MIN_CHUNK   64u
+#define MAX_CHUNK   65536u
+#define MAX_SECONDS 20u
 
 const char *const nb_link_words[] = {"", "mqtt", "http", "https", NULL};
 const char *const nb_tls_words[] = {"none",     "server",     "client",      "stranger",
                                     "impostor", "unknown-ca", "self-signed", "expired",
                                     "early",    "wrong-name", NULL};
 
+const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait", "data-wait", NULL};
+
 _Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
+_Static_assert(sizeof nb_agent_timing_words / sizeof nb_agent_timing_words[0] ==
+                   NB_AGENT_TIMINGS + 1,
+               "a word a timing");
 
 /* ---- header ------------------------------------------------------------------------------ */
 
@@ -24,6 +30,23 @@ bool nb_take_tls(struct nb_line *line, const char *word, size_t length)
     return nb_word_index(word, length, nb_tls_words) >= 0 && nb_word_add(line, word, length);
 }
 
+/* 1 to 20 s: a scenario is for people who wait for it. */
+static bool agent_seconds(struct nb_line *line, const char *value, size_t length, uint32_t *out)
+{
+    if (nb_word_number(value, length, false, out) && *out >= 1 && *out <= MAX_SECONDS)
+        return true;
+    return nb_word_complain(line, "must be 1 to %u seconds", MAX_SECONDS);
+}
+
+static bool agent_timing(struct nb_line *line, const char *word, size_t length)
+{
+    const char *equals = memchr(word, '=', length);
+    size_t key = equals ? (size_t)(equals - word) : 0;
+    int index = key ? nb_word_index(word, key, nb_agent_timing_words) : -1;
+    return index >= 0 &&
+           agent_seconds(line, equals + 1, length - key - 1, &line->agent.seconds[index]);
+}
+
 bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
 {
     if (nb_word_is(word, length, "direct"))
@@ -35,7 +58,7 @@ bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
     else if (nb_word_is(word, length, "stay"))
         line->agent.stay = true;
     else
-        return false;
+        return agent_timing(line, word, length);
     return true;
 }
 

@@ -161,8 +161,7 @@ static void on_notice(void *context, const struct ota_notice *notice)
 
 static bool is_connection_failure(int code)
 {
-    return code == OTA_E_CONNECT || code == OTA_E_TLS || code == OTA_E_TLS_CA ||
-           code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME;
+    return code == OTA_E_CONNECT || ota_err_is_tls(code);
 }
 
 /* A connection did not come about, or broke. */
@@ -171,7 +170,7 @@ static void note_failure(struct device_process *process, int code, const char *h
 {
     snprintf(process->link, sizeof process->link, "cannot connect to %.120s:%u: %.100s", host, port,
              reason);
-    if (is_connection_failure(code) && code != OTA_E_CONNECT)
+    if (ota_err_is_tls(code))
         say(process, code, "tls-refused %s", ota_err_word(code));
 }
 
@@ -275,6 +274,8 @@ static struct ota_timing timing_of(const struct posix_device_config *config)
         timing.job_wait = wish->job_wait;
     if (wish->data_wait != 0)
         timing.data_wait = wish->data_wait;
+    if (wish->keep_alive != 0)
+        timing.keep_alive = wish->keep_alive;
     if (wish->retry_first != 0)
         timing.retry_first = wish->retry_first;
     if (timing.retry_last < timing.retry_first)

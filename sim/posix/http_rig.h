@@ -76,17 +76,19 @@ static inline void on_event(void *context, const struct ota_event *event)
 }
 
 static inline void open_client(struct client *client, const struct rig_server *server,
-                               bool identifies, const char *host)
+                               const char *shows, const char *host)
 {
     memset(client, 0, sizeof *client);
     snprintf(client->ca, RIG_PATH, "%s", rig_file("ca", "crt"));
-    snprintf(client->cert, RIG_PATH, "%s", rig_file("client", "crt"));
-    snprintf(client->key, RIG_PATH, "%s", rig_file("client", "key"));
+    if (shows != NULL) {
+        snprintf(client->cert, RIG_PATH, "%s", rig_file(shows, "crt"));
+        snprintf(client->key, RIG_PATH, "%s", rig_file(shows, "key"));
+    }
     struct posix_http_config config = {.port = server->port,
                                        .tls = server->identity != NULL,
                                        .ca_path = client->ca,
-                                       .cert_path = identifies ? client->cert : NULL,
-                                       .key_path = identifies ? client->key : NULL,
+                                       .cert_path = shows != NULL ? client->cert : NULL,
+                                       .key_path = shows != NULL ? client->key : NULL,
                                        .connect_ms = 500,
                                        .stall_ms = 300};
     snprintf(config.host, sizeof config.host, "%s", host);
@@ -125,7 +127,7 @@ static inline void open_scene(struct scene *scene, const struct rig_reply *repli
     memcpy(scene->server.replies, replies, count * sizeof *replies);
     scene->server.reply_count = count;
     rig_server_start(&scene->server);
-    open_client(&scene->client, &scene->server, false, "127.0.0.1");
+    open_client(&scene->client, &scene->server, NULL, "127.0.0.1");
 }
 
 static inline void close_scene(struct scene *scene)

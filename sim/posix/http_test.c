@@ -56,12 +56,12 @@ static void requests_refused(void **state)
     struct client client;
     const struct rig_server nowhere = {.port = 1};
     (void)state;
-    open_client(&client, &nowhere, false, "127.0.0.1");
+    open_client(&client, &nowhere, NULL, "127.0.0.1");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (client.port->request(client.port->context, &rows[i]) != OTA_E_ARGUMENT)
             fail_msg("row %zu", i);
     close_client(&client);
-    open_client(&client, &nowhere, false, "");
+    open_client(&client, &nowhere, NULL, "");
     assert_int_equal(client.port->request(client.port->context, &whole), OTA_E_UNSUPPORTED);
     client.port->cancel(client.port->context);
     assert_int_equal(posix_loop_run(client.loop, 20), OTA_E_TIMEOUT);
@@ -278,7 +278,7 @@ static void check_answer(const struct answer *row, size_t slice)
     scene.server.replies[0] = row->reply;
     scene.server.reply_count = 1;
     rig_server_start(&scene.server);
-    open_client(&scene.client, &scene.server, false, "127.0.0.1");
+    open_client(&scene.client, &scene.server, NULL, "127.0.0.1");
     struct client *client = &scene.client;
     int code = fetch(client, &ranged);
     if (code != row->code || client->heads != (row->status != 0) ||
@@ -439,11 +439,11 @@ static void nobody_there(void **state)
     struct client client;
     const struct rig_server nowhere = {.port = 1};
     (void)state;
-    open_client(&client, &nowhere, false, "127.0.0.1");
+    open_client(&client, &nowhere, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_CONNECT);
     assert_non_null(strstr(posix_http_reason(client.http), "onnect"));
     close_client(&client);
-    open_client(&client, &nowhere, false, "no-such-host.invalid");
+    open_client(&client, &nowhere, NULL, "no-such-host.invalid");
     assert_int_equal(fetch(&client, &whole), OTA_E_CONNECT);
     close_client(&client);
 }
