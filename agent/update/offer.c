@@ -64,7 +64,7 @@ int ota_judge_offer(const struct ota_agent *agent)
     const struct ota_record *record = &agent->record;
     if (img_version_compare(&agent->offer, &agent->running) <= 0)
         return OTA_E_JOB_VERSION;
-    if (record->failures >= REVERTS_MAX && img_version_compare(&agent->offer, &record->failed) == 0)
+    if (ota_record_failures(record, &agent->offer) >= REVERTS_MAX)
         return OTA_E_REJECTED;
     return 0;
 }
