@@ -109,7 +109,8 @@ enum http_method { HTTP_GET, HTTP_POST };
 struct http_request {
     enum http_method method;
     bool tls;
-    const char *host; /* NULL: the server that the world was configured with, with its TLS */
+    const char *host; /* NULL: the server that the world was configured with, with its TLS; when
+                       * `tls` and that has none: OTA_E_UNSUPPORTED */
     uint16_t port;
     const char *path; /* begins with '/' */
     bool ranged;      /* ask for bytes [from, to] of it */

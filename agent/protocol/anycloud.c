@@ -189,7 +189,7 @@ static int read_source(const cJSON *root, struct ota_source *out)
     if (way == way_count)
         return OTA_E_UNSUPPORTED;
     out->connection = ways[way].connection;
-    if (host == NULL)
+    if (host == NULL || host[0] == 0)
         host = text_of(root, "Server");
     if (read_host(host, out->host) != 0 || read_path(text_of(root, "File"), out->path) != 0)
         return OTA_E_JOB_FIELD;

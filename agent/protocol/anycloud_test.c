@@ -404,6 +404,8 @@ static void jobs_say_where_the_image_is(void **state)
          OTA_BY_HTTP, "10.0.0.88", 80, "/ota-update.bin"},
         {"\"Connection\": \"http\", \"Server\": \"[::1]\", \"Port\": 8080, \"File\": \"a/b?c=d\"",
          OTA_BY_HTTP, "[::1]", 8080, "/a/b?c=d"},
+        {"\"Connection\": \"HTTP\", \"Broker\": \"\", \"Server\": \"h\", \"File\": \"/f\"",
+         OTA_BY_HTTP, "h", 80, "/f"},
         {"\"Connection\": \"HTTPS\", \"Server\": \"h\", \"Port\": \"0\", \"File\": \"/f\"",
          OTA_BY_HTTPS, "h", 443, "/f"},
         {"\"Connection\": \"HTTPS\", \"Server\": \"\", \"File\": \"/f\"", OTA_BY_HTTPS, "", 0,

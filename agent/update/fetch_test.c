@@ -582,6 +582,29 @@ static void a_job_that_needs_http_is_refused_without_it(void **state)
     rig_fails(rig, "unsupported");
 }
 
+/* Nor is a job that asks for HTTPS fetched from a server without it. */
+static void a_job_for_https_is_not_fetched_in_clear_text(void **state)
+{
+    static const char here[] =
+        "\"Connection\": \"HTTPS\", \"Server\": \"\", \"Port\": \"443\", \"File\": \"/v2.bin\"";
+    static const char there[] = "\"Connection\": \"HTTPS\", \"Server\": \"10.0.0.9\", \"Port\": "
+                                "\"443\", \"File\": \"/v2.bin\"";
+    struct rig *rig = *state;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_job_at(rig, here);
+    rig_fails(rig, "unsupported");
+    assert_int_equal(rig->requests, 0);
+    rig_to_ask(rig);
+    rig_job_at(rig, there);
+    rig_expect(rig, "> get tls 10.0.0.9:443/v2.bin");
+    rig->config.server_tls = true;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_job_at(rig, here);
+    rig_expect(rig, "> get tls /v2.bin");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -607,6 +630,7 @@ int main(void)
         TEST(bytes_are_counted),
         TEST(the_broker_may_go_while_the_server_serves),
         TEST(a_job_that_needs_http_is_refused_without_it),
+        TEST(a_job_for_https_is_not_fetched_in_clear_text),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,7 @@ struct ota_config {
     bool reverts;                   /* the scheme gives an unconfirmed image one trial */
     enum ota_connection connection; /* of the first connection */
     enum ota_flow flow;
+    bool server_tls;       /* the HTTP server that the world was configured with is an HTTPS one */
     const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */

@@ -306,6 +306,7 @@ static void agent_configure(struct device_process *process, struct ota_config *o
         .connection = !session->by_http             ? OTA_BY_MQTT
                       : process->config->server.tls ? OTA_BY_HTTPS
                                                     : OTA_BY_HTTP,
+        .server_tls = process->config->server.tls,
         .flow = session->flow,
         .http_file = session->file,
         .do_not_send_result = session->no_result,

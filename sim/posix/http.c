@@ -116,7 +116,8 @@ static int make_order(const struct posix_http *http, const struct http_request *
                       struct order *out)
 {
     *out = (struct order){.post = request->method == HTTP_POST};
-    if (request->host == NULL && http->config.host[0] == '\0')
+    if (request->host == NULL &&
+        (http->config.host[0] == '\0' || (request->tls && !http->config.tls)))
         return OTA_E_UNSUPPORTED;
     if (!put_url(http, request, out) || (request->ranged && request->from > request->to))
         return OTA_E_ARGUMENT;
