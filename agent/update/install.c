@@ -69,15 +69,20 @@ bool ota_is_settled(const struct ota_agent *agent)
     return !agent->trial && (phase == OTA_PHASE_SUCCEEDED || phase == OTA_PHASE_FAILED);
 }
 
-/* What came over a line that failed is good for another try; of what was refused nothing is. */
-static bool is_worth_keeping(int code)
+bool ota_is_passing(int code)
 {
     static const int passing[] = {OTA_E_CONNECT, OTA_E_DISCONNECTED, OTA_E_TIMEOUT,
-                                  OTA_E_HTTP_STATUS, OTA_E_STOPPED};
+                                  OTA_E_HTTP_STATUS};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if (code == passing[i])
             return true;
     return ota_err_is_tls(code);
+}
+
+/* What came over a line that failed is good for another try; of what was refused nothing is. */
+static bool is_worth_keeping(int code)
+{
+    return code == OTA_E_STOPPED || ota_is_passing(code);
 }
 
 /* The journal's own errors are logged; the fetch begins anew then, or ends in the same refusal. */

@@ -43,13 +43,15 @@ struct ota_identity {
 /* Times in milliseconds; 0 takes the default (documented beside ota_default_timing). */
 struct ota_timing {
     uint32_t initial_check; /* from start to the first check */
-    uint32_t next_check;    /* after a session, whatever its end */
+    uint32_t next_check;    /* after a session; sooner after one that failed on the network */
     uint32_t job_wait;      /* for the answer to an availability request */
     uint32_t data_wait;     /* for the next chunk before the missing ones are asked for again */
     uint32_t connect_wait;  /* for a connection, a subscription, an acknowledgement */
     uint32_t retry_first;   /* back-off: first pause, doubled each time … */
-    uint32_t retry_last;    /* … up to this, with jitter */
-    uint32_t keep_alive;    /* of the MQTT connection, which knows whole seconds up to 65535 */
+    uint32_t retry_last; /* … up to this in a session, with jitter. After a session that failed on
+                          * the network the next one comes after the pause that would have come
+                          * next, doubled for each such session in a row, up to next_check */
+    uint32_t keep_alive; /* of the MQTT connection, which knows whole seconds up to 65535 */
     uint32_t connect_tries; /* in one session */
     uint32_t data_tries;    /* re-requests without any progress before giving up */
 };

@@ -60,21 +60,22 @@ struct ota_agent {
     uint8_t erased;     /* value of its erased bytes */
 
     /* the session */
-    bool checking;    /* it is to look for an update, not only to report */
-    bool offered;     /* a job document arrived: whatever comes of it is reported */
-    bool fetching;    /* … and was accepted: `offer` is being fetched */
-    bool renewing;    /* … but the place that the job names is gone: a new job comes first */
-    bool linked;      /* an MQTT connection is up or being opened … */
-    bool astray;      /* … to the broker that the job names */
-    bool requested;   /* an HTTP request is under way */
-    bool restart;     /* reset instead of going idle */
-    bool again;       /* what is next is the present state, from its beginning */
-    bool taken_over;  /* the application did the work of the present state */
-    int failure;      /* what the present state failed with, for the application */
-    int outcome;      /* how the session ended, as far as that is known */
-    uint32_t tries;   /* connections and requests that failed since the last progress */
-    uint32_t waits;   /* waits for data that failed since the last progress */
-    uint32_t unacked; /* publications that the broker has not acknowledged */
+    bool checking;     /* it is to look for an update, not only to report */
+    bool offered;      /* a job document arrived: whatever comes of it is reported */
+    bool fetching;     /* … and was accepted: `offer` is being fetched */
+    bool renewing;     /* … but the place that the job names is gone: a new job comes first */
+    bool linked;       /* an MQTT connection is up or being opened … */
+    bool astray;       /* … to the broker that the job names */
+    bool requested;    /* an HTTP request is under way */
+    bool restart;      /* reset instead of going idle */
+    bool again;        /* what is next is the present state, from its beginning */
+    bool taken_over;   /* the application did the work of the present state */
+    int failure;       /* what the present state failed with, for the application */
+    int outcome;       /* how the session ended, as far as that is known */
+    uint32_t setbacks; /* sessions in a row that the network ended; outlives the session */
+    uint32_t tries;    /* connections and requests that failed since the last progress */
+    uint32_t waits;    /* waits for data that failed since the last progress */
+    uint32_t unacked;  /* publications that the broker has not acknowledged */
     struct img_version offer;
     struct ota_source source; /* where the image is */
     char client_id[OTA_CLIENT_ID_MAX];
