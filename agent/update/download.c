@@ -86,7 +86,7 @@ static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
         return OTA_E_CHUNK;
     if (agent->total != 0 && chunk->total != agent->total)
         return agent->resumed ? OTA_E_CHANGED : OTA_E_CHUNK;
-    return ota_slot_expect(agent, chunk->total, agent->progress.etag);
+    return ota_slot_expect(agent, chunk->total, "");
 }
 
 static enum ota_state drop_chunk(struct ota_agent *agent)

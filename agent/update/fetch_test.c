@@ -464,6 +464,43 @@ static void another_tag_begins_anew(void **state)
     assert_string_equal(rig->agent.progress.etag, ""); /* cleared for the loader */
 }
 
+/* Copies of one image on several servers: a weak tag says nothing of bytes. */
+static void weak_tags_may_differ(void **state)
+{
+    static const char *const tags[] = {"W/\"1\"", "W/\"2\"", "", "W/\"3\""};
+    struct rig *rig = *state;
+    rig_offer(rig, 2, 58000, 2);
+    rig->etag = "W/\"0\"";
+    to_fetch(rig);
+    for (size_t i = 0; rig->requested; i++) {
+        rig->etag = tags[i % 4];
+        const struct http_head head = rig_honest(rig);
+        uint32_t from = rig->request.from;
+        rig_head(rig, &head);
+        if (rig_bytes_of(rig, from, from + 4096, 1000)) { /* one chunk each */
+            rig_done(rig, OTA_E_DISCONNECTED);
+            rig_timer(rig);
+        }
+    }
+    rig_expect(rig, "pending 2.0.0");
+    assert_int_equal(rig->agent.restarts, 0);
+    assert_null(strstr(rig->story, " if "));
+}
+
+/* RESM-05: a server without tags has dates. */
+static void another_date_begins_anew(void **state)
+{
+    struct rig *rig = *state;
+    rig->etag = "";
+    rig->modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+    to_fetch(rig);
+    assert_non_null(strstr(rig->story, " if Sun, 06 Nov 1994 08:49:37 GMT\n"));
+    rig_offer(rig, 2, 9800, 9); /* of the same size */
+    rig->modified = "Sun, 06 Nov 1994 08:49:38 GMT";
+    rig_serve(rig);
+    restarted(rig);
+}
+
 /* RESM-08. */
 static void a_failed_precondition_begins_anew(void **state)
 {
@@ -622,6 +659,8 @@ int main(void)
         TEST(another_job_resumes_nothing),
         TEST(a_whole_body_instead_of_a_range_begins_anew),
         TEST(another_tag_begins_anew),
+        TEST(weak_tags_may_differ),
+        TEST(another_date_begins_anew),
         TEST(a_failed_precondition_begins_anew),
         TEST(a_range_that_does_not_exist_begins_anew_once),
         TEST(an_image_that_changes_all_the_time_is_given_up),

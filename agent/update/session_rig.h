@@ -49,6 +49,7 @@ struct rig {
     bool requested;              /* it is under way */
     unsigned requests;           /* so many there were */
     const char *etag;            /* of the image, as the server says; "": none */
+    const char *modified;        /* the same of its date */
     bool linked;                 /* without a connection the latter two fail in any case */
     unsigned resets;
     uint32_t cut_at; /* flash operation, and how it is cut */
@@ -362,6 +363,7 @@ static inline struct rig *rig_new(void)
     rig_areas(rig);
     rig->chance = 1;
     rig->etag = "\"one\"";
+    rig->modified = "";
     rig->cut_at = UINT32_MAX;
     rig->config.protocol = &ota_anycloud;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
@@ -574,6 +576,7 @@ static inline struct http_head rig_honest(const struct rig *rig)
     };
     head.length = head.to - head.from + 1;
     snprintf(head.etag, sizeof head.etag, "%s", rig->etag);
+    snprintf(head.modified, sizeof head.modified, "%s", rig->modified);
     return head;
 }
 

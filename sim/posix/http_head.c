@@ -2,6 +2,10 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+
+#define DATE_LENGTH  29u /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+#define STRONG_AFTER 60  /* seconds, in which clocks and a second change may hide */
 
 struct text {
     const char *at;
@@ -112,6 +116,7 @@ static void read_range(struct posix_http_head *reader, struct text text)
 static void read_etag(struct posix_http_head *reader, struct text text)
 {
     char *etag = reader->head.etag;
+    reader->etag_said = true;
     size_t prefix = text.length >= 2 && strncmp(text.at, "W/", 2) == 0 ? 2 : 0;
     bool good = text.length >= prefix + 2 && text.length < sizeof reader->head.etag &&
                 text.at[prefix] == '"' && text.at[text.length - 1] == '"';
@@ -125,6 +130,71 @@ static void read_etag(struct posix_http_head *reader, struct text text)
         memcpy(etag, text.at, text.length);
 }
 
+/* ---- dates ------------------------------------------------------------------------------- */
+
+/* `count` digits at `at`, or -1. */
+static int digits(const char *at, size_t count)
+{
+    int value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return -1;
+        value = value * 10 + (at[i] - '0');
+    }
+    return value;
+}
+
+/* An IMF-fixdate, the one form that servers write. Seconds since 1970; 0: it is none. */
+static int64_t parse_date(struct text text)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const char *at = text.at;
+    struct tm date = {.tm_isdst = 0};
+    if (text.length != DATE_LENGTH || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' ||
+        at[11] != ' ' || at[16] != ' ' || at[19] != ':' || at[22] != ':' ||
+        memcmp(at + 25, " GMT", 4) != 0)
+        return 0;
+    while (date.tm_mon < 12 && memcmp(months + 3 * date.tm_mon, at + 8, 3) != 0)
+        date.tm_mon++;
+    date.tm_mday = digits(at + 5, 2);
+    date.tm_year = digits(at + 12, 4) - 1900;
+    date.tm_hour = digits(at + 17, 2);
+    date.tm_min = digits(at + 20, 2);
+    date.tm_sec = digits(at + 23, 2);
+    if (date.tm_mon == 12 || date.tm_mday < 1 || date.tm_mday > 31 || date.tm_year < 70 ||
+        date.tm_hour < 0 || date.tm_hour > 23 || date.tm_min < 0 || date.tm_min > 59 ||
+        date.tm_sec < 0 || date.tm_sec > 60)
+        return 0;
+    return timegm(&date);
+}
+
+static void read_date(struct posix_http_head *reader, struct text text)
+{
+    reader->date_s = parse_date(text);
+}
+
+static void read_modified(struct posix_http_head *reader, struct text text)
+{
+    int64_t seconds = parse_date(text);
+    bool other = reader->modified[0] != '\0' && memcmp(reader->modified, text.at, text.length) != 0;
+    if (seconds == 0 || other) {
+        reader->modified_spoilt = true;
+        return;
+    }
+    reader->modified_s = seconds;
+    memcpy(reader->modified, text.at, DATE_LENGTH);
+}
+
+/* The head is complete: is its date a strong validator, and the only one? */
+static void settle_modified(struct posix_http_head *reader)
+{
+    if (reader->modified[0] != '\0' && !reader->modified_spoilt && !reader->etag_said &&
+        reader->date_s - reader->modified_s >= STRONG_AFTER)
+        memcpy(reader->head.modified, reader->modified, sizeof reader->modified);
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
 void posix_http_head_line(struct posix_http_head *reader, const char *line, size_t length)
 {
     static const struct {
@@ -134,6 +204,8 @@ void posix_http_head_line(struct posix_http_head *reader, const char *line, size
         {"Content-Length", read_length},
         {"Content-Range", read_range},
         {"ETag", read_etag},
+        {"Date", read_date},
+        {"Last-Modified", read_modified},
     };
     struct text text = trimmed(line, length);
     if (text.length >= 5 && strncmp(line, "HTTP/", 5) == 0) {
@@ -142,8 +214,10 @@ void posix_http_head_line(struct posix_http_head *reader, const char *line, size
     }
     if (reader->complete)
         return;
-    if (text.length == 0)
+    if (text.length == 0) {
         reader->complete = true;
+        settle_modified(reader);
+    }
     const char *colon = memchr(line, ':', length);
     size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
     for (size_t i = 0; colon != NULL && i < sizeof fields / sizeof fields[0]; i++)

@@ -11,6 +11,11 @@ struct posix_http_head {
     bool length_spoilt;
     bool range_spoilt;
     bool etag_spoilt;
+    bool etag_said; /* of any kind */
+    bool modified_spoilt;
+    char modified[32];  /* Last-Modified, and … */
+    int64_t modified_s; /* … in seconds since 1970 */
+    int64_t date_s;     /* Date; 0: not said */
 };
 
 /* One line with or without its line end; not NUL-terminated. A status line starts anew. */
