@@ -1,5 +1,7 @@
 #include "harness/cli/device_options.h"
 
+#include "harness/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -347,8 +349,15 @@ static int settle_peers(const struct peers *peers, struct device_options *out)
         return result;
     if ((peers->cert == NULL) != (peers->key == NULL))
         return usage("--cert and --key belong together", NULL);
-    if (out->config.session.by_http && peers->server == NULL)
+    if (nb_check_pem("device", "--ca", peers->ca) != OTA_OK ||
+        nb_check_pem("device", "--cert", peers->cert) != OTA_OK ||
+        nb_check_pem("device", "--key", peers->key) != OTA_OK)
+        return 3;
+    const struct posix_device_session *session = &out->config.session;
+    if (session->by_http && peers->server == NULL)
         return usage("--via http needs --server", NULL);
+    if (session->by_http && session->flow == OTA_FLOW_DIRECT && session->file == NULL)
+        return usage("--via http --flow direct needs --file", NULL);
     broker->ca_path = server->ca_path = peers->ca;
     broker->cert_path = server->cert_path = peers->cert;
     broker->key_path = server->key_path = peers->key;

@@ -1,5 +1,6 @@
 #include "harness/run/kit.h"
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/image/image.h"
 #include "harness/run/broker.h"
 #include "harness/run/certs.h"

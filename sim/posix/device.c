@@ -6,6 +6,7 @@
 #include "sim/posix/device_flash.h"
 #include "sim/posix/platform.h"
 #include "sim/posix/random.h"
+#include "sim/posix/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define MAX_CRASHES  8 /* in a row, under `once` */
@@ -165,11 +165,10 @@ static bool is_connection_failure(int code)
 }
 
 /* A connection did not come about, or broke. */
-static void note_failure(struct device_process *process, int code, const char *host, unsigned port,
+static void note_failure(struct device_process *process, int code, const char *peer,
                          const char *reason)
 {
-    snprintf(process->link, sizeof process->link, "cannot connect to %.120s:%u: %.100s", host, port,
-             reason);
+    snprintf(process->link, sizeof process->link, "cannot connect to %.120s: %.100s", peer, reason);
     if (ota_err_is_tls(code))
         say(process, code, "tls-refused %s", ota_err_word(code));
 }
@@ -177,7 +176,6 @@ static void note_failure(struct device_process *process, int code, const char *h
 static void on_mqtt(void *context, const struct ota_event *event)
 {
     struct device_process *process = context;
-    const struct posix_mqtt_config *broker = &process->config->broker;
     if (process->leaving) {
         if (event->type == OTA_EVENT_MQTT_CLOSED || event->type == OTA_EVENT_MQTT_CONNECTED)
             posix_loop_stop(process->loop, STOP_CLOSED);
@@ -186,7 +184,7 @@ static void on_mqtt(void *context, const struct ota_event *event)
     if (event->type == OTA_EVENT_MQTT_MESSAGE)
         process->received += event->length;
     if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK)
-        note_failure(process, event->code, broker->host, broker->port,
+        note_failure(process, event->code, posix_mqtt_peer(process->mqtt),
                      posix_mqtt_reason(process->mqtt));
     app_event(&process->app, event);
 }
@@ -194,13 +192,12 @@ static void on_mqtt(void *context, const struct ota_event *event)
 static void on_http(void *context, const struct ota_event *event)
 {
     struct device_process *process = context;
-    const struct posix_http_config *server = &process->config->server;
     if (process->leaving)
         return;
     if (event->type == OTA_EVENT_HTTP_BODY)
         process->received += event->length;
     if (event->type == OTA_EVENT_HTTP_DONE && event->code != OTA_OK)
-        note_failure(process, event->code, server->host, server->port,
+        note_failure(process, event->code, posix_http_peer(process->http),
                      posix_http_reason(process->http));
     app_event(&process->app, event);
 }
@@ -229,11 +226,9 @@ static void on_end_timer(void *context, unsigned id)
 static void on_signal(void *context, int fd)
 {
     struct device_process *process = context;
-    struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
-        return;
-    process->signal_number = (int)info.ssi_signo;
-    posix_loop_stop(process->loop, STOP_SIGNAL);
+    process->signal_number = posix_signals_take(fd);
+    if (process->signal_number != 0)
+        posix_loop_stop(process->loop, STOP_SIGNAL);
 }
 
 /* Short enough for a test, long enough for a loaded machine. */
@@ -425,13 +420,7 @@ static int run_app(struct device_process *process)
 /* SIGINT and SIGTERM become events of the loop. Blocked before any thread exists. */
 static int watch_signals(struct device_process *process)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return OTA_E_IO;
-    process->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    process->signal_fd = posix_signals_open();
     if (process->signal_fd < 0)
         return OTA_E_IO;
     return posix_loop_watch(process->loop, process->signal_fd, on_signal, process);

@@ -444,6 +444,10 @@ static void nobody_there(void **state)
     open_client(&client, &nowhere, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_CONNECT);
     assert_non_null(strstr(posix_http_reason(client.http), "onnect"));
+    assert_string_equal(posix_http_peer(client.http), "127.0.0.1:1");
+    const struct http_request elsewhere = {.host = "::1", .port = 2, .path = "/"};
+    assert_int_equal(fetch(&client, &elsewhere), OTA_E_CONNECT);
+    assert_string_equal(posix_http_peer(client.http), "[::1]:2"); /* where a job leads to */
     close_client(&client);
     open_client(&client, &nowhere, NULL, "no-such-host.invalid");
     assert_int_equal(fetch(&client, &whole), OTA_E_CONNECT);
