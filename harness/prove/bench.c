@@ -166,9 +166,11 @@ int nb_cmd_bench(int argc, char **argv)
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
         return 1;
     }
-    cell.kit = nb_kit_new();
+    cell.kit = nb_kit_new(error.message, sizeof error.message);
     int result = cell.kit == NULL ? 1 : 0;
-    if (result == 0)
+    if (result != 0)
+        fprintf(stderr, "nobrick bench: %s\n", error.message);
+    else
         result = run_rounds(cell.kit, &script, &cell);
     nb_kit_free(cell.kit);
     nb_script_free(&script);
