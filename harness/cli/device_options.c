@@ -11,6 +11,7 @@
 
 #define LONGEST_WAIT       31536000u /* a year, in seconds */
 #define LONGEST_KEEP_ALIVE 65535u    /* what a CONNECT packet has room for */
+#define MOST_TRIES         1000u
 
 static const char *const help =
     "usage: nobrick device --device FILE|PRESET --flash FILE [option...]\n"
@@ -38,8 +39,11 @@ static const char *const help =
     "  --no-result           do not report Success or Failure\n"
     "  --permanent           ask for installation without a trial\n"
     "  --stay                do not reset to install: the next start does it\n"
-    "  --initial-check S --next-check S --retry S --job-wait S --data-wait S --keep-alive S\n"
-    "                        timings in seconds (default: 1 ms, 10, 1, 10, 3, 60)\n"
+    "  --initial-check S --next-check S --retry S --retry-last S --connect-wait S --job-wait S\n"
+    "  --data-wait S --keep-alive S\n"
+    "                        timings in seconds (default: 1 ms, 10, 1, 8, 5, 10, 3, 60)\n"
+    "  --connect-tries N --data-tries N\n"
+    "                        before a session is given up, without any progress (4, 5)\n"
     "\n"
     "  --once                stop after one check, through all resets:\n"
     "                        0 updated or nothing new, 1 refused, reverted or failed\n"
@@ -103,6 +107,18 @@ static int parse_seconds(const char *text, uint32_t longest, uint32_t *ms)
                                              : "not a number of seconds (1 to 65535)",
                      text);
     *ms = number > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)number * 1000;
+    return 0;
+}
+
+static int parse_tries(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
+        number > MOST_TRIES)
+        return usage("not a number of tries (1 to 1000)", text);
+    *out = (uint32_t)number;
     return 0;
 }
 
@@ -175,6 +191,10 @@ enum option_id {
     OPTION_INITIAL_CHECK,
     OPTION_NEXT_CHECK,
     OPTION_RETRY,
+    OPTION_RETRY_LAST,
+    OPTION_CONNECT_WAIT,
+    OPTION_CONNECT_TRIES,
+    OPTION_DATA_TRIES,
     OPTION_JOB_WAIT,
     OPTION_DATA_WAIT,
     OPTION_KEEP_ALIVE,
@@ -210,6 +230,10 @@ static const struct option long_options[] = {
     {"initial-check", required_argument, NULL, OPTION_INITIAL_CHECK},
     {"next-check", required_argument, NULL, OPTION_NEXT_CHECK},
     {"retry", required_argument, NULL, OPTION_RETRY},
+    {"retry-last", required_argument, NULL, OPTION_RETRY_LAST},
+    {"connect-wait", required_argument, NULL, OPTION_CONNECT_WAIT},
+    {"connect-tries", required_argument, NULL, OPTION_CONNECT_TRIES},
+    {"data-tries", required_argument, NULL, OPTION_DATA_TRIES},
     {"job-wait", required_argument, NULL, OPTION_JOB_WAIT},
     {"data-wait", required_argument, NULL, OPTION_DATA_WAIT},
     {"keep-alive", required_argument, NULL, OPTION_KEEP_ALIVE},
@@ -280,18 +304,35 @@ static int parse_session(int option, struct device_options *out)
     case OPTION_STAY:
         session->stay = true;
         return 0;
+    default:
+        return -1;
+    }
+}
+
+/* How long it waits, and how often it tries. -1: not one of these. */
+static int parse_timing(int option, struct ota_timing *out)
+{
+    switch (option) {
     case OPTION_INITIAL_CHECK:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.initial_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->initial_check);
     case OPTION_NEXT_CHECK:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.next_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->next_check);
     case OPTION_RETRY:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.retry_first);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->retry_first);
+    case OPTION_RETRY_LAST:
+        return parse_seconds(optarg, LONGEST_WAIT, &out->retry_last);
+    case OPTION_CONNECT_WAIT:
+        return parse_seconds(optarg, LONGEST_WAIT, &out->connect_wait);
     case OPTION_JOB_WAIT:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.job_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->job_wait);
     case OPTION_DATA_WAIT:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.data_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->data_wait);
     case OPTION_KEEP_ALIVE:
-        return parse_seconds(optarg, LONGEST_KEEP_ALIVE, &session->timing.keep_alive);
+        return parse_seconds(optarg, LONGEST_KEEP_ALIVE, &out->keep_alive);
+    case OPTION_CONNECT_TRIES:
+        return parse_tries(optarg, &out->connect_tries);
+    case OPTION_DATA_TRIES:
+        return parse_tries(optarg, &out->data_tries);
     default:
         return -1;
     }
@@ -403,6 +444,8 @@ int device_options_parse(int argc, char **argv, struct device_options *out)
             result = parse_peer(option, &peers);
         if (result < 0)
             result = parse_session(option, out);
+        if (result < 0)
+            result = parse_timing(option, &out->config.session.timing);
         if (result < 0)
             result = parse_running(option, out);
         if (result != 0)

@@ -262,6 +262,8 @@ static void usage_is_two(void **state)
         {"--log loud", "--log wants error, warning, notice, info or debug: loud"},
         {"--next-check 0", "not a number of seconds (1 to a year): 0"},
         {"--retry 1.5", "not a number of seconds (1 to a year): 1.5"},
+        {"--connect-tries 0", "not a number of tries (1 to 1000): 0"},
+        {"--data-tries 1001", "not a number of tries (1 to 1000): 1001"},
         {"--keep-alive 65536", "not a number of seconds (1 to 65535): 65536"},
         {"--data-wait 31536001", "not a number of seconds (1 to a year): 31536001"},
     };

@@ -261,18 +261,18 @@ static struct ota_timing timing_of(const struct posix_device_config *config)
 {
     const struct ota_timing *wish = &config->session.timing;
     struct ota_timing timing = config->fast ? fast_timing : desk_timing;
-    if (wish->initial_check != 0)
-        timing.initial_check = wish->initial_check;
-    if (wish->next_check != 0)
-        timing.next_check = wish->next_check;
-    if (wish->job_wait != 0)
-        timing.job_wait = wish->job_wait;
-    if (wish->data_wait != 0)
-        timing.data_wait = wish->data_wait;
-    if (wish->keep_alive != 0)
-        timing.keep_alive = wish->keep_alive;
-    if (wish->retry_first != 0)
-        timing.retry_first = wish->retry_first;
+#define WISH(field) (timing.field = wish->field != 0 ? wish->field : timing.field)
+    WISH(initial_check);
+    WISH(next_check);
+    WISH(job_wait);
+    WISH(data_wait);
+    WISH(connect_wait);
+    WISH(retry_first);
+    WISH(retry_last);
+    WISH(keep_alive);
+    WISH(connect_tries);
+    WISH(data_tries);
+#undef WISH
     if (timing.retry_last < timing.retry_first)
         timing.retry_last = timing.retry_first;
     return timing;

@@ -144,26 +144,33 @@ static int digits(const char *at, size_t count)
     return value;
 }
 
+/* Which of `count` names of three letters stands at `at`; `count`: none. */
+static int name_at(const char *at, const char *names, int count)
+{
+    int i = 0;
+    while (i < count && memcmp(names + 3 * i, at, 3) != 0)
+        i++;
+    return i;
+}
+
 /* An IMF-fixdate, the one form that servers write. Seconds since 1970; 0: it is none. */
 static int64_t parse_date(struct text text)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     const char *at = text.at;
     struct tm date = {.tm_isdst = 0};
     if (text.length != DATE_LENGTH || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' ||
         at[11] != ' ' || at[16] != ' ' || at[19] != ':' || at[22] != ':' ||
         memcmp(at + 25, " GMT", 4) != 0)
         return 0;
-    while (date.tm_mon < 12 && memcmp(months + 3 * date.tm_mon, at + 8, 3) != 0)
-        date.tm_mon++;
+    date.tm_mon = name_at(at + 8, "JanFebMarAprMayJunJulAugSepOctNovDec", 12);
     date.tm_mday = digits(at + 5, 2);
     date.tm_year = digits(at + 12, 4) - 1900;
     date.tm_hour = digits(at + 17, 2);
     date.tm_min = digits(at + 20, 2);
     date.tm_sec = digits(at + 23, 2);
-    if (date.tm_mon == 12 || date.tm_mday < 1 || date.tm_mday > 31 || date.tm_year < 70 ||
-        date.tm_hour < 0 || date.tm_hour > 23 || date.tm_min < 0 || date.tm_min > 59 ||
-        date.tm_sec < 0 || date.tm_sec > 60)
+    if (name_at(at, "SunMonTueWedThuFriSat", 7) == 7 || date.tm_mon == 12 || date.tm_mday < 1 ||
+        date.tm_mday > 31 || date.tm_year < 70 || date.tm_hour < 0 || date.tm_hour > 23 ||
+        date.tm_min < 0 || date.tm_min > 59 || date.tm_sec < 0 || date.tm_sec > 60)
         return 0;
     return timegm(&date);
 }
@@ -176,8 +183,8 @@ static void read_date(struct posix_http_head *reader, struct text text)
 static void read_modified(struct posix_http_head *reader, struct text text)
 {
     int64_t seconds = parse_date(text);
-    bool other = reader->modified[0] != '\0' && memcmp(reader->modified, text.at, text.length) != 0;
-    if (seconds == 0 || other) {
+    if (seconds == 0 ||
+        (reader->modified[0] != '\0' && memcmp(reader->modified, text.at, DATE_LENGTH) != 0)) {
         reader->modified_spoilt = true;
         return;
     }

@@ -174,6 +174,7 @@ static void dates(void **state)
         {MODIFIED "Date: Mon, 07 Nov 1994 00:00:00 CET\r\n\r\n", ""},
         {MODIFIED "Date: Mon, 07 Noc 1994 00:00:00 GMT\r\n\r\n", ""},
         {MODIFIED "Date: Mon, 07 Nov 1994 24:00:00 GMT\r\n\r\n", ""},
+        {"Last-Modified: S\xFFn, 06 Nov 1994 08:49:37 GMT\r\n" LATER "\r\n", ""},
         {"Last-Modified: yesterday\r\n" LATER "\r\n", ""},
         {MODIFIED LATER "\r\nHTTP/1.1 200 OK\r\n\r\n", ""},
     };
