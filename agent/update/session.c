@@ -437,6 +437,14 @@ const char *ota_state_name(const struct ota_agent *agent)
     return state_names[agent->state];
 }
 
+bool ota_is_step(const char *name)
+{
+    for (size_t i = 0; i < OTA_STATES; i++)
+        if (strcmp(name, state_names[i]) == 0)
+            return true;
+    return strcmp(name, "write") == 0;
+}
+
 static const char *event_name(int event)
 {
     static const char *const names[] = {

@@ -162,6 +162,9 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event);
 /* Name of the present state ("idle", "connect", …); static. */
 const char *ota_state_name(const struct ota_agent *agent);
 
+/* Is this a state's name, or "write": a step that an application may be asked about? */
+bool ota_is_step(const char *name);
+
 /* Prints the state table as Markdown rows through `line`, for `nobrick list states`. */
 void ota_states_print(void (*line)(void *context, const char *text), void *context);
 

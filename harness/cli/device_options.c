@@ -38,6 +38,11 @@ static const char *const help =
     "  --file PATH           of the job on the server, or of the image in direct flow\n"
     "  --no-result           do not report Success or Failure\n"
     "  --permanent           ask for installation without a trial\n"
+    "  --answer WHAT=STEP    what the application says when its agent comes to a step: stop, done "
+    "(it\n"
+    "                        did that itself) or fail; steps are those of `nobrick list states`, "
+    "and\n"
+    "                        write; may be repeated\n"
     "  --stay                do not reset to install: the next start does it\n"
     "  --initial-check S --next-check S --retry S --retry-last S --connect-wait S --job-wait S\n"
     "  --data-wait S --keep-alive S\n"
@@ -188,6 +193,7 @@ enum option_id {
     OPTION_NO_RESULT,
     OPTION_PERMANENT,
     OPTION_STAY,
+    OPTION_ANSWER,
     OPTION_INITIAL_CHECK,
     OPTION_NEXT_CHECK,
     OPTION_RETRY,
@@ -227,6 +233,7 @@ static const struct option long_options[] = {
     {"no-result", no_argument, NULL, OPTION_NO_RESULT},
     {"permanent", no_argument, NULL, OPTION_PERMANENT},
     {"stay", no_argument, NULL, OPTION_STAY},
+    {"answer", required_argument, NULL, OPTION_ANSWER},
     {"initial-check", required_argument, NULL, OPTION_INITIAL_CHECK},
     {"next-check", required_argument, NULL, OPTION_NEXT_CHECK},
     {"retry", required_argument, NULL, OPTION_RETRY},
@@ -304,6 +311,11 @@ static int parse_session(int option, struct device_options *out)
     case OPTION_STAY:
         session->stay = true;
         return 0;
+    case OPTION_ANSWER:
+        return app_answers_add(&session->answers, optarg, strlen(optarg))
+                   ? 0
+                   : usage("--answer wants stop=STEP, done=STEP or fail=STEP, four at most",
+                           optarg);
     default:
         return -1;
     }

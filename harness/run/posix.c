@@ -113,6 +113,10 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    for (size_t i = 0; i < agent->answers.count; i++) {
+        arguments[(*count)++] = "--answer";
+        arguments[(*count)++] = agent->answer_words[i];
+    }
     for (size_t i = 0; i < NB_AGENT_TIMINGS; i++) {
         if (!agent->seconds[i])
             continue;

@@ -325,6 +325,7 @@ static int start_app(struct device_process *process)
                   .random = &posix_random,
                   .platform = &process->platform.port},
         .clock = posix_clock_port(process->app_clock),
+        .answers = process->config->session.answers,
         .watchdog_ms = process->config->device->watchdog_ms,
         .crash = on_crash,
         .context = process,

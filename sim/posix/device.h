@@ -8,6 +8,7 @@
 #define NOBRICK_SIM_POSIX_DEVICE_H
 
 #include "agent/update/session.h"
+#include "sim/app.h"
 #include "sim/device.h"
 #include "sim/posix/http.h"
 #include "sim/posix/mqtt.h"
@@ -29,8 +30,9 @@ struct posix_device_session {
     const char *file; /* on the HTTP server; NULL: the protocol's */
     bool no_result;
     bool permanent;
-    bool stay;                /* no reset to install: somebody else resets the device */
-    struct ota_timing timing; /* 0: as it was */
+    struct app_answers answers; /* of the application, when its agent asks about a step */
+    bool stay;                  /* no reset to install: somebody else resets the device */
+    struct ota_timing timing;   /* 0: as it was */
 };
 
 struct posix_device_config {
