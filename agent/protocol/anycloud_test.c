@@ -193,7 +193,7 @@ static void a_wrong_field_is_named(void **state)
         {28, 2, 2, "total_num_payloads"},
         {28, 2, 4, "total_num_payloads"},
         {30, 2, 0, "this_payload_index"},
-        {30, 2, 2, "this_payload_index"},
+        {30, 2, 2, "total_num_payloads"}, /* of chunks of 2048 */
         {30, 2, 3, "this_payload_index"},
         {30, 2, 65535, "this_payload_index"},
     };

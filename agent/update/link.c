@@ -57,7 +57,10 @@ static int name_session(struct ota_agent *agent)
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
     ota_speaker(agent, &speaker);
-    int length = agent->config.protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
+    const struct ota_protocol *protocol = agent->config.protocol;
+    int length = agent->config.send_direct
+                     ? protocol->direct_inbox(&speaker, agent->inbox, sizeof agent->inbox)
+                     : protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
 }
 

@@ -15,8 +15,10 @@
 #include "agent/update/journal.h"
 #include "agent/update/progress.h"
 
-#define OTA_CHUNK_SIZE 4096u
-#define OTA_MAX_CHUNKS 4096u /* 16 MiB */
+#define OTA_CHUNK_SIZE 4096u /* of a block: what ranges are cut into, and most publishers send */
+#define OTA_CHUNK_MIN  512u /* smallest chunk of MQTT: a divisor of a block that is no smaller … */
+#define OTA_CHUNK_MAX  65536u /* … or a multiple of one that is no larger */
+#define OTA_MAX_CHUNKS 4096u  /* 16 MiB */
 #define OTA_TOPIC_MAX  160u
 #define OTA_JSON_MAX   1024u /* longest document, without a NUL */
 #define OTA_HOST_MAX   256u
@@ -134,7 +136,11 @@ struct ota_config {
     bool reverts;                   /* the scheme gives an unconfirmed image one trial */
     enum ota_connection connection; /* of the first connection */
     enum ota_flow flow;
-    bool server_tls;       /* the HTTP server that the world was configured with is an HTTPS one */
+    bool server_tls; /* the HTTP server that the world was configured with is an HTTPS one */
+    /* Direct flow over MQTT: the board's topic is listened to, which all its devices share, and
+     * asked for is Send Direct Update. */
+    bool send_direct;
+    uint32_t chunk_size;   /* over MQTT: each chunk is asked for, of this size; 0: all in one go */
     const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
@@ -150,6 +156,9 @@ struct ota_config {
 struct ota_agent; /* defined below the table in session_state.h so that callers can own one */
 
 extern const struct ota_timing ota_default_timing;
+
+/* Chunks of that size can be kept: 512, 1024, 2048, or a multiple of 4096 up to 65536. */
+bool ota_is_chunk_size(uint32_t size);
 
 /* Prepares `agent` for the image that runs from config->primary. Config and ports are copied; what
  * they point to must outlive the agent. Reads flash, writes none. */

@@ -94,13 +94,14 @@ struct ota_agent {
     uint32_t total; /* size of the image; 0: not known yet */
     uint32_t done;  /* bytes of it that lie in flash */
     uint32_t bad_chunks;
-    uint32_t renewals;             /* new jobs asked for, in this session */
-    uint32_t restarts;             /* from zero, in this session */
-    uint64_t fetched;              /* bytes of data that came, in this session */
+    uint32_t renewals; /* new jobs asked for, in this session */
+    uint32_t restarts; /* from zero, in this session */
+    uint64_t fetched;  /* bytes of data that came, in this session */
+    uint32_t grain;    /* bytes of a bit of `coverage`: of a block, or of a smaller chunk */
     uint32_t asked[OTA_ASKED_MAX]; /* offsets of the chunks asked for one by one */
     size_t asked_count;
     struct ota_reply reply;
-    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a chunk: its bytes lie in flash */
+    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a grain: its bytes lie in flash */
 
     char text[OTA_JSON_MAX + 1]; /* the document being sent or read */
     int text_length;             /* of it, or the error of writing it */

@@ -10,13 +10,13 @@
 
 bool ota_is_covered(const struct ota_agent *agent, uint32_t offset)
 {
-    uint32_t index = offset / OTA_CHUNK_SIZE;
+    uint32_t index = offset / agent->grain;
     return ((uint32_t)agent->coverage[index / 8] >> index % 8 & 1u) != 0;
 }
 
 static void cover(struct ota_agent *agent, uint32_t offset, uint32_t size)
 {
-    uint32_t index = offset / OTA_CHUNK_SIZE;
+    uint32_t index = offset / agent->grain;
     agent->coverage[index / 8] |= (uint8_t)(1u << index % 8);
     agent->done += size;
 }
@@ -30,6 +30,7 @@ static void forget(struct ota_agent *agent)
     agent->resumed = false;
     agent->total = 0;
     agent->done = 0;
+    agent->grain = OTA_CHUNK_SIZE;
     agent->asked_count = 0;
     memset(agent->coverage, 0, sizeof agent->coverage);
 }
@@ -112,7 +113,7 @@ enum ota_state ota_slot_restart(struct ota_agent *agent, int code)
 
 int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
 {
-    if (total == 0 || total > agent->config.max_end || total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+    if (total == 0 || total > agent->config.max_end || total > OTA_MAX_CHUNKS * agent->grain)
         return OTA_E_IMG_SIZE;
     int error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
     if (error == 0) {

@@ -35,6 +35,12 @@ static const char *const help =
     "  --cert FILE --key FILE  PEM: the device's own certificate and its private key\n"
     "  --via mqtt|http       where to ask first (default mqtt); the job may lead elsewhere\n"
     "  --flow job|direct     ask for a job (default), or fetch the image at once\n"
+    "  -d, --direct          as subscriber.py: over MQTT, ask with Send Direct Update and listen "
+    "on\n"
+    "                        the topic that all devices of the board share\n"
+    "  -c, --chunk-mode N    as subscriber.py: over MQTT, ask for each chunk, of N bytes (512, "
+    "1024,\n"
+    "                        2048 or a multiple of 4096 up to 65536)\n"
     "  --file PATH           of the job on the server, or of the image in direct flow\n"
     "  --no-result           do not report Success or Failure\n"
     "  --permanent           ask for installation without a trial\n"
@@ -127,6 +133,18 @@ static int parse_tries(const char *text, uint32_t *out)
     return 0;
 }
 
+static int parse_chunk(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > UINT32_MAX ||
+        !ota_is_chunk_size((uint32_t)number))
+        return usage("--chunk-mode wants 512, 1024, 2048 or a multiple of 4096 up to 65536", text);
+    *out = (uint32_t)number;
+    return 0;
+}
+
 static int parse_log(const char *text, enum ota_log_level *level)
 {
     static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
@@ -175,6 +193,8 @@ static int parse_server(const char *text, struct posix_http_config *out)
 /* ---- the table --------------------------------------------------------------------------- */
 
 enum option_id {
+    OPTION_DIRECT = 'd',
+    OPTION_CHUNK_MODE = 'c',
     OPTION_DEVICE = 256,
     OPTION_SYSTEM,
     OPTION_FLASH,
@@ -229,6 +249,8 @@ static const struct option long_options[] = {
     {"key", required_argument, NULL, OPTION_KEY},
     {"via", required_argument, NULL, OPTION_VIA},
     {"flow", required_argument, NULL, OPTION_FLOW},
+    {"direct", no_argument, NULL, OPTION_DIRECT},
+    {"chunk-mode", required_argument, NULL, OPTION_CHUNK_MODE},
     {"file", required_argument, NULL, OPTION_FILE},
     {"no-result", no_argument, NULL, OPTION_NO_RESULT},
     {"permanent", no_argument, NULL, OPTION_PERMANENT},
@@ -302,6 +324,12 @@ static int parse_session(int option, struct device_options *out)
     case OPTION_FILE:
         session->file = optarg;
         return optarg[0] == '/' ? 0 : usage("--file wants a path that begins with /", optarg);
+    case OPTION_DIRECT:
+        session->flow = OTA_FLOW_DIRECT;
+        session->send_direct = true;
+        return 0;
+    case OPTION_CHUNK_MODE:
+        return parse_chunk(optarg, &session->chunk_size);
     case OPTION_NO_RESULT:
         session->no_result = true;
         return 0;
@@ -407,6 +435,8 @@ static int settle_peers(const struct peers *peers, struct device_options *out)
         nb_check_pem("device", "--key", peers->key) != OTA_OK)
         return 3;
     const struct posix_device_session *session = &out->config.session;
+    if (session->send_direct && session->by_http)
+        return usage("--direct is for --via mqtt", NULL);
     if (session->by_http && peers->server == NULL)
         return usage("--via http needs --server", NULL);
     if (session->by_http && session->flow == OTA_FLOW_DIRECT && session->file == NULL)
@@ -447,7 +477,7 @@ int device_options_parse(int argc, char **argv, struct device_options *out)
     out->config.log_level = OTA_LOG_ERROR;
     optind = 1;
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":v", long_options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, ":vdc:", long_options, NULL)) != -1;) {
         if (option == ':' || option == '?')
             return usage(option == ':' ? "this option needs a value" : "unknown option",
                          argv[optind - 1]);

@@ -260,6 +260,8 @@ static void usage_is_two(void **state)
          "--answer wants stop=STEP, done=STEP or fail=STEP, four at most: stop=nowhere"},
         {"--answer halt=write",
          "--answer wants stop=STEP, done=STEP or fail=STEP, four at most: halt=write"},
+        {"-c 1000", "--chunk-mode wants 512, 1024, 2048 or a multiple of 4096 up to 65536: 1000"},
+        {"-d --via http --server http://127.0.0.1:1", "--direct is for --via mqtt"},
         {"--file image.bin", "--file wants a path that begins with /: image.bin"},
         {"--cert c.pem", "--cert and --key belong together"},
         {"--key k.pem", "--cert and --key belong together"},

@@ -96,9 +96,9 @@ struct timing_text {
     char value[12];
 };
 
-/* The `agent` line, as the device's options; the texts of timings live in `room`. */
+/* The `agent` line, as the device's options; the texts of numbers live in `room`. */
 static void add_switches(const struct nb_agent_switches *agent,
-                         struct timing_text room[NB_AGENT_TIMINGS], const char **arguments,
+                         struct timing_text room[NB_AGENT_TIMINGS + 1], const char **arguments,
                          size_t *count)
 {
     if (agent->direct) {
@@ -106,6 +106,13 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "direct";
         arguments[(*count)++] = "--file";
         arguments[(*count)++] = ANYCLOUD_FILE;
+    }
+    if (agent->send_direct)
+        arguments[(*count)++] = "--direct";
+    if (agent->chunk) {
+        snprintf(room[NB_AGENT_TIMINGS].value, sizeof room[0].value, "%u", agent->chunk);
+        arguments[(*count)++] = "--chunk-mode";
+        arguments[(*count)++] = room[NB_AGENT_TIMINGS].value;
     }
     if (agent->no_result)
         arguments[(*count)++] = "--no-result";
@@ -131,7 +138,7 @@ static int spawn_device(struct nb_posix *run, bool boot_only, int *code)
 {
     char cut[48];
     struct nb_net_arguments room;
-    struct timing_text timings[NB_AGENT_TIMINGS];
+    struct timing_text timings[NB_AGENT_TIMINGS + 1];
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
     int rc = 0;

@@ -60,6 +60,8 @@ struct nb_agent_switches {
     bool direct;                        /* no job: the image is fetched at once */
     bool no_result;                     /* do not send a result */
     bool permanent;                     /* ask for an installation without a trial */
+    bool send_direct;                   /* direct, on the topic of the board */
+    uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
     bool stay;                          /* do not reset when the update is complete */
     uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
     char prefix[32];                    /* of topics, on both sides; "": the device's */

@@ -235,11 +235,15 @@ static const struct {
      "'good' is not understood here: expected none, server, client or what is wrong with the "
      "certificate"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent, stay; prefix= board=; "
+     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
+     "chunk= prefix= board=; "
      "the application's stop=STEP done=STEP fail=STEP; in seconds keep-al"},
     {HEAD "agent stop=nowhere\n", 2, 7,
-     "'stop=nowhere' is not understood here: expected direct, no-result, permanent, stay; prefix= "
+     "'stop=nowhere' is not understood here: expected direct, send-direct, no-result, permanent, "
+     "stay; chunk= prefix= "
      "board=; the application's stop=STEP done=STEP fail=STEP; in seconds"},
+    {HEAD "agent chunk=1000\n", 2, 7,
+     "chunk=1000: must be 512, 1K, 2K or a multiple of 4K up to 64K"},
     {HEAD "agent board=a+b\n", 2, 7, "board=a+b: not usable in a topic"},
     {HEAD "agent connect-tries=21\n", 2, 7, "connect-tries=21: must be 1 to 20 tries"},
     {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
@@ -321,11 +325,13 @@ static void the_application_answers_its_agent(void **state)
     struct nb_script script;
     struct flash_text_error error;
     (void)state;
-    assert_int_equal(parse(HEAD "agent prefix=OTAUpdate board=APP_X stop=write done=verify\n"
-                                "cloud offer v2\ndevice check\nexpect idle stopped\n",
+    assert_int_equal(parse(HEAD
+                           "agent chunk=8K prefix=OTAUpdate board=APP_X stop=write done=verify\n"
+                           "cloud offer v2\ndevice check\nexpect idle stopped\n",
                            &script, &error),
                      0);
     assert_string_equal(script.agent.prefix, "OTAUpdate");
+    assert_int_equal(script.agent.chunk, 8192);
     assert_string_equal(script.agent.board, "APP_X");
     assert_int_equal(script.agent.answers.count, 2);
     assert_string_equal(script.agent.answers.items[1].step, "verify");

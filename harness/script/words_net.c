@@ -78,8 +78,16 @@ static bool agent_answer(struct nb_line *line, const char *word, size_t length)
 
 bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
 {
+    static const char chunk[] = "chunk=";
+    const size_t skip = sizeof chunk - 1;
     if (nb_word_is(word, length, "direct"))
         line->agent.direct = true;
+    else if (nb_word_is(word, length, "send-direct"))
+        line->agent.send_direct = true;
+    else if (length > skip && memcmp(word, chunk, skip) == 0)
+        return (nb_word_number(word + skip, length - skip, true, &line->agent.chunk) &&
+                ota_is_chunk_size(line->agent.chunk)) ||
+               nb_word_complain(line, "must be 512, 1K, 2K or a multiple of 4K up to 64K");
     else if (nb_word_is(word, length, "no-result"))
         line->agent.no_result = true;
     else if (nb_word_is(word, length, "permanent"))

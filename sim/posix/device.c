@@ -303,6 +303,8 @@ static void agent_configure(struct device_process *process, struct ota_config *o
                                                     : OTA_BY_HTTP,
         .server_tls = process->config->server.tls,
         .flow = session->flow,
+        .send_direct = session->send_direct,
+        .chunk_size = session->chunk_size,
         .http_file = session->file,
         .do_not_send_result = session->no_result,
         .stay_after_complete = session->stay,

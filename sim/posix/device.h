@@ -27,7 +27,9 @@ struct posix_device_life {
 struct posix_device_session {
     bool by_http; /* the first connection; https when the server is */
     enum ota_flow flow;
-    const char *file; /* on the HTTP server; NULL: the protocol's */
+    const char *file;    /* on the HTTP server; NULL: the protocol's */
+    bool send_direct;    /* direct flow over MQTT, on the board's topic */
+    uint32_t chunk_size; /* over MQTT, one by one; 0: all in one go */
     bool no_result;
     bool permanent;
     struct app_answers answers; /* of the application, when its agent asks about a step */
