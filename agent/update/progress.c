@@ -4,7 +4,7 @@
 
 #define RECORD_MAGIC  0x5041544Fu /* "OTAP" */
 #define RECORD_FORMAT 1u
-#define LOOK_SIZE     128u /* bytes read back in one go: they lie on the device's stack */
+#define LOOK_SIZE     512u /* bytes read back in one go: they lie on the device's stack */
 
 enum { /* offsets of the fields, see the table in progress.h */
        AT_FORMAT = 8,

@@ -97,7 +97,7 @@ ROW(QUERY, OTA_EVENT_HTTP_BODY, ota_query_body, TO_RESULT, "collect it"),
 ROW(QUERY, OTA_EVENT_HTTP_DONE, ota_query_done, TO(PARSE) | TO_RETRY, "a document came, or try again"),
 ROW(QUERY, OTA_EVENT_TIMER, ota_query_late, TO_RETRY, "try again"),
 
-ROW(PARSE, ENTER, ota_parse_begin, TO_DATA | TO_RESULT, "accept the job, refuse it, or there is none"),
+ROW(PARSE, ENTER, ota_parse_begin, TO_DATA | TO_RESULT, "accept the job, refuse it, or there is none; or go on where the download was, from where the new job says"),
 
 ROW(PEEK, ENTER, ota_fetch_begin, TO(VERIFY) | TO_RETRY, "HTTP: ask for the first chunk"),
 ROW(PEEK, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "learn size and tag; try again or refuse"),
@@ -121,7 +121,7 @@ ROW(RECEIVE, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again; what 
 ROW(RECEIVE, OTA_EVENT_TIMER, ota_receive_late, TO(REQUEST) | TO_RETRY, "ask for what is missing, a few times"),
 
 ROW(FETCH, ENTER, ota_fetch_begin, TO(VERIFY) | TO_RETRY, "HTTP: ask for the next range that is missing"),
-ROW(FETCH, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "another image or the whole of it: begin anew; another range or an error: try again"),
+ROW(FETCH, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "another image or the whole of it: begin anew; another range or an error: try again, with a new job if the link has expired"),
 ROW(FETCH, OTA_EVENT_HTTP_BODY, ota_fetch_body, TO_FETCHED, "put each whole chunk into flash"),
 ROW(FETCH, OTA_EVENT_HTTP_DONE, ota_fetch_done, TO_RETRY, "the next range; or the rest of this one, after a pause"),
 ROW(FETCH, OTA_EVENT_TIMER, ota_fetch_late, TO_RETRY, "too slow: try again"),

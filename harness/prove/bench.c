@@ -1,5 +1,6 @@
 #include "harness/prove/bench.h"
 
+#include "harness/prove/throughput.h"
 #include "harness/run/kit.h"
 #include "sim/crypto_openssl.h"
 
@@ -58,11 +59,11 @@ static int measure(struct nb_kit *kit, const struct nb_script *script, const str
     const struct img_rules rules = {.keys = device.keys, .key_count = device.key_count};
     unsigned rounds = 0;
     double begin = now();
-    for (; err == 0 && now() - begin < 0.5; rounds++)
+    for (; err == 0 && nb_run_stop == 0 && now() - begin < 0.5; rounds++)
         err = img_check(&slot, &rules, port, &info, NULL);
     double check = (now() - begin) / (rounds != 0 ? rounds : 1);
     begin = now();
-    for (rounds = 0; err == 0 && now() - begin < 0.5; rounds++)
+    for (rounds = 0; err == 0 && nb_run_stop == 0 && now() - begin < 0.5; rounds++)
         err = port->sha256_flash(port->context, slot.flash, slot.address, info.tlv_offset, digest);
     out->hash = (now() - begin) / (rounds != 0 ? rounds : 1);
     out->verify = check - out->hash;
@@ -93,8 +94,9 @@ static int sweep(const struct nb_script *script, struct nb_cell *cell, bool comp
     cell->compute = compute;
     int err = nb_bench_run(script, cell, &outcome);
     if (err != 0 || outcome.verdict != NB_PASS || outcome.points == 0) {
-        fprintf(stderr, "nobrick bench: the sweep did not pass: %s\n",
-                err != 0 ? ota_err_text(err) : outcome.reason);
+        if (nb_run_stop == 0)
+            fprintf(stderr, "nobrick bench: the sweep did not pass: %s\n",
+                    err != 0 ? ota_err_text(err) : outcome.reason);
         return 1;
     }
     double crypto = costs->hash + costs->verify;
@@ -149,30 +151,55 @@ static int run_rounds(struct nb_kit *kit, const struct nb_script *script, struct
     return 0;
 }
 
-int nb_cmd_bench(int argc, char **argv)
+static int bench_sweep(struct nb_kit *kit)
 {
     struct nb_script script;
     struct flash_text_error error = {0};
-    struct nb_cell cell = {.world = "posix", .part = "nrf52840", .scheme = "swap-move"};
-    if (argc > 1) {
-        bool help = strcmp(argv[1], "--help") == 0;
-        fprintf(help ? stdout : stderr,
-                "%susage: nobrick bench\nTimes the sweep of a permanent swap (100 KiB images, "
-                "128 KiB slots) on one core.\n",
-                help ? "" : "nobrick bench: takes no options\n");
-        return help ? 0 : 2;
-    }
+    struct nb_cell cell = {.world = "posix", .part = "nrf52840", .scheme = "swap-move", .kit = kit};
     if (nb_script_parse(permanent_swap, strlen(permanent_swap), "bench", &script, &error) != 0) {
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
         return 1;
     }
-    cell.kit = nb_kit_new(error.message, sizeof error.message);
-    int result = cell.kit == NULL ? 1 : 0;
-    if (result != 0)
-        fprintf(stderr, "nobrick bench: %s\n", error.message);
-    else
-        result = run_rounds(cell.kit, &script, &cell);
-    nb_kit_free(cell.kit);
+    int result = run_rounds(kit, &script, &cell);
     nb_script_free(&script);
     return result;
+}
+
+static const char help[] =
+    "usage: nobrick bench [sweep|download]\n"
+    "\n"
+    "  sweep     power cuts of a permanent swap (100 KiB images, 128 KiB slots), on one core\n"
+    "  download  MB/s of the device beside curl and mosquitto_sub, on loopback\n"
+    "\n"
+    "Both when nothing is named.\n"
+    "\n"
+    "example:\n"
+    "  nobrick bench download\n";
+
+int nb_cmd_bench(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    bool sweep_wanted = argc < 2 || strcmp(what, "sweep") == 0;
+    bool download_wanted = argc < 2 || strcmp(what, "download") == 0;
+    if (strcmp(what, "--help") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (argc > 2 || (!sweep_wanted && !download_wanted)) {
+        fprintf(stderr, "nobrick bench: sweep or download? (nobrick bench --help)\n");
+        return 2;
+    }
+    nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */
+    char reason[160];
+    struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
+    int result = kit == NULL ? 1 : 0;
+    if (kit == NULL)
+        fprintf(stderr, "nobrick bench: %s\n", reason);
+    if (result == 0 && sweep_wanted)
+        result = bench_sweep(kit);
+    fflush(stdout);
+    if (result == 0 && download_wanted)
+        result = nb_throughput(kit);
+    nb_kit_free(kit);
+    return nb_run_stop != 0 ? 128 + nb_run_stop : result;
 }

@@ -1,6 +1,6 @@
 /* The network of one run in the posix world: broker, HTTP servers, the cloud side on both, and a
- * fault proxy in front of each where the script has a fault of the network. Private to
- * harness/run/posix*.c. */
+ * fault proxy in front of each where the script has a fault of the network. For
+ * harness/run/posix*.c and the throughput bench. */
 #ifndef NOBRICK_HARNESS_RUN_POSIX_NET_H
 #define NOBRICK_HARNESS_RUN_POSIX_NET_H
 

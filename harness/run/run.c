@@ -185,7 +185,7 @@ static void on_signal(int number)
 /* The first Ctrl-C ends the run in order; the second one ends it at once. SIGTERM may come twice,
  * to us and to our group, and always means in order. What whoever started us ignores (nohup, a
  * shell's background) stays ignored. */
-static void catch_signals(void)
+void nb_run_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -227,7 +227,7 @@ static int run_all(struct options *options, const struct nb_paths *paths)
         return 2;
     }
     report.colour = terminal && nb_report_wants_colour();
-    catch_signals();
+    nb_run_catch_signals();
     nb_report_plan(&report, paths->count);
     int failed = 0;
     if (options->jobs > 1 && paths->count > 1)
@@ -378,7 +378,7 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
     if (nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
         return 2;
     report.colour = report.terminal && nb_report_wants_colour();
-    catch_signals();
+    nb_run_catch_signals();
     nb_report_plan(&report, 1);
     nb_report_begin(&report, shown, script->title, 1, 0);
     report_cell(&teller, shown, script, cell);
