@@ -176,29 +176,25 @@ static void on_moved(void *context)
         net->line(net->context, "bad offer: out of memory");
 }
 
+static enum nb_tls server_tls(const struct nb_net *net)
+{
+    return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
+}
+
 static int start_server(struct nb_net *net, const struct nb_cell *cell,
                         const struct sim_device *device, bool tls, char reason[NB_LINE])
 {
-    char ca[300];
-    char cert[300];
-    char key[300];
-    enum nb_tls kind = net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
+    struct nb_daemon_tls files;
     struct anycloud_http_config config = {
         .board = device->board, .moved = on_moved, .moved_context = net};
-    int rc = 0;
-    if (tls) {
-        rc = nb_kit_cert(cell->kit, NB_CERTS_CA, "crt", ca, sizeof ca);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "crt", cert, sizeof cert);
-        if (rc == 0)
-            rc = nb_kit_cert(cell->kit, nb_certs_server(kind), "key", key, sizeof key);
-        config.cert_path = cert;
-        config.key_path = key;
-        config.ca_path = nb_certs_mutual(kind) ? ca : NULL;
-    }
-    if (rc) {
+    if (tls && nb_kit_tls(cell->kit, server_tls(net), &files) != 0) {
         snprintf(reason, NB_LINE, "cannot make test certificates");
-        return rc;
+        return OTA_E_IO;
+    }
+    if (tls) {
+        config.cert_path = files.cert;
+        config.key_path = files.key;
+        config.ca_path = files.mutual ? files.ca : NULL;
     }
     net->servers[tls] =
         anycloud_http_new(net->loop, &config, net->line, net->context, reason, NB_LINE);
@@ -206,6 +202,40 @@ static int start_server(struct nb_net *net, const struct nb_cell *cell,
         return OTA_E_IO;
     net->server[tls] = (struct nb_door){.port = anycloud_http_port(net->servers[tls]), .tls = tls};
     return 0;
+}
+
+/* With both ports, whichever of them this cell uses. */
+static int start_nginx(struct nb_net *net, const struct nb_cell *cell, char reason[NB_LINE])
+{
+    struct nb_daemon_tls files;
+    if (nb_kit_tls(cell->kit, server_tls(net), &files) != 0) {
+        snprintf(reason, NB_LINE, "cannot make test certificates");
+        return OTA_E_IO;
+    }
+    net->nginx.loop = net->loop;
+    net->nginx.line = net->line;
+    net->nginx.context = net->context;
+    return nb_nginx_start(&net->nginx, nb_kit_dir(cell->kit), &files, reason, NB_LINE);
+}
+
+static int start_servers(struct nb_net *net, const struct nb_script *script,
+                         const struct nb_cell *cell, const struct sim_device *device,
+                         char reason[NB_LINE])
+{
+    int rc = script->nginx ? start_nginx(net, cell, reason) : 0;
+    for (int tls = 0; rc == 0 && tls < 2; tls++) {
+        struct nb_door *door = &net->server[tls];
+        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
+            continue;
+        if (script->nginx)
+            *door =
+                (struct nb_door){.port = tls ? net->nginx.tls_port : net->nginx.port, .tls = tls};
+        else
+            rc = start_server(net, cell, device, tls, reason);
+        if (rc == 0)
+            rc = open_door(net, door, script->needs_proxy, "server", NB_TALK_HTTP);
+    }
+    return rc;
 }
 
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
@@ -222,13 +252,8 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
         rc = start_cloud(net, device, reason);
     if (rc == 0)
         rc = open_door(net, &net->broker, script->needs_proxy, "broker", NB_TALK_MQTT);
-    for (int tls = 0; rc == 0 && tls < 2; tls++) {
-        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
-            continue;
-        rc = start_server(net, cell, device, tls, reason);
-        if (rc == 0)
-            rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
-    }
+    if (rc == 0)
+        rc = start_servers(net, script, cell, device, reason);
     return rc;
 }
 
@@ -240,6 +265,7 @@ void nb_net_stop(struct nb_net *net)
         if (net->servers[tls])
             anycloud_http_free(net->servers[tls]);
     }
+    nb_nginx_stop(&net->nginx);
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;
@@ -257,6 +283,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
     for (int tls = 0; rc == 0 && tls < 2; tls++)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
+    if (rc == 0 && net->nginx.pid)
+        rc = nb_nginx_serve(&net->nginx, ANYCLOUD_FILE, offer->image, offer->size);
     return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
 #include "harness/run/kit.h"
+#include "harness/run/nginx.h"
 #include "sim/posix/loop.h"
 #include "sim/posix/mqtt.h"
 
@@ -30,6 +31,7 @@ struct nb_net {
     struct posix_clock *clock;
     struct anycloud_cloud *cloud;
     struct anycloud_http *servers[2]; /* plain, TLS */
+    struct nb_nginx nginx;            /* in their place, where the script wants a real server */
     struct nb_door broker;
     struct nb_door server[2];
     struct anycloud_offer offer; /* the present one */

@@ -221,6 +221,7 @@ struct nb_script {
     struct nb_list data;
     struct nb_list via;
     struct nb_list tls;
+    unsigned nginx; /* line that says `conformance nginx`; 0: none */
     struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;

@@ -234,6 +234,13 @@ static const struct {
     {HEAD "tls good\n", 2, 5,
      "'good' is not understood here: expected none, server, client or what is wrong with the "
      "certificate"},
+    {HEAD "conformance apache\n", 2, 13, "'apache' is not understood here: expected nginx"},
+    {HEAD "conformance nginx\n" TAIL, 2, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
+    {HEAD "conformance nginx\ndata http\nvia http\ncloud offer v2\n" TAIL, 2, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
+    {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
     {HEAD "agent lazy\n", 2, 7,
      "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
      "chunk= prefix= board=; "
@@ -346,7 +353,8 @@ static void links_and_switches_are_headers(void **state)
     struct flash_text_error error;
     (void)state;
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
-                                "agent direct stay keep-alive=1 data-wait=20 data-tries=3\n"
+                                "conformance nginx\n"
+                                "agent permanent stay keep-alive=1 data-wait=20 data-tries=3\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
@@ -354,12 +362,13 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(script.data.count, 2);
     assert_string_equal(script.via.items[0], "mqtt");
     assert_string_equal(script.tls.items[0], "expired");
-    assert_true(script.agent.direct && script.agent.stay);
+    assert_true(script.agent.permanent && script.agent.stay);
+    assert_int_equal(script.nginx, 5);
     assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
     assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
     assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
     assert_int_equal(script.agent.seconds[NB_DATA_TRIES], 3);
-    assert_false(script.agent.no_result || script.agent.permanent);
+    assert_false(script.agent.no_result || script.agent.direct);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);
     assert_true(image->port_closed);
@@ -418,7 +427,9 @@ static void every_example_of_the_table_parses(void **state)
         bool header = verb->group == NB_GROUP_HEADER;
         snprintf(text, sizeof text, "%s%s\n%s%s%s\ndevice check\nexpect boot v1\n",
                  header && verb->kind == NB_HEADER_TITLE ? "" : HEAD, header ? verb->example : "",
-                 header ? "" : "cloud offer v2\n",
+                 !header                               ? "cloud offer v2\n"
+                 : verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
+                                                       : "",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
                          (verb->group == NB_GROUP_STEP && verb->kind == NB_EXPECT_TRAFFIC)
                      ? "device check\n"

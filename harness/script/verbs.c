@@ -50,6 +50,8 @@ const struct nb_script_verb nb_script_verbs[] = {
            "via mqtt http"),
     HEADER(TLS, "tls TLS...", "certificates of broker and server, a matrix; none when not named",
            "tls server client"),
+    HEADER(CONFORMANCE, "conformance nginx",
+           "a real nginx serves the image; skipped where there is none", "conformance nginx"),
     HEADER(AGENT, "agent ASWITCH...", "how the application runs its agent", "agent no-result"),
     HEADER(SLOT, "slot BYTES", "slot size of devices made from a part", "slot 128K"),
     HEADER(LOADER, "loader SWITCH...", "switches of the loader on devices made from a part",
