@@ -84,34 +84,6 @@ int anycloud_chunk_parse(const uint8_t *data, size_t length, struct ota_chunk *o
 
 /* ---- job documents ----------------------------------------------------------------------- */
 
-/* One decimal number of at most `limit`, without sign or spaces. NULL when there is none. */
-static const char *read_number(const char *text, uint32_t limit, uint32_t *out)
-{
-    const char *at = text;
-    uint32_t value = 0;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        value = value * 10 + (uint32_t)(*at - '0');
-        if (value > limit)
-            return NULL;
-    }
-    *out = value;
-    return at == text ? NULL : at;
-}
-
-static int read_version(const char *text, struct img_version *out)
-{
-    static const uint32_t limits[3] = {UINT8_MAX, UINT8_MAX, UINT16_MAX};
-    uint32_t part[3];
-    for (int i = 0; i < 3; i++) {
-        text = read_number(text, limits[i], &part[i]);
-        if (text == NULL || *text != (i < 2 ? '.' : 0))
-            return OTA_E_JOB_FIELD;
-        text++;
-    }
-    *out = (struct img_version){(uint8_t)part[0], (uint8_t)part[1], (uint16_t)part[2], 0};
-    return 0;
-}
-
 /* The member's text. NULL when it is missing or no string. */
 static const char *text_of(const cJSON *root, const char *name)
 {
@@ -136,7 +108,7 @@ static int read_port(const cJSON *port, uint16_t *out)
         return OTA_E_JOB_FIELD;
     const char *end = port->valuestring;
     if (*end != 0)
-        end = read_number(end, UINT16_MAX, &value);
+        end = json_read_decimal(end, UINT16_MAX, &value);
     *out = (uint16_t)value;
     return end != NULL && *end == 0 ? 0 : OTA_E_JOB_FIELD;
 }
@@ -221,7 +193,7 @@ static int read_offer(const char *board, const cJSON *root, struct ota_message *
     const char *for_board = text_of(root, "Board");
     if (for_board == NULL)
         for_board = text_of(root, "BoardName");
-    if (version == NULL || for_board == NULL || read_version(version, &out->version) != 0)
+    if (version == NULL || for_board == NULL || !json_read_version(version, &out->version))
         return OTA_E_JOB_FIELD;
     int error = read_source(root, &out->source);
     if (error != 0)
