@@ -57,7 +57,8 @@
     X(APP, "app-failed", "application failed a step of the update")                                \
     X(ARCHIVE, "bad-archive", "archive of images is malformed or does not fit its list")           \
     X(PENDING, "pending", "an image waits for the next reset to be installed")                     \
-    X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")
+    X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")               \
+    X(CHECKSUM, "bad-checksum", "what lies in flash does not match the CRC-32 that was sent")
 
 enum ota_err {
     OTA_OK = 0,
