@@ -1,5 +1,7 @@
 #include "agent/update/steps.h"
 
+#include <string.h>
+
 #define BAD_CHUNKS_MAX 16u /* of one session, before its sender is given up */
 
 /* ---- asking for data --------------------------------------------------------------------- */
@@ -14,25 +16,40 @@ static bool is_missing(const struct ota_agent *agent, uint32_t offset, uint32_t 
     return offset < end;
 }
 
-/* Asks for the first few missing chunks, each by itself. The size is the full one even for the last
- * chunk: publishers count index and total of their answer in units of the size asked for. */
+/* What is asked for one by one: as configured, but no finer than what is there. */
+static uint32_t step_of(const struct ota_agent *agent)
+{
+    uint32_t size = agent->config.chunk_size;
+    return size > agent->grain ? size : agent->grain;
+}
+
+/* The size is the full one even for the last chunk: publishers count index and total of their
+ * answer in units of the size asked for. */
+static int request(struct ota_agent *agent, uint32_t offset)
+{
+    struct ota_speaker speaker;
+    ota_speaker(agent, &speaker);
+    agent->asked[agent->asked_count++] = offset;
+    return ota_publish(agent,
+                       agent->config.protocol->request_chunk(&speaker, offset, step_of(agent),
+                                                             agent->text, sizeof agent->text));
+}
+
+/* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for
+ * the first again: it says whether the image is still the same. */
 static int request_missing(struct ota_agent *agent)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
-    uint32_t step =
-        agent->config.chunk_size > agent->grain ? agent->config.chunk_size : agent->grain;
-    struct ota_speaker speaker;
     int error = 0;
-    ota_speaker(agent, &speaker);
+    /* What an archive's first chunk says decides which others are missing. */
+    uint32_t most = agent->archived && agent->done == 0 ? 1 : OTA_ASKED_MAX;
     agent->asked_count = 0;
-    for (uint32_t offset = 0;
-         offset < agent->total && agent->asked_count < OTA_ASKED_MAX && error == 0;
-         offset += step) {
-        if (!is_missing(agent, offset, step))
+    if (agent->done == agent->total)
+        return request(agent, 0);
+    for (uint32_t offset = 0; offset < agent->total && agent->asked_count < most && error == 0;
+         offset += step_of(agent)) {
+        if (!is_missing(agent, offset, step_of(agent)))
             continue;
-        agent->asked[agent->asked_count++] = offset;
-        error = ota_publish(agent, protocol->request_chunk(&speaker, offset, step, agent->text,
-                                                           sizeof agent->text));
+        error = request(agent, offset);
     }
     return error;
 }
@@ -119,19 +136,37 @@ static enum ota_state drop_chunk(struct ota_agent *agent)
     return agent->bad_chunks < BAD_CHUNKS_MAX ? agent->state : ota_fail(agent, OTA_E_CHUNK);
 }
 
+/* Are these the bytes that lie in the slot? */
+static bool lies_there(const struct ota_agent *agent, const struct ota_chunk *chunk)
+{
+    uint8_t stored[64];
+    for (uint32_t at = 0; at < chunk->size; at += sizeof stored) {
+        uint32_t size = chunk->size - at < sizeof stored ? chunk->size - at : sizeof stored;
+        if (flash_area_read(&agent->config.secondary, chunk->offset + at, stored, size) != 0 ||
+            memcmp(stored, chunk->data + at, size) != 0)
+            return false;
+    }
+    return true;
+}
+
 static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
-    if (!is_missing(agent, chunk->offset, chunk->size))
-        return agent->state; /* no second write, and no progress either */
+    if (agent->done == agent->total) /* it was asked for to see whether it is still the same */
+        return lies_there(agent, chunk) ? OTA_STATE_VERIFY : ota_slot_restart(agent, OTA_E_CHANGED);
+    uint32_t before = agent->done;
     for (uint32_t at = 0; at < chunk->size; at += agent->grain) {
         uint32_t rest = chunk->size - at;
         if (ota_is_covered(agent, chunk->offset + at))
-            continue;
+            continue; /* no second write, and no progress either */
+        if (!ota_archive_wants(agent, chunk->offset + at))
+            break; /* it will be asked for again when its turn comes */
         int error = ota_slot_store(agent, chunk->offset + at,
                                    rest < agent->grain ? rest : agent->grain, chunk->data + at);
         if (error != 0)
-            return ota_fail(agent, error);
+            return ota_slot_failed(agent, error);
     }
+    if (agent->done == before)
+        return agent->state;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;
     agent->following = agent->state != OTA_STATE_RECEIVE;

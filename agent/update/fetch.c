@@ -30,7 +30,7 @@ static void next_range(struct ota_agent *agent, uint32_t *from, uint32_t *end)
 
 static enum ota_state ask_for_range(struct ota_agent *agent)
 {
-    const char *etag = agent->progress.etag;
+    const char *etag = agent->etag;
     uint32_t from = 0;
     uint32_t end = OTA_CHUNK_SIZE;
     if (agent->state == OTA_STATE_FETCH)
@@ -121,7 +121,7 @@ static int judge_whole(const struct ota_agent *agent, const struct http_head *he
 
 static int judge_head(const struct ota_agent *agent, const struct http_head *head)
 {
-    bool other = ota_progress_is_other(&agent->progress, validator(head));
+    bool other = ota_progress_is_other(agent->etag, validator(head));
     if (head->status == 412 || (head->status < 300 && other))
         return OTA_E_CHANGED;
     if (head->status == 416)
@@ -163,18 +163,20 @@ static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
     return rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
 }
 
-/* The first chunk is there: in direct flow it says which version this is. It waits in `piece` until
- * the slot is erased, unless the server can only send everything at once. */
+/* The first chunk is there: it says whether this is an archive, and in direct flow which version.
+ * It waits in `piece` until the slot is erased, unless the server can only send everything at once.
+ */
 static enum ota_state peeked(struct ota_agent *agent)
 {
-    if (!agent->announced) {
-        struct img_header header;
-        int error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
+    struct img_header header;
+    int error = ota_archive_look(agent, agent->piece, chunk_size(agent, 0));
+    if (error == 0 && !agent->announced) {
+        error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
             error = ota_announce(agent, &header.version);
-        if (error != 0)
-            return ota_decline(agent, error);
     }
+    if (error != 0)
+        return ota_slot_failed(agent, error);
     agent->peeked = true;
     agent->held = !agent->reply.whole && !ota_is_covered(agent, 0);
     agent->tries = 0;
@@ -188,7 +190,7 @@ static enum ota_state take_piece(struct ota_agent *agent, uint32_t offset, uint3
         return peeked(agent);
     int error = ota_slot_store(agent, offset, size, agent->piece);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     agent->reply.progress = true;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;

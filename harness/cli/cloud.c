@@ -1,9 +1,12 @@
 /* The verb `nobrick cloud`: a publisher for devices, over a real broker, over HTTP, or both. */
+#include "agent/update/untar.h"
 #include "harness/cli/cloud_options.h"
 #include "harness/cli/verbs.h"
 #include "harness/files/files.h"
+#include "harness/image/pack.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
+#include "harness/peers/http_server.h"
 #include "sim/posix/signals.h"
 
 #include <errno.h>
@@ -24,9 +27,10 @@ struct publisher {
     const struct cloud_options *options;
     struct posix_loop *loop;
     struct posix_clock *clock;
-    struct posix_mqtt *mqtt;      /* NULL: no broker */
-    struct anycloud_cloud *cloud; /* NULL: no broker */
-    struct anycloud_http *http;   /* NULL: no server */
+    struct posix_mqtt *mqtt;       /* NULL: no broker */
+    struct anycloud_cloud *cloud;  /* NULL: no broker */
+    struct nb_http_server *server; /* NULL: none */
+    struct anycloud_http *http;    /* on it */
     int signal_fd;
     int signal_number;
     unsigned tries;
@@ -163,24 +167,27 @@ static int prepare_server(struct publisher *publisher)
         memmove(address, address + 1, strlen(address));
         address[strlen(address) - 1] = '\0';
     }
-    const struct anycloud_http_config config = {
+    const struct nb_http_server_config config = {
         .address = address,
         .port = options->listen_port,
-        .board = options->board,
-        .job_path = options->job_path,
         .cert_path = options->listen_tls ? options->cert : NULL,
         .key_path = options->listen_tls ? options->key : NULL,
         .ca_path = options->client_ca,
     };
-    publisher->http =
-        anycloud_http_new(publisher->loop, &config, on_line, publisher, text, sizeof text);
-    if (publisher->http == NULL) {
+    publisher->server = nb_http_server_new(publisher->loop, &config, text, sizeof text);
+    if (publisher->server == NULL) {
         fprintf(stderr, "nobrick cloud: %s\n", text);
         publisher->told = true;
         return OTA_E_IO;
     }
+    const struct nb_peer_server *peer = nb_http_server_peer(publisher->server);
+    const struct anycloud_http_config interface = {.board = options->board,
+                                                   .job_path = options->job_path};
+    publisher->http = anycloud_http_new(peer, &interface, on_line, publisher);
+    if (publisher->http == NULL)
+        return OTA_E_NO_SPACE;
     snprintf(text, sizeof text, "listening %s://%s:%u", options->listen_tls ? "https" : "http",
-             options->listen_host, anycloud_http_port(publisher->http));
+             options->listen_host, peer->port);
     show(publisher, text);
     return OTA_OK;
 }
@@ -196,7 +203,7 @@ static void place_offer(const struct publisher *publisher, struct anycloud_offer
         offer->port = options->data_port;
     } else if (options->connection != ANYCLOUD_OVER_MQTT) {
         snprintf(offer->host, sizeof offer->host, "%s", options->listen_host);
-        offer->port = anycloud_http_port(publisher->http);
+        offer->port = nb_http_server_peer(publisher->server)->port;
     } else if (options->listens) { /* a job over HTTP must name the broker */
         snprintf(offer->host, sizeof offer->host, "%s", options->broker.host);
         offer->port = options->broker.port;
@@ -257,7 +264,20 @@ static int serve(struct publisher *publisher, struct anycloud_offer *offer)
     return publisher->failures > 0 ? 1 : 0;
 }
 
-/* What to announce: as told, else what the image's header says. */
+/* An archive is announced as its list says. One that no device would take is not served unless
+ * somebody insists, with --version. */
+static int archive_version(const char *path, const uint8_t *data, size_t size,
+                           struct img_version *out)
+{
+    const char *fault;
+    int result = nb_archive_check(data, size, out, &fault);
+    if (result != OTA_OK)
+        fprintf(stderr, "nobrick cloud: %s: archive: %s; say --version to offer it all the same\n",
+                path, fault != NULL ? fault : ota_err_text(result));
+    return result;
+}
+
+/* What to announce: as told, else what the image's header or the archive's list says. */
 static int find_version(const struct cloud_options *options, const uint8_t *image, size_t size,
                         struct img_version *out)
 {
@@ -265,6 +285,8 @@ static int find_version(const struct cloud_options *options, const uint8_t *imag
     *out = options->version;
     if (options->has_version)
         return OTA_OK;
+    if (ota_untar_is_tar(image, size))
+        return archive_version(options->image, image, size, out);
     if (size < IMG_HEADER_SIZE || img_header_parse(image, MAX_IMAGE, &header, NULL) != OTA_OK) {
         fprintf(stderr, "nobrick cloud: %s: not an MCUboot image; say --version\n", options->image);
         return OTA_E_IMG_HEADER;
@@ -308,6 +330,7 @@ static int run(const struct cloud_options *options)
         result = serve(&publisher, &offer);
         anycloud_cloud_free(publisher.cloud);
         anycloud_http_free(publisher.http);
+        nb_http_server_free(publisher.server);
         posix_mqtt_free(publisher.mqtt);
         posix_loop_free(publisher.loop);
         if (publisher.signal_fd >= 0)

@@ -2,7 +2,7 @@
 
 #include "harness/image/image.h"
 #include "harness/peers/anycloud_http.h"
-#include "sim/posix/address.h"
+#include "sim/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@ static const char *const help =
     "HTTPS, or both at once. It answers whatever comes, and ends with Ctrl-C.\n"
     "\n"
     "  --system S            whose cloud: anycloud (default)\n"
-    "  --image FILE, -f      the image on offer\n"
-    "  --version X.Y.Z       what to announce (default: what the image says)\n"
+    "  --image FILE, -f      the image on offer, or a TAR archive (nobrick image pack)\n"
+    "  --version X.Y.Z       what to announce (default: what it says itself)\n"
     "  --board B, -k, --kit  the devices' board (default CY8CPROTO_062_4343W)\n"
     "  --prefix P, -c        topic prefix (default OTAUpdate)\n"
     "  --suffix S, -e        is appended to the topic prefix\n"
@@ -223,8 +223,8 @@ static int use_broker(const struct given *given, struct cloud_options *out)
     } else {
         broker->tls = given->tls;
         broker->port = !given->tls ? 1883 : alias != NULL ? alias->tls_port : 8883;
-        if (posix_address_parse(alias != NULL ? alias->host : text, broker->host,
-                                sizeof broker->host, &broker->port) != OTA_OK)
+        if (sim_address_parse(alias != NULL ? alias->host : text, broker->host, sizeof broker->host,
+                              &broker->port) != OTA_OK)
             return usage("not a broker (mqtt://HOST[:PORT], HOST[:PORT] or an alias)", text);
     }
     if (!broker->tls)
@@ -275,8 +275,8 @@ static int use_server(const struct given *given, struct cloud_options *out)
             strncmp(text, "https://", 8) == 0 || (!named && out->connection == ANYCLOUD_OVER_HTTPS);
         if (named && !plain && !out->listen_tls)
             return usage("not an address to listen on (ADDR[:PORT])", text);
-        if (posix_address_parse(named ? strstr(text, "://") + 3 : text, out->listen_host,
-                                sizeof out->listen_host, &out->listen_port) != OTA_OK)
+        if (sim_address_parse(named ? strstr(text, "://") + 3 : text, out->listen_host,
+                              sizeof out->listen_host, &out->listen_port) != OTA_OK)
             return usage("not an address to listen on (ADDR[:PORT])", text);
         if (out->listen_tls && (given->cert == NULL || given->key == NULL))
             return usage("HTTPS needs --cert and --key", NULL);
@@ -286,8 +286,8 @@ static int use_server(const struct given *given, struct cloud_options *out)
     if (out->client_ca != NULL && !out->listen_tls)
         return usage("--client-ca needs an HTTPS server", NULL);
     out->has_data_server = given->data_server != NULL;
-    if (out->has_data_server && posix_address_parse(given->data_server, out->data_host,
-                                                    sizeof out->data_host, &out->data_port) != 0)
+    if (out->has_data_server && sim_address_parse(given->data_server, out->data_host,
+                                                  sizeof out->data_host, &out->data_port) != 0)
         return usage("not a server (HOST[:PORT])", given->data_server);
     if (over_http && !out->has_data_server) {
         if (!out->listens)

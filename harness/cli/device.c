@@ -13,12 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_IMAGE      (64u << 20)
-#define BAR_CELLS      30u
-#define CRASH_PAUSE_MS 200
+#define MAX_IMAGE (64u << 20)
+#define BAR_CELLS 30u
 
-/* Carries a device's life over the execution anew: "PID OPERATIONS CRASHES FAILURE". The pid stays
- * the same then, so a value that somebody else left in the environment is recognised. */
+/* Carries a device's past over the execution anew: "PID OPERATIONS CRASHES FAILURE PUSHED". The pid
+ * stays the same then, so a value that somebody else left in the environment is recognised. */
 #define LIFE_VARIABLE "NOBRICK_DEVICE_LIFE"
 
 /* What is on the screen. */
@@ -114,25 +113,28 @@ static void on_event(void *context, const char *line, int code)
 /* ---- life -------------------------------------------------------------------------------- */
 
 /* False: this is the first life. */
-static bool read_life(struct posix_device_life *life)
+static bool read_life(struct sim_past *past)
 {
     long pid;
-    struct posix_device_life found = {0};
+    int pushed = 0;
+    struct sim_past found = {0};
     const char *text = getenv(LIFE_VARIABLE);
-    memset(life, 0, sizeof *life);
+    memset(past, 0, sizeof *past);
     if (text != NULL &&
-        sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes, &found.failure) ==
-            4 &&
-        pid == (long)getpid())
-        *life = found;
-    else
+        sscanf(text, "%ld %u %u %d %d", &pid, &found.operations, &found.crashes, &found.failure,
+               &pushed) == 5 &&
+        pid == (long)getpid()) {
+        *past = found;
+        past->pushed = pushed != 0;
+    } else {
         text = NULL;
+    }
     unsetenv(LIFE_VARIABLE);
     return text != NULL;
 }
 
 /* Executes the same program with the same arguments. Returns only when that fails. */
-static int start_anew(int argc, char **argv, const struct posix_device_life *life)
+static int start_anew(int argc, char **argv, const struct sim_past *past)
 {
     char text[80];
     char name[] = "nobrick";
@@ -141,11 +143,11 @@ static int start_anew(int argc, char **argv, const struct posix_device_life *lif
         return 2;
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-    snprintf(text, sizeof text, "%ld %u %u %d", (long)getpid(), life->operations, life->crashes,
-             life->failure);
+    snprintf(text, sizeof text, "%ld %u %u %d %d", (long)getpid(), past->operations, past->crashes,
+             past->failure, past->pushed);
     if (setenv(LIFE_VARIABLE, text, 1) == 0) {
-        if (life->crashes > 0) /* a crash loop should not eat a processor */
-            nanosleep(&(struct timespec){.tv_nsec = CRASH_PAUSE_MS * 1000000L}, NULL);
+        if (past->crashes > 0)
+            nanosleep(&(struct timespec){.tv_nsec = SIM_CRASH_PAUSE_MS * 1000000L}, NULL);
         fflush(NULL);
         execv("/proc/self/exe", arguments);
     }
@@ -155,7 +157,7 @@ static int start_anew(int argc, char **argv, const struct posix_device_life *lif
 }
 
 /* The last line: the result on stdout, a failure on stderr. */
-static void show_end(const struct posix_device_end *end)
+static void show_end(const struct sim_life_end *end)
 {
     if (end->text[0] == '\0')
         return;
@@ -203,8 +205,18 @@ static int check_factory(const struct device_options *options, const uint8_t *im
     return 0;
 }
 
-/* What the options name: device, keys, factory image (malloc'ed). */
-static int load(struct device_options *options, struct sim_device *device, uint8_t **factory)
+/* A file with an image, malloc'ed; NULL is none. */
+static int load_image(const char *path, uint8_t **out, size_t *size)
+{
+    if (path == NULL || nb_read_file(path, MAX_IMAGE, out, size) == OTA_OK)
+        return 0;
+    fprintf(stderr, "nobrick device: %s: %s\n", path, strerror(errno));
+    return 2;
+}
+
+/* What the options name: device, keys, images (malloc'ed). */
+static int load(struct device_options *options, struct sim_device *device, uint8_t **factory,
+                uint8_t **push)
 {
     struct flash_text_error error = {0};
     struct posix_device_config *config = &options->config;
@@ -218,35 +230,36 @@ static int load(struct device_options *options, struct sim_device *device, uint8
             fprintf(stderr, "nobrick device: %s (nobrick device --help)\n", error.message);
             return 2;
         }
-    if (options->factory != NULL &&
-        nb_read_file(options->factory, MAX_IMAGE, factory, &config->factory_size) != OTA_OK) {
-        fprintf(stderr, "nobrick device: %s: %s\n", options->factory, strerror(errno));
+    if (load_image(options->factory, factory, &config->factory_size) != 0 ||
+        load_image(options->push, push, &config->life.push_size) != 0)
         return 2;
-    }
     if (check_factory(options, *factory, config->factory_size) != 0)
         return 2;
     config->factory = *factory;
-    config->device = device;
+    config->life.push = *push;
+    config->life.device = device;
     return 0;
 }
 
-static int run(struct device_options *options, struct posix_device_life *life)
+static int run(struct device_options *options, struct sim_past *past)
 {
     struct sim_device device = {0};
     struct display display = {.terminal = isatty(STDOUT_FILENO) == 1,
                               .verbose = options->verbose,
-                              .once = options->config.once,
+                              .once = options->config.life.once,
                               .events_fd = options->events_fd};
-    struct posix_device_end end = {0};
+    struct sim_life_end end = {0};
     uint8_t *factory = NULL;
-    options->config.event = on_event;
-    options->config.context = &display;
-    int result = load(options, &device, &factory);
+    uint8_t *push = NULL;
+    options->config.life.event = on_event;
+    options->config.life.context = &display;
+    int result = load(options, &device, &factory, &push);
     if (result == 0)
-        result = posix_device_run(&options->config, life, &end);
-    if (result != POSIX_DEVICE_RESET)
+        result = posix_device_run(&options->config, past, &end);
+    if (result != SIM_LIFE_RESET)
         show_end(&end);
     free(factory);
+    free(push);
     sim_device_free(&device);
     return result;
 }
@@ -254,12 +267,12 @@ static int run(struct device_options *options, struct posix_device_life *life)
 int nb_cmd_device(int argc, char **argv)
 {
     struct device_options options;
-    struct posix_device_life life;
+    struct sim_past past;
     int result = device_options_parse(argc, argv, &options);
     if (result != 0)
         return result - 1;
     signal(SIGPIPE, SIG_IGN);
-    options.anew = read_life(&life);
-    result = run(&options, &life);
-    return result == POSIX_DEVICE_RESET ? start_anew(argc, argv, &life) : result;
+    options.anew = read_life(&past);
+    result = run(&options, &past);
+    return result == SIM_LIFE_RESET ? start_anew(argc, argv, &past) : result;
 }

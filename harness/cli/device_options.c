@@ -29,6 +29,9 @@ static const char *const help =
     "  --trust PUB.pem       public key that images must be signed with; may be repeated\n"
     "  --board B --prefix P  other than the device file's\n"
     "\n"
+    "  --push FILE           no cloud: a host hands this image over in pieces, as by UART or BLE;\n"
+    "                        ends as --once does\n"
+    "\n"
     "  --broker URL          mqtt[s]://HOST[:PORT] (default mqtt://127.0.0.1:1883)\n"
     "  --server URL          http[s]://HOST[:PORT]\n"
     "  --ca FILE             PEM: who may have signed their certificates (default: the system's)\n"
@@ -199,6 +202,7 @@ enum option_id {
     OPTION_SYSTEM,
     OPTION_FLASH,
     OPTION_FACTORY,
+    OPTION_PUSH,
     OPTION_TRUST,
     OPTION_BOARD,
     OPTION_PREFIX,
@@ -239,6 +243,7 @@ static const struct option long_options[] = {
     {"system", required_argument, NULL, OPTION_SYSTEM},
     {"flash", required_argument, NULL, OPTION_FLASH},
     {"factory", required_argument, NULL, OPTION_FACTORY},
+    {"push", required_argument, NULL, OPTION_PUSH},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"board", required_argument, NULL, OPTION_BOARD},
     {"prefix", required_argument, NULL, OPTION_PREFIX},
@@ -292,6 +297,10 @@ static int parse_identity(int option, struct device_options *out)
     case OPTION_FACTORY:
         out->factory = optarg;
         return 0;
+    case OPTION_PUSH:
+        out->push = optarg;
+        out->config.life.once = true;
+        return 0;
     case OPTION_TRUST:
         if (out->trusted_count == SIM_MAX_KEYS)
             return usage("too many keys", optarg);
@@ -311,7 +320,7 @@ static int parse_identity(int option, struct device_options *out)
 /* Whom it talks to, and how. -1: not one of these. */
 static int parse_session(int option, struct device_options *out)
 {
-    struct posix_device_session *session = &out->config.session;
+    struct sim_session *session = &out->config.life.session;
     bool second;
     int result;
     switch (option) {
@@ -383,10 +392,10 @@ static int parse_running(int option, struct device_options *out)
     struct posix_device_config *config = &out->config;
     switch (option) {
     case OPTION_ONCE:
-        config->once = true;
+        config->life.once = true;
         return 0;
     case OPTION_BOOT_ONLY:
-        config->boot_only = true;
+        config->life.boot_only = true;
         return 0;
     case OPTION_CUT:
         return parse_cut(optarg, out);
@@ -396,7 +405,7 @@ static int parse_running(int option, struct device_options *out)
     case OPTION_EVENTS:
         return parse_events(optarg, &out->events_fd);
     case OPTION_FAST:
-        config->fast = true;
+        config->life.timing = SIM_TIMING_FAST;
         return 0;
     case OPTION_LOG:
         return parse_log(optarg, &config->log_level);
@@ -434,7 +443,7 @@ static int settle_peers(const struct peers *peers, struct device_options *out)
         nb_check_pem("device", "--cert", peers->cert) != OTA_OK ||
         nb_check_pem("device", "--key", peers->key) != OTA_OK)
         return 3;
-    const struct posix_device_session *session = &out->config.session;
+    const struct sim_session *session = &out->config.life.session;
     if (session->send_direct && session->by_http)
         return usage("--direct is for --via mqtt", NULL);
     if (session->by_http && peers->server == NULL)
@@ -487,7 +496,7 @@ int device_options_parse(int argc, char **argv, struct device_options *out)
         if (result < 0)
             result = parse_session(option, out);
         if (result < 0)
-            result = parse_timing(option, &out->config.session.timing);
+            result = parse_timing(option, &out->config.life.session.timing);
         if (result < 0)
             result = parse_running(option, out);
         if (result != 0)

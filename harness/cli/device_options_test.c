@@ -79,7 +79,7 @@ static void the_page_says_what_the_agent_does(void **state)
 static void options_set_timings(void **state)
 {
     struct device_options options;
-    const struct ota_timing *timing = &options.config.session.timing;
+    const struct ota_timing *timing = &options.config.life.session.timing;
     const uint32_t *const set[] = {
         &timing->initial_check, &timing->next_check,  &timing->job_wait,   &timing->data_wait,
         &timing->connect_wait,  &timing->retry_first, &timing->retry_last, &timing->keep_alive,

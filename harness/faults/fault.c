@@ -14,6 +14,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_MQTT_DOUBLE_PUBACK] = {"double-puback", NB_TALK_MQTT, false, true},
     [NB_MQTT_DROP_PUBLISH] = {"drop-publish", NB_TALK_MQTT, false, true},
     [NB_MQTT_DOUBLE_PUBLISH] = {"double-publish", NB_TALK_MQTT, false, true},
+    [NB_MQTT_SWAP_PUBLISH] = {"swap-publish", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_CONNACK] = {"no-connack", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_PINGRESP] = {"no-pingresp", NB_TALK_MQTT, false, true},
     [NB_MQTT_DOUBLE_PINGRESP] = {"double-pingresp", NB_TALK_MQTT, false, true},

@@ -23,6 +23,7 @@ enum nb_fault_kind {
     NB_MQTT_DOUBLE_PUBACK,
     NB_MQTT_DROP_PUBLISH, /* to the device */
     NB_MQTT_DOUBLE_PUBLISH,
+    NB_MQTT_SWAP_PUBLISH, /* to the device: it comes behind the next one */
     NB_MQTT_NO_CONNACK,
     NB_MQTT_NO_PINGRESP,
     NB_MQTT_DOUBLE_PINGRESP,

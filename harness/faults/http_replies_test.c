@@ -13,8 +13,8 @@
 
 static void assert_client_got(const char *text)
 {
-    to_client.data[to_client.size] = '\0';
-    assert_string_equal((const char *)to_client.data, text);
+    client.data[client.size] = '\0';
+    assert_string_equal((const char *)client.data, text);
 }
 
 static void http_replies_are_made_wrong(void **state)
@@ -48,13 +48,13 @@ static void http_replies_are_made_wrong(void **state)
         begin(NB_TALK_HTTP);
         arm(cases[i].kind, NB_PLACE_ANY, 0, 0);
         meet();
-        say_text(client, GET);
-        until(to_server.size > 0);
-        say_text(server, REPLY);
-        until(to_client.size >= strlen(cases[i].got));
+        say_text(&client, GET);
+        until(server.size > 0);
+        say_text(&server, REPLY);
+        until(client.size >= strlen(cases[i].got));
         settle();
         assert_client_got(cases[i].got);
-        assert_int_equal(to_client.ended, cases[i].closed);
+        assert_int_equal(client.ended, cases[i].closed);
         assert_fired("/image");
         end();
     }
@@ -66,12 +66,12 @@ static void http_long_headers_are_long(void **state)
     begin(NB_TALK_HTTP);
     arm(NB_HTTP_LONG_HEADERS, NB_PLACE_ANY, 0, 0);
     meet();
-    say_text(client, GET);
-    until(to_server.size > 0);
-    say_text(server, REPLY);
-    until(to_client.size > 2500);
+    say_text(&client, GET);
+    until(server.size > 0);
+    say_text(&server, REPLY);
+    until(client.size > 2500);
     settle();
-    assert_memory_equal(to_client.data + to_client.size - 12, "\r\n\r\n" BODY, 12);
+    assert_memory_equal(client.data + client.size - 12, "\r\n\r\n" BODY, 12);
     end();
 }
 
@@ -97,14 +97,14 @@ static void http_answers_in_place_of_the_server(void **state)
         fault.text = raw;
         assert_int_equal(nb_proxy_arm(proxy, &fault), 0);
         meet();
-        say_text(client, GET);
-        until(to_client.size >= strlen(cases[i].begins));
+        say_text(&client, GET);
+        until(client.size >= strlen(cases[i].begins));
         settle();
-        assert_memory_equal(to_client.data, cases[i].begins, strlen(cases[i].begins));
-        assert_int_equal(to_server.size, 0);
-        assert_int_equal(to_client.ended, cases[i].kind == NB_HTTP_RAW);
+        assert_memory_equal(client.data, cases[i].begins, strlen(cases[i].begins));
+        assert_int_equal(server.size, 0);
+        assert_int_equal(client.ended, cases[i].kind == NB_HTTP_RAW);
         if (cases[i].kind == NB_HTTP_RAW)
-            assert_memory_equal(to_client.data + to_client.size - 2, "\0c", 2);
+            assert_memory_equal(client.data + client.size - 2, "\0c", 2);
         end();
     }
 }
@@ -115,21 +115,21 @@ static void http_fault_meets_its_phase_and_place_only(void **state)
     begin(NB_TALK_HTTP);
     arm(NB_HTTP_STATUS, NB_PLACE_BODY, 10, 404);
     meet();
-    say_text(client, GET_JOB);
-    until(to_server.size == strlen(GET_JOB));
-    say_text(server, REPLY); /* a job is no data */
-    until(to_client.size == strlen(REPLY));
+    say_text(&client, GET_JOB);
+    until(server.size == strlen(GET_JOB));
+    say_text(&server, REPLY); /* a job is no data */
+    until(client.size == strlen(REPLY));
     for (int i = 1; i <= 2; i++) { /* 8 bytes, 16 bytes */
-        say_text(client, GET);
-        until(to_server.size == strlen(GET_JOB) + (size_t)i * strlen(GET));
-        say_text(server, REPLY);
-        until(to_client.size == (size_t)(i + 1) * strlen(REPLY));
+        say_text(&client, GET);
+        until(server.size == strlen(GET_JOB) + (size_t)i * strlen(GET));
+        say_text(&server, REPLY);
+        until(client.size == (size_t)(i + 1) * strlen(REPLY));
     }
     assert_int_equal(nb_proxy_unfired(proxy, NULL), 1);
-    say_text(client, GET);
+    say_text(&client, GET);
     until(nb_proxy_unfired(proxy, NULL) == 0);
-    until(to_client.size > 3 * strlen(REPLY));
-    assert_memory_equal(to_client.data + 3 * strlen(REPLY), "HTTP/1.1 404", 12);
+    until(client.size > 3 * strlen(REPLY));
+    assert_memory_equal(client.data + 3 * strlen(REPLY), "HTTP/1.1 404", 12);
     end();
 }
 
@@ -140,9 +140,9 @@ static void http_range_is_taken_out_of_the_request(void **state)
     begin(NB_TALK_HTTP);
     arm(NB_HTTP_IGNORE_RANGE, NB_PLACE_ANY, 0, 0);
     meet();
-    say_text(client, GET);
-    until(to_server.size == strlen(without));
-    assert_memory_equal(to_server.data, without, strlen(without));
+    say_text(&client, GET);
+    until(server.size == strlen(without));
+    assert_memory_equal(server.data, without, strlen(without));
     assert_fired("fault ignore-range /image");
     end();
 }
@@ -159,15 +159,15 @@ static void http_changed_image_has_no_ranges_of_the_old_one(void **state)
     arm(NB_HTTP_ETAG_CHANGE, NB_PLACE_ANY, 0, 0);
     meet();
     snprintf(text, sizeof text, "%s%s", request, old);
-    say_text(client, text);
-    until(to_server.size == strlen(whole));
-    assert_memory_equal(to_server.data, whole, strlen(whole));
-    say_text(server, REPLY);
-    until(to_client.size > strlen(REPLY));
+    say_text(&client, text);
+    until(server.size == strlen(whole));
+    assert_memory_equal(server.data, whole, strlen(whole));
+    say_text(&server, REPLY);
+    until(client.size > strlen(REPLY));
     snprintf(text, sizeof text, "%s%s", request, new);
-    say_text(client, text);
-    until(to_server.size == strlen(whole) + strlen(request) + 2);
-    assert_memory_equal(to_server.data + strlen(whole), request, strlen(request));
+    say_text(&client, text);
+    until(server.size == strlen(whole) + strlen(request) + 2);
+    assert_memory_equal(server.data + strlen(whole), request, strlen(request));
     end();
 }
 
@@ -179,9 +179,9 @@ static void http_other_range_is_asked_for(void **state)
     begin(NB_TALK_HTTP);
     arm(NB_HTTP_WRONG_RANGE, NB_PLACE_ANY, 0, 0);
     meet();
-    say_text(client, GET);
-    until(to_server.size == strlen(other));
-    assert_memory_equal(to_server.data, other, strlen(other));
+    say_text(&client, GET);
+    until(server.size == strlen(other));
+    assert_memory_equal(server.data, other, strlen(other));
     assert_fired("fault wrong-range /image");
     end();
 }
@@ -195,15 +195,15 @@ static void http_post_is_the_result(void **state)
     nb_fault_complete(&fault, NB_HTTP_STATUS);
     assert_int_equal(nb_proxy_arm(proxy, &fault), 0);
     meet();
-    say_text(client, GET); /* none of its business */
-    until(to_server.size == strlen(GET));
-    say_text(server, REPLY);
-    until(to_client.size == strlen(REPLY));
-    say_text(client, post);
+    say_text(&client, GET); /* none of its business */
+    until(server.size == strlen(GET));
+    say_text(&server, REPLY);
+    until(client.size == strlen(REPLY));
+    say_text(&client, post);
     until(nb_proxy_unfired(proxy, NULL) == 0);
-    say_text(client, post); /* the second one is the server's */
-    until(to_server.size == strlen(GET) + strlen(post));
-    assert_memory_equal(to_server.data + strlen(GET), post, strlen(post));
+    say_text(&client, post); /* the second one is the server's */
+    until(server.size == strlen(GET) + strlen(post));
+    assert_memory_equal(server.data + strlen(GET), post, strlen(post));
     end();
 }
 
@@ -219,5 +219,5 @@ int main(void)
         cmocka_unit_test(http_other_range_is_asked_for),
         cmocka_unit_test(http_post_is_the_result),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_in_both_worlds(tests);
 }

@@ -61,10 +61,10 @@ static size_t data_at(const struct nb_link *link, const uint8_t *packet, size_t 
 static struct nb_armed *for_packet(struct nb_proxy *proxy, unsigned type, uint32_t number)
 {
     static const uint8_t types[NB_FAULT_KINDS] = {
-        [NB_MQTT_DROP_PUBACK] = PUBACK,       [NB_MQTT_DOUBLE_PUBACK] = PUBACK,
-        [NB_MQTT_DROP_PUBLISH] = PUBLISH,     [NB_MQTT_DOUBLE_PUBLISH] = PUBLISH,
-        [NB_MQTT_NO_CONNACK] = CONNACK,       [NB_MQTT_NO_PINGRESP] = PINGRESP,
-        [NB_MQTT_DOUBLE_PINGRESP] = PINGRESP,
+        [NB_MQTT_DROP_PUBACK] = PUBACK,   [NB_MQTT_DOUBLE_PUBACK] = PUBACK,
+        [NB_MQTT_DROP_PUBLISH] = PUBLISH, [NB_MQTT_DOUBLE_PUBLISH] = PUBLISH,
+        [NB_MQTT_SWAP_PUBLISH] = PUBLISH, [NB_MQTT_NO_CONNACK] = CONNACK,
+        [NB_MQTT_NO_PINGRESP] = PINGRESP, [NB_MQTT_DOUBLE_PINGRESP] = PINGRESP,
     };
     for (size_t i = 0; i < proxy->armed_count; i++) {
         struct nb_armed *armed = &proxy->armed[i];
@@ -74,14 +74,45 @@ static struct nb_armed *for_packet(struct nb_proxy *proxy, unsigned type, uint32
     return NULL;
 }
 
+static void forward(struct nb_link *link, uint8_t *packet, size_t size, size_t header)
+{
+    bool publish = packet[0] >> 4 == PUBLISH;
+    size_t from = publish ? data_at(link, packet, size, header) : size;
+    nb_link_forward(link, packet, size, from, size - from);
+}
+
+static void hold_back(struct nb_link *link, const uint8_t *packet, size_t size,
+                      struct nb_armed *armed)
+{
+    link->swap = armed;
+    if (!nb_bytes_add(&link->overdue, packet, size))
+        nb_link_kill(link, true);
+}
+
+/* The PUBLISH that waited follows the one that has just gone. */
+static void let_go(struct nb_link *link, uint32_t number)
+{
+    struct nb_bytes *overdue = &link->overdue;
+    size_t header = 0;
+    nb_proxy_fired(link->proxy, link->swap, "packet %u", number - 1);
+    link->swap = NULL;
+    (void)packet_size(overdue->data, overdue->size, &header);
+    forward(link, overdue->data, overdue->size, header);
+    overdue->size = 0;
+}
+
 static void to_device(struct nb_link *link, uint8_t *packet, size_t size, size_t header)
 {
     unsigned type = packet[0] >> 4;
     struct nb_proxy *proxy = link->proxy;
     uint32_t number = ++proxy->packets[type];
-    struct nb_armed *armed = for_packet(proxy, type, number);
-    size_t from = type == PUBLISH ? data_at(link, packet, size, header) : size;
+    bool swapped = type == PUBLISH && link->swap;
+    struct nb_armed *armed = swapped ? NULL : for_packet(proxy, type, number);
     size_t copies = 1;
+    if (armed && armed->fault.kind == NB_MQTT_SWAP_PUBLISH) {
+        hold_back(link, packet, size, armed);
+        return;
+    }
     if (armed) {
         bool twice = armed->fault.kind == NB_MQTT_DOUBLE_PUBACK ||
                      armed->fault.kind == NB_MQTT_DOUBLE_PUBLISH ||
@@ -91,7 +122,9 @@ static void to_device(struct nb_link *link, uint8_t *packet, size_t size, size_t
         nb_proxy_fired(proxy, armed, "packet %u", number);
     }
     for (; copies > 0; copies--)
-        nb_link_forward(link, packet, size, from, size - from);
+        forward(link, packet, size, header);
+    if (swapped)
+        let_go(link, number);
 }
 
 void nb_mqtt_eat(struct nb_link *link, enum nb_way way)

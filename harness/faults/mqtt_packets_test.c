@@ -14,8 +14,8 @@ static const uint8_t publish[] = {0x32, 19, 0, 1, 't', 0,   9,   'D', 'A', 'T', 
 static void mqtt_session(void)
 {
     meet();
-    say(client, connect_packet, sizeof connect_packet);
-    until(to_server.size == sizeof connect_packet);
+    say(&client, connect_packet, sizeof connect_packet);
+    until(server.size == sizeof connect_packet);
 }
 
 static void mqtt_packets_are_dropped_and_doubled(void **state)
@@ -41,14 +41,61 @@ static void mqtt_packets_are_dropped_and_doubled(void **state)
         mqtt_session();
         size_t expected = 0;
         for (int n = 0; n < 3; n++) {
-            say(server, cases[i].packet, cases[i].size);
-            say(server, "\xB0\x02\x00\x01", 4); /* something else, to know when it is through */
+            say(&server, cases[i].packet, cases[i].size);
+            say(&server, "\xB0\x02\x00\x01", 4); /* something else, to know when it is through */
             expected += cases[i].copies[n] * cases[i].size + 4;
-            until(to_client.size == expected);
+            until(client.size == expected);
         }
         assert_fired("packet 2");
         end();
     }
+}
+
+/* They come out as one, three, two, four; what is no PUBLISH stays where it was. */
+static void mqtt_publishes_change_places(void **state)
+{
+    uint8_t numbered[sizeof publish];
+    struct nb_proxy_traffic traffic;
+    (void)state;
+    begin(NB_TALK_MQTT);
+    arm(NB_MQTT_SWAP_PUBLISH, NB_PLACE_ANY, 0, 2);
+    mqtt_session();
+    memcpy(numbered, publish, sizeof publish);
+    for (uint8_t n = 1; n <= 4; n++) {
+        numbered[sizeof publish - 1] = n;
+        say(&server, numbered, sizeof numbered);
+        say(&server, puback, sizeof puback);
+        if (n == 2) {
+            settle(); /* not before the next one is there */
+            assert_int_equal(client.size, sizeof publish + 2 * sizeof puback);
+            assert_int_equal(nb_proxy_unfired(proxy, NULL), 1);
+        }
+    }
+    until(client.size == 4 * (sizeof publish + sizeof puback));
+    static const size_t ends[] = {21, 21 + 8 + 21, 21 + 8 + 42, 21 + 8 + 42 + 4 + 21};
+    static const uint8_t order[] = {1, 3, 2, 4};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(client.data[ends[i] - 1], order[i]);
+    nb_proxy_traffic(proxy, &traffic);
+    assert_int_equal(traffic.data, 24);
+    assert_fired("fault swap-publish packet 2");
+    end();
+}
+
+static void mqtt_swap_forgets_what_waits_with_its_connection(void **state)
+{
+    (void)state;
+    begin(NB_TALK_MQTT);
+    arm(NB_MQTT_SWAP_PUBLISH, NB_PLACE_ANY, 0, 1);
+    mqtt_session();
+    say(&server, publish, sizeof publish);
+    settle();
+    mqtt_session(); /* another connection: what waited on the first is lost */
+    say(&server, publish, sizeof publish);
+    say(&server, publish, sizeof publish);
+    until(client.size == 2 * sizeof publish);
+    assert_fired("fault swap-publish packet 2");
+    end();
 }
 
 static void mqtt_counts_data_only(void **state)
@@ -58,16 +105,16 @@ static void mqtt_counts_data_only(void **state)
     begin(NB_TALK_MQTT);
     arm(NB_NET_CORRUPT, NB_PLACE_BODY, 8, 0);
     mqtt_session();
-    say(server, connack, sizeof connack);
-    say(server, publish, sizeof publish);
-    say(server, publish, 5); /* in two pieces */
+    say(&server, connack, sizeof connack);
+    say(&server, publish, sizeof publish);
+    say(&server, publish, 5); /* in two pieces */
     settle();
-    say(server, publish + 5, sizeof publish - 5);
-    until(to_client.size == 4 + 2 * sizeof publish);
+    say(&server, publish + 5, sizeof publish - 5);
+    until(client.size == 4 + 2 * sizeof publish);
     nb_proxy_traffic(proxy, &traffic);
     assert_int_equal(traffic.data, 12);
-    assert_memory_equal(to_client.data + 4, publish, sizeof publish);
-    assert_int_equal(to_client.data[4 + 2 * sizeof publish - 4], 'c' ^ 1);
+    assert_memory_equal(client.data + 4, publish, sizeof publish);
+    assert_int_equal(client.data[4 + 2 * sizeof publish - 4], 'c' ^ 1);
     assert_fired("byte 8");
     end();
 }
@@ -78,13 +125,13 @@ static void mqtt_take_over_comes_with_the_same_name(void **state)
     begin(NB_TALK_MQTT);
     arm(NB_MQTT_TAKE_OVER, NB_PLACE_BODY, 3, 0);
     mqtt_session();
-    memset(&to_server, 0, sizeof to_server);
-    say(server, publish, sizeof publish);
+    server.size = 0;
+    say(&server, publish, sizeof publish);
     until(accepted == 2);
-    until(to_server.size == sizeof connect_packet);
-    assert_memory_equal(to_server.data, connect_packet, sizeof connect_packet);
+    until(server.size == sizeof connect_packet);
+    assert_memory_equal(server.data, connect_packet, sizeof connect_packet);
     assert_int_equal(nb_proxy_unfired(proxy, NULL), 1); /* not before the broker took it */
-    say(server, connack, sizeof connack);
+    say(&server, connack, sizeof connack);
     until(nb_proxy_unfired(proxy, NULL) == 0);
     assert_fired("fault take-over");
     end();
@@ -96,10 +143,10 @@ static void nonsense_on_mqtt_goes_through(void **state)
     (void)state;
     begin(NB_TALK_MQTT);
     meet();
-    say(server, nonsense, sizeof nonsense);
-    until(to_client.size == sizeof nonsense);
-    say(server, puback, sizeof puback);
-    until(to_client.size == sizeof nonsense + sizeof puback);
+    say(&server, nonsense, sizeof nonsense);
+    until(client.size == sizeof nonsense);
+    say(&server, puback, sizeof puback);
+    until(client.size == sizeof nonsense + sizeof puback);
     end();
 }
 
@@ -107,9 +154,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mqtt_packets_are_dropped_and_doubled),
+        cmocka_unit_test(mqtt_publishes_change_places),
+        cmocka_unit_test(mqtt_swap_forgets_what_waits_with_its_connection),
         cmocka_unit_test(mqtt_counts_data_only),
         cmocka_unit_test(mqtt_take_over_comes_with_the_same_name),
         cmocka_unit_test(nonsense_on_mqtt_goes_through),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_in_both_worlds(tests);
 }

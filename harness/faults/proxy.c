@@ -1,20 +1,12 @@
 #include "harness/faults/proxy.h"
 #include "harness/faults/proxy_link.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define TICK_MS    1
 #define TICK_TIMER 0
-#define BACKLOG    16
 
 /* ---- armed faults ------------------------------------------------------------------------ */
 
@@ -83,56 +75,19 @@ size_t nb_proxy_unfired(const struct nb_proxy *proxy, const char **word)
 
 /* ---- the listener ------------------------------------------------------------------------ */
 
-static struct sockaddr_in loopback(uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
+static void on_accepted(void *owner, struct sim_stream *stream);
 
-static int connect_to(uint16_t port)
+static void open_listener(struct nb_proxy *proxy)
 {
-    struct sockaddr_in address = loopback(port);
-    int one = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
-}
-
-static void on_connection(void *context, int fd);
-
-static int open_listener(struct nb_proxy *proxy)
-{
-    struct sockaddr_in address = loopback(proxy->port);
-    socklen_t length = sizeof address;
-    int one = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return OTA_E_IO;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
-        posix_loop_watch(proxy->config.loop, fd, on_connection, proxy) != 0) {
-        close(fd);
-        return OTA_E_IO;
-    }
-    proxy->port = ntohs(address.sin_port);
-    proxy->listener = fd;
-    return 0;
+    const struct sim_world *world = proxy->config.world;
+    if (world->listen(world->context, &proxy->port, on_accepted, proxy, &proxy->listener) != OTA_OK)
+        proxy->listener = NULL; /* somebody took the port: tried again at the next occasion */
 }
 
 static void close_listener(struct nb_proxy *proxy)
 {
-    if (proxy->listener < 0)
-        return;
-    posix_loop_unwatch(proxy->config.loop, proxy->listener);
-    close(proxy->listener);
-    proxy->listener = -1;
+    proxy->config.world->unlisten(proxy->listener);
+    proxy->listener = NULL;
 }
 
 void nb_proxy_update(struct nb_proxy *proxy)
@@ -140,8 +95,8 @@ void nb_proxy_update(struct nb_proxy *proxy)
     bool refuse = for_connection(proxy, NB_NET_REFUSE, proxy->traffic.connections + 1) != NULL;
     if (refuse)
         close_listener(proxy);
-    else if (proxy->listener < 0 && open_listener(proxy) != 0)
-        proxy->listener = -1; /* somebody took the port: tried again with the next step */
+    else if (proxy->listener == NULL)
+        open_listener(proxy);
 }
 
 void nb_proxy_device_gave_up(struct nb_proxy *proxy)
@@ -167,46 +122,16 @@ static void strike_at_connect(struct nb_link *link)
     }
 }
 
-static void begin_link(struct nb_proxy *proxy, int fd)
+static void on_accepted(void *owner, struct sim_stream *stream)
 {
-    int one = 1;
-    struct nb_link *link = calloc(1, sizeof *link);
-    if (!link) {
-        close(fd);
-        return;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    link->proxy = proxy;
-    link->number = proxy->traffic.connections;
-    link->device = fd;
-    link->server = connect_to(proxy->config.upstream);
-    link->next = proxy->links;
-    proxy->links = link;
-    if (link->server < 0 || nb_link_watch(link) != 0)
-        nb_link_kill(link, true);
-    else
-        strike_at_connect(link);
-}
-
-static void on_connection(void *context, int fd)
-{
-    struct nb_proxy *proxy = context;
-    int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-    if (accepted < 0)
-        return;
+    struct nb_proxy *proxy = owner;
+    nb_proxy_enter(proxy);
     proxy->traffic.connections++;
-    proxy->working++;
-    begin_link(proxy, accepted);
-    proxy->working--;
+    struct nb_link *link = nb_link_begin(proxy, stream);
+    if (link && !link->dead)
+        strike_at_connect(link);
     nb_proxy_update(proxy);
-    nb_proxy_tick_soon(proxy);
-}
-
-void nb_proxy_tick_soon(struct nb_proxy *proxy)
-{
-    const struct clock_port *clock = posix_clock_port(proxy->clock);
-    if (clock->arm(clock->context, TICK_TIMER, TICK_MS) != 0)
-        abort(); /* the timer's number is ours and valid */
+    nb_proxy_leave(proxy);
 }
 
 static void reap(struct nb_proxy *proxy)
@@ -222,62 +147,104 @@ static void reap(struct nb_proxy *proxy)
     }
 }
 
+/* Arms the timer for whatever link wants to be pumped first. */
+static void arm_tick(struct nb_proxy *proxy)
+{
+    const struct clock_port *clock = proxy->config.world->clock_port(proxy->clock);
+    uint64_t due = UINT64_MAX;
+    for (struct nb_link *link = proxy->links; link; link = link->next) {
+        uint64_t wanted = nb_link_due(link);
+        due = wanted < due ? wanted : due;
+    }
+    if (due == UINT64_MAX) {
+        if (proxy->ticking)
+            clock->disarm(clock->context, TICK_TIMER);
+        proxy->ticking = false;
+        return;
+    }
+    if (proxy->ticking && proxy->tick_at == due)
+        return;
+    uint64_t now = clock->now_ms(clock->context);
+    uint64_t wait = due > now ? due - now : 0;
+    proxy->ticking = clock->arm(clock->context, TICK_TIMER,
+                                wait < UINT32_MAX ? (uint32_t)wait : UINT32_MAX) == OTA_OK;
+    proxy->tick_at = due;
+}
+
+void nb_proxy_enter(struct nb_proxy *proxy)
+{
+    proxy->working++;
+}
+
+void nb_proxy_leave(struct nb_proxy *proxy)
+{
+    if (--proxy->working > 0)
+        return;
+    reap(proxy);
+    arm_tick(proxy);
+}
+
 static void on_tick(void *context, unsigned id)
 {
     struct nb_proxy *proxy = context;
     (void)id;
-    proxy->working++;
+    proxy->ticking = false;
+    nb_proxy_enter(proxy);
     for (struct nb_link *link = proxy->links; link; link = link->next)
         nb_link_pump(link);
-    proxy->working--;
-    if (proxy->working == 0)
-        reap(proxy);
+    nb_proxy_leave(proxy);
 }
 
 /* ---- take-over --------------------------------------------------------------------------- */
 
 static void end_taker(struct nb_proxy *proxy)
 {
-    if (proxy->taker < 0)
-        return;
-    posix_loop_unwatch(proxy->config.loop, proxy->taker);
-    close(proxy->taker);
-    proxy->taker = -1;
+    proxy->config.world->close(proxy->taker, false);
+    proxy->taker = NULL;
 }
 
-static void on_taker(void *context, int fd)
+static void on_taker_opened(void *owner, int code)
 {
-    struct nb_proxy *proxy = context;
-    uint8_t answer[64];
-    ssize_t got = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got >= 4 && answer[0] == 0x20 && answer[3] == 0 && proxy->taking)
-        nb_proxy_fired(proxy, proxy->taking, "%s", proxy->config.name);
-    end_taker(proxy);
-}
-
-void nb_proxy_take_over(struct nb_link *link, struct nb_armed *armed)
-{
-    struct nb_proxy *proxy = link->proxy;
-    size_t id = strlen(link->client_id);
+    struct nb_proxy *proxy = owner;
+    size_t id = strlen(proxy->taken_id);
     /* CONNECT of MQTT 3.1.1: clean session, keep-alive 60 s */
     uint8_t packet[160] = {0x10, (uint8_t)(12 + id), 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60};
     packet[12] = (uint8_t)(id >> 8);
     packet[13] = (uint8_t)id;
-    memcpy(packet + 14, link->client_id, id);
+    memcpy(packet + 14, proxy->taken_id, id);
+    if (code != OTA_OK || proxy->config.world->send(proxy->taker, packet, 14 + id) != 14 + id)
+        end_taker(proxy);
+}
+
+static void on_taker_data(void *owner, const uint8_t *answer, size_t size)
+{
+    struct nb_proxy *proxy = owner;
+    if (size >= 4 && answer[0] == 0x20 && answer[3] == 0 && proxy->taking)
+        nb_proxy_fired(proxy, proxy->taking, "%s", proxy->config.name);
+    end_taker(proxy);
+}
+
+static void on_taker_ended(void *owner, int code)
+{
+    (void)code;
+    end_taker(owner);
+}
+
+void nb_proxy_take_over(struct nb_link *link, struct nb_armed *armed)
+{
+    static const struct sim_stream_events events = {
+        .opened = on_taker_opened, .data = on_taker_data, .ended = on_taker_ended};
+    struct nb_proxy *proxy = link->proxy;
+    const struct sim_world *world = proxy->config.world;
+    size_t id = strlen(link->client_id);
     armed->left = 0; /* it begins once, and has fired when the broker took the new client */
-    if (proxy->taker >= 0 || id == 0 || id > 100)
+    if (proxy->taker || id == 0 || id > 100)
         return;
-    proxy->taker = connect_to(proxy->config.upstream);
+    memcpy(proxy->taken_id, link->client_id, id + 1);
     proxy->taking = armed;
-    if (proxy->taker < 0)
-        return;
-    if (send(proxy->taker, packet, 14 + id, MSG_NOSIGNAL) != (ssize_t)(14 + id) ||
-        posix_loop_watch(proxy->config.loop, proxy->taker, on_taker, proxy) != 0) {
-        close(proxy->taker);
-        proxy->taker = -1;
-    }
+    if (world->connect(world->context, proxy->config.upstream, &events, proxy, &proxy->taker) !=
+        OTA_OK)
+        proxy->taker = NULL;
 }
 
 /* ---- from outside ------------------------------------------------------------------------ */
@@ -288,11 +255,11 @@ struct nb_proxy *nb_proxy_new(const struct nb_proxy_config *config, uint16_t *po
     if (!proxy)
         return NULL;
     proxy->config = *config;
-    proxy->listener = -1;
-    proxy->taker = -1;
-    proxy->clock = posix_clock_new(config->loop, on_tick, proxy);
-    if (!proxy->clock || open_listener(proxy) != 0) {
-        posix_clock_free(proxy->clock);
+    proxy->clock = config->world->clock_new(config->world->context, on_tick, proxy);
+    if (proxy->clock)
+        open_listener(proxy);
+    if (!proxy->listener) {
+        config->world->clock_free(proxy->clock);
         free(proxy);
         return NULL;
     }
@@ -306,6 +273,7 @@ static void end_links(struct nb_proxy *proxy)
         if (!link->dead)
             nb_link_kill(link, false);
     reap(proxy);
+    arm_tick(proxy);
 }
 
 void nb_proxy_free(struct nb_proxy *proxy)
@@ -315,7 +283,7 @@ void nb_proxy_free(struct nb_proxy *proxy)
     end_links(proxy);
     end_taker(proxy);
     close_listener(proxy);
-    posix_clock_free(proxy->clock);
+    proxy->config.world->clock_free(proxy->clock);
     free(proxy);
 }
 
@@ -368,7 +336,7 @@ void nb_proxy_step(struct nb_proxy *proxy)
     proxy->taking = NULL;
     proxy->traffic = (struct nb_proxy_traffic){0};
     memset(proxy->packets, 0, sizeof proxy->packets);
-    proxy->rate_at = 0;
+    proxy->rated = false;
     proxy->allowance = 0;
     nb_proxy_update(proxy);
 }

@@ -1,20 +1,22 @@
 /* The fault proxy: a TCP proxy on a free port of 127.0.0.1 between a device and one server on
- * loopback, which does wrong what it is told to do wrong.
+ * loopback, which does wrong what it is told to do wrong. It stands on sim/world.h, and so it is
+ * the same one in every world.
  *
- * It lives in the loop's thread and never blocks. Faults are armed for one device step; each says
- * that it fired with a line `fault WORD DETAIL`, and one that never did is counted as unfired. A
- * proxy that knows what is spoken (MQTT, HTTP) counts the bytes of the image on their way to the
- * device; one that does not (TLS) counts every byte to the device, and plays byte faults only. */
+ * It never blocks, and asks for a timer only while something waits for its time. Faults are armed
+ * for one device step; each says that it fired with a line `fault WORD DETAIL`, and one that never
+ * did is counted as unfired. A proxy that knows what is spoken (MQTT, HTTP) counts the bytes of the
+ * image on their way to the device; one that does not (TLS) counts every byte to the device, and
+ * plays byte faults only. */
 #ifndef NOBRICK_HARNESS_FAULTS_PROXY_H
 #define NOBRICK_HARNESS_FAULTS_PROXY_H
 
 #include "harness/faults/fault.h"
-#include "sim/posix/loop.h"
+#include "sim/world.h"
 
 struct nb_proxy;
 
 struct nb_proxy_config {
-    struct posix_loop *loop;
+    const struct sim_world *world;
     const char *name;        /* "broker", "server": for lines */
     uint16_t upstream;       /* the real one's port on 127.0.0.1 */
     enum nb_fault_talk talk; /* NB_TALK_BYTES for TLS */
@@ -32,7 +34,8 @@ struct nb_proxy_traffic {
     uint64_t data;      /* bytes of the image among them */
 };
 
-/* NULL when out of memory or of ports. `config` is copied, what it points to is not. */
+/* NULL when out of memory or of ports. `config` is copied, what it points to is not and outlives
+ * the proxy. */
 struct nb_proxy *nb_proxy_new(const struct nb_proxy_config *config, uint16_t *port);
 void nb_proxy_free(struct nb_proxy *proxy);
 

@@ -1,15 +1,13 @@
 #include "harness/faults/proxy_link.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define MUCH       (256u * 1024u)
 #define LITTLE     (64u * 1024u)
 #define MAX_WRITES 2048 /* in one go: others want to be served, too */
+#define BURST_MS   50   /* what a rate saves up */
+#define PIECE_MS   10   /* what it waits for */
 
 /* ---- bytes ------------------------------------------------------------------------------- */
 
@@ -44,74 +42,84 @@ void nb_bytes_free(struct nb_bytes *bytes)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-static int source_of(const struct nb_link *link, enum nb_way way)
+static uint64_t now_of(const struct nb_link *link)
+{
+    const struct sim_world *world = link->proxy->config.world;
+    return world->now_ms(world->context);
+}
+
+static struct sim_stream *source_of(const struct nb_link *link, enum nb_way way)
 {
     return way == NB_TO_DEVICE ? link->server : link->device;
 }
 
-static int target_of(const struct nb_link *link, enum nb_way way)
+static struct sim_stream *target_of(const struct nb_link *link, enum nb_way way)
 {
     return way == NB_TO_DEVICE ? link->device : link->server;
 }
 
+static struct nb_armed *rate_of(struct nb_link *link, enum nb_way way)
+{
+    return way == NB_TO_DEVICE ? nb_proxy_lasting(link, NB_NET_RATE) : NULL;
+}
+
 /* How many bytes the rate allows now; SIZE_MAX without one. */
-static size_t allowed(struct nb_link *link, enum nb_way way)
+static size_t allowed(struct nb_link *link, struct nb_armed *rate)
 {
     struct nb_proxy *proxy = link->proxy;
-    struct nb_armed *rate = way == NB_TO_DEVICE ? nb_proxy_lasting(link, NB_NET_RATE) : NULL;
     if (!rate)
         return SIZE_MAX;
-    uint64_t now = posix_now_ms();
-    if (proxy->rate_at == 0)
-        proxy->rate_at = now;
-    proxy->allowance += (double)rate->fault.value * (double)(now - proxy->rate_at) / 1000.0;
+    uint64_t now = now_of(link);
+    uint64_t most = (uint64_t)rate->fault.value * BURST_MS;
+    uint64_t spent = proxy->rated ? now - proxy->rate_at : 0;
+    proxy->allowance += (uint64_t)rate->fault.value * spent;
+    proxy->rated = true;
     proxy->rate_at = now;
-    double most = (double)rate->fault.value / 20.0;
-    if (proxy->allowance > most && proxy->allowance > 1.0)
-        proxy->allowance = most > 1.0 ? most : 1.0;
+    if (proxy->allowance > most && proxy->allowance > 1000)
+        proxy->allowance = most > 1000 ? most : 1000;
     nb_proxy_fired(proxy, rate, "%u B/s", rate->fault.value);
-    return (size_t)proxy->allowance;
+    return (size_t)(proxy->allowance / 1000);
 }
 
-/* Sends of the first segment. False: no more for now. */
-static bool send_some(struct nb_link *link, enum nb_way way)
+/* How many bytes of `size` the faults let through in one piece. */
+static size_t piece(struct nb_link *link, struct nb_armed *rate, const struct nb_armed *slice,
+                    size_t size)
 {
-    struct nb_lane *lane = &link->lanes[way];
-    struct nb_segment *segment = lane->first;
-    struct nb_armed *slice = nb_proxy_lasting(link, NB_NET_SLICE);
-    size_t size = segment->size - segment->sent;
-    size_t most = allowed(link, way);
+    size_t most = allowed(link, rate);
     if (slice && size > slice->fault.value)
         size = slice->fault.value;
-    if (size > most)
-        size = most;
-    if (size == 0)
-        return false;
-    ssize_t sent = send(target_of(link, way), segment->data + segment->sent, size,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            nb_link_kill(link, false);
-        return false;
-    }
-    if (slice)
-        nb_proxy_fired(link->proxy, slice, "%u bytes", slice->fault.value);
-    if (most != SIZE_MAX)
-        link->proxy->allowance -= (double)sent;
-    if (way == NB_TO_DEVICE)
-        link->proxy->traffic.to_device += (uint64_t)sent;
-    segment->sent += (size_t)sent;
-    lane->queued -= (size_t)sent;
-    if (segment->sent == segment->size) {
-        lane->first = segment->next;
-        if (!lane->first)
-            lane->last = NULL;
-        free(segment);
-    }
-    return true;
+    return size < most ? size : most;
 }
 
-static void on_readable(void *context, int fd);
+/* Sends bytes that may go now; tells how many the target took. */
+static size_t send_some(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size)
+{
+    struct nb_proxy *proxy = link->proxy;
+    struct nb_armed *rate = rate_of(link, way);
+    struct nb_armed *slice = nb_proxy_lasting(link, NB_NET_SLICE);
+    struct nb_lane *lane = &link->lanes[way];
+    size_t total = 0;
+    for (int i = 0; i < MAX_WRITES && total < size && !lane->full; i++) {
+        size_t part = piece(link, rate, slice, size - total);
+        if (part == 0)
+            break;
+        size_t sent = proxy->config.world->send(target_of(link, way), data + total, part);
+        lane->full = sent < part;
+        total += sent;
+        if (rate)
+            proxy->allowance -= (uint64_t)sent * 1000;
+        if (slice && sent)
+            nb_proxy_fired(proxy, slice, "%u bytes", slice->fault.value);
+    }
+    if (way == NB_TO_DEVICE)
+        proxy->traffic.to_device += total;
+    return total;
+}
+
+static bool can_send(const struct nb_link *link, enum nb_way way)
+{
+    return !link->lanes[way].full && (way == NB_TO_DEVICE || link->served);
+}
 
 /* Reads again once most of what was queued has gone. */
 static void resume(struct nb_link *link, enum nb_way way)
@@ -119,61 +127,84 @@ static void resume(struct nb_link *link, enum nb_way way)
     struct nb_lane *lane = &link->lanes[way];
     if (!lane->paused || lane->queued > LITTLE)
         return;
-    if (posix_loop_watch(link->proxy->config.loop, source_of(link, way), on_readable, link) == 0)
-        lane->paused = false;
+    lane->paused = false;
+    link->proxy->config.world->pause(source_of(link, way), false);
 }
 
 static void pump_lane(struct nb_link *link, enum nb_way way)
 {
     struct nb_lane *lane = &link->lanes[way];
-    uint64_t now = posix_now_ms();
-    for (int i = 0; i < MAX_WRITES && lane->first && lane->first->due <= now; i++)
-        if (!send_some(link, way))
+    uint64_t now = lane->first ? now_of(link) : 0;
+    while (lane->first && lane->first->due <= now && can_send(link, way)) {
+        struct nb_segment *segment = lane->first;
+        size_t sent =
+            send_some(link, way, segment->data + segment->sent, segment->size - segment->sent);
+        segment->sent += sent;
+        lane->queued -= sent;
+        if (segment->sent < segment->size)
             break;
-    if (link->dead)
-        return;
+        lane->first = segment->next;
+        if (!lane->first)
+            lane->last = NULL;
+        free(segment);
+    }
     resume(link, way);
-    if (lane->ended && !lane->first && !lane->shut) {
+    if (lane->ended && !lane->first && !lane->shut && (way == NB_TO_DEVICE || link->served)) {
         lane->shut = true;
-        shutdown(target_of(link, way), SHUT_WR);
+        link->proxy->config.world->end(target_of(link, way));
     }
 }
 
-bool nb_link_waits(const struct nb_link *link)
+/* When there is something to do for the lane that nobody will call for. */
+static uint64_t lane_due(struct nb_link *link, enum nb_way way)
 {
-    return link->lanes[0].first || link->lanes[1].first || link->lanes[0].paused ||
-           link->lanes[1].paused;
+    const struct nb_lane *lane = &link->lanes[way];
+    if (!lane->first || !can_send(link, way))
+        return UINT64_MAX;
+    uint64_t now = now_of(link);
+    struct nb_armed *rate = rate_of(link, way);
+    if (lane->first->due > now)
+        return lane->first->due;
+    if (!rate)
+        return now + 1; /* there were too many writes */
+    uint64_t value = rate->fault.value;
+    uint64_t left = lane->first->size - lane->first->sent;
+    uint64_t wanted = value * PIECE_MS / 1000;
+    if (wanted > left)
+        wanted = left;
+    wanted = wanted > 1 ? wanted * 1000 : 1000;
+    uint64_t missing = wanted > link->proxy->allowance ? wanted - link->proxy->allowance : 0;
+    return link->proxy->rate_at + (missing + value - 1) / value;
+}
+
+uint64_t nb_link_due(struct nb_link *link)
+{
+    if (link->dead)
+        return UINT64_MAX;
+    uint64_t device = lane_due(link, NB_TO_DEVICE);
+    uint64_t server = lane_due(link, NB_TO_SERVER);
+    return device < server ? device : server;
 }
 
 void nb_link_pump(struct nb_link *link)
 {
-    if (!link->dead)
-        pump_lane(link, NB_TO_DEVICE);
-    if (!link->dead)
-        pump_lane(link, NB_TO_SERVER);
-    if (!link->dead && link->lanes[0].shut && link->lanes[1].shut)
+    if (link->dead)
+        return;
+    pump_lane(link, NB_TO_DEVICE);
+    pump_lane(link, NB_TO_SERVER);
+    if (link->lanes[0].shut && link->lanes[1].shut)
         nb_link_kill(link, false);
-    if (!link->dead && nb_link_waits(link))
-        nb_proxy_tick_soon(link->proxy);
 }
 
-void nb_link_put(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size)
+/* Queues what cannot go at once. False when memory runs out. */
+static bool queue_rest(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size,
+                       uint64_t due)
 {
     struct nb_lane *lane = &link->lanes[way];
-    bool muted = way == NB_TO_DEVICE ? link->silenced : link->deaf;
-    if (size == 0 || link->dead || muted || lane->shut)
-        return;
     struct nb_segment *segment = malloc(sizeof *segment + size);
-    if (!segment) {
-        nb_link_kill(link, true);
-        return;
-    }
-    struct nb_armed *latency = nb_proxy_lasting(link, NB_NET_LATENCY);
-    *segment = (struct nb_segment){.size = size, .due = posix_now_ms()};
-    if (latency) {
-        segment->due += latency->fault.value;
-        nb_proxy_fired(link->proxy, latency, "%u ms", latency->fault.value);
-    }
+    if (!segment)
+        return false;
+    *segment = (struct nb_segment){.size = size, .due = due};
     memcpy(segment->data, data, size);
     if (lane->last)
         lane->last->next = segment;
@@ -183,9 +214,28 @@ void nb_link_put(struct nb_link *link, enum nb_way way, const uint8_t *data, siz
     lane->queued += size;
     if (!lane->paused && !lane->ended && lane->queued > MUCH) {
         lane->paused = true;
-        posix_loop_unwatch(link->proxy->config.loop, source_of(link, way));
+        link->proxy->config.world->pause(source_of(link, way), true);
     }
-    nb_link_pump(link);
+    return true;
+}
+
+void nb_link_put(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size)
+{
+    struct nb_lane *lane = &link->lanes[way];
+    bool muted = way == NB_TO_DEVICE ? link->silenced : link->deaf;
+    if (size == 0 || link->dead || muted || lane->shut)
+        return;
+    struct nb_armed *latency = nb_proxy_lasting(link, NB_NET_LATENCY);
+    size_t sent = 0;
+    uint64_t due = 0;
+    if (latency) {
+        due = now_of(link) + latency->fault.value;
+        nb_proxy_fired(link->proxy, latency, "%u ms", latency->fault.value);
+    } else if (!lane->first && can_send(link, way)) {
+        sent = send_some(link, way, data, size);
+    }
+    if (sent < size && !queue_rest(link, way, data + sent, size - sent, due))
+        nb_link_kill(link, true);
 }
 
 void nb_link_end(struct nb_link *link, enum nb_way way)
@@ -196,23 +246,13 @@ void nb_link_end(struct nb_link *link, enum nb_way way)
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
-static void close_end(struct nb_link *link, int *fd, bool reset)
-{
-    if (*fd < 0)
-        return;
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    if (reset)
-        setsockopt(*fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    posix_loop_unwatch(link->proxy->config.loop, *fd);
-    close(*fd);
-    *fd = -1;
-}
-
 void nb_link_kill(struct nb_link *link, bool reset)
 {
+    const struct sim_world *world = link->proxy->config.world;
     link->dead = true;
-    close_end(link, &link->device, reset);
-    close_end(link, &link->server, reset);
+    world->close(link->device, reset);
+    world->close(link->server, reset);
+    link->device = link->server = NULL;
 }
 
 void nb_link_free(struct nb_link *link)
@@ -226,6 +266,7 @@ void nb_link_free(struct nb_link *link)
         }
         nb_bytes_free(&lane->held);
     }
+    nb_bytes_free(&link->overdue);
     free(link);
 }
 
@@ -338,7 +379,6 @@ void nb_link_take(struct nb_link *link, enum nb_way way, const uint8_t *data, si
 
 static void source_ended(struct nb_link *link, enum nb_way way)
 {
-    posix_loop_unwatch(link->proxy->config.loop, source_of(link, way));
     if (link->stalled && way == NB_TO_SERVER) {
         nb_link_kill(link, false);
         return;
@@ -351,29 +391,98 @@ static void source_ended(struct nb_link *link, enum nb_way way)
         nb_link_end(link, way);
 }
 
-static void on_readable(void *context, int fd)
+static void on_data(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size)
 {
-    struct nb_link *link = context;
-    uint8_t buffer[65536];
-    enum nb_way way = fd == link->device ? NB_TO_SERVER : NB_TO_DEVICE;
-    ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    link->proxy->working++;
-    if (got < 0)
-        nb_link_kill(link, true);
-    else if (got == 0)
-        source_ended(link, way);
-    else
-        nb_link_take(link, way, buffer, (size_t)got);
-    link->proxy->working--;
-    nb_proxy_tick_soon(link->proxy);
+    nb_proxy_enter(link->proxy);
+    nb_link_take(link, way, data, size);
+    nb_proxy_leave(link->proxy);
 }
 
-int nb_link_watch(struct nb_link *link)
+static void on_ended(struct nb_link *link, enum nb_way way, int code)
 {
-    int rc = posix_loop_watch(link->proxy->config.loop, link->device, on_readable, link);
-    if (rc == 0 && link->server >= 0)
-        rc = posix_loop_watch(link->proxy->config.loop, link->server, on_readable, link);
-    return rc;
+    nb_proxy_enter(link->proxy);
+    if (code != OTA_OK)
+        nb_link_kill(link, true);
+    else
+        source_ended(link, way);
+    nb_proxy_leave(link->proxy);
+}
+
+static void on_writable(struct nb_link *link, enum nb_way way)
+{
+    nb_proxy_enter(link->proxy);
+    link->lanes[way].full = false;
+    nb_link_pump(link);
+    nb_proxy_leave(link->proxy);
+}
+
+static void on_device_data(void *owner, const uint8_t *data, size_t size)
+{
+    on_data(owner, NB_TO_SERVER, data, size);
+}
+
+static void on_device_ended(void *owner, int code)
+{
+    on_ended(owner, NB_TO_SERVER, code);
+}
+
+static void on_device_writable(void *owner)
+{
+    on_writable(owner, NB_TO_DEVICE);
+}
+
+static void on_server_opened(void *owner, int code)
+{
+    struct nb_link *link = owner;
+    nb_proxy_enter(link->proxy);
+    link->served = code == OTA_OK;
+    if (link->served)
+        nb_link_pump(link);
+    else
+        nb_link_kill(link, true);
+    nb_proxy_leave(link->proxy);
+}
+
+static void on_server_data(void *owner, const uint8_t *data, size_t size)
+{
+    on_data(owner, NB_TO_DEVICE, data, size);
+}
+
+static void on_server_ended(void *owner, int code)
+{
+    on_ended(owner, NB_TO_DEVICE, code);
+}
+
+static void on_server_writable(void *owner)
+{
+    on_writable(owner, NB_TO_SERVER);
+}
+
+static const struct sim_stream_events device_events = {
+    .data = on_device_data, .ended = on_device_ended, .writable = on_device_writable};
+static const struct sim_stream_events server_events = {.opened = on_server_opened,
+                                                       .data = on_server_data,
+                                                       .ended = on_server_ended,
+                                                       .writable = on_server_writable};
+
+struct nb_link *nb_link_begin(struct nb_proxy *proxy, struct sim_stream *device)
+{
+    const struct sim_world *world = proxy->config.world;
+    struct nb_link *link = calloc(1, sizeof *link);
+    if (!link) {
+        world->close(device, true);
+        return NULL;
+    }
+    link->proxy = proxy;
+    link->number = proxy->traffic.connections;
+    link->device = device;
+    link->next = proxy->links;
+    proxy->links = link;
+    world->receive(device, &device_events, link);
+    if (world->connect(world->context, proxy->config.upstream, &server_events, link,
+                       &link->server) != OTA_OK) {
+        link->server = NULL;
+        nb_link_kill(link, true);
+    }
+    return link;
 }

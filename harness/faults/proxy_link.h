@@ -38,6 +38,7 @@ struct nb_lane {
     size_t queued;
     struct nb_bytes held; /* read, and not yet understood */
     bool paused;          /* too much is queued: not read from */
+    bool full;            /* the target has no room: `writable` will come */
     bool ended;           /* its source has ended, or we end it: pass the end on when all is sent */
     bool shut;            /* … done */
 };
@@ -58,32 +59,39 @@ struct nb_link {
     struct nb_link *next;
     struct nb_proxy *proxy;
     uint32_t number; /* of the step, from 1 */
-    int device;
-    int server;
+    struct sim_stream *device;
+    struct sim_stream *server;
+    bool served;             /* the connection to the server is there */
     struct nb_lane lanes[2]; /* by nb_way */
     bool blind;              /* not understood any more: bytes go through as they are */
     bool stalled;
     bool silenced; /* nothing more goes to the device */
     bool deaf;     /* nothing more of the device is sent on */
     bool dead;
-    char client_id[128]; /* MQTT */
+    char client_id[128];     /* MQTT */
+    struct nb_bytes overdue; /* … a PUBLISH that waits for the next one to go ahead */
+    struct nb_armed *swap;   /* … and why; NULL: none waits */
     struct nb_exchange http;
 };
 
 struct nb_proxy {
     struct nb_proxy_config config;
-    struct posix_clock *clock;
-    int listener; /* -1: closed */
+    struct sim_clock *clock;
+    bool ticking; /* the timer is armed, … */
+    uint64_t tick_at;
+    struct sim_listener *listener; /* NULL: closed */
     uint16_t port;
-    int taker; /* socket that takes over a client id, or -1 */
+    struct sim_stream *taker; /* takes over a client id; NULL: nobody does */
     struct nb_armed *taking;
+    char taken_id[128];
     struct nb_link *links;
     struct nb_armed armed[NB_ARMED];
     size_t armed_count;
     struct nb_proxy_traffic traffic;
     uint32_t packets[16]; /* of MQTT to the device in this step, by type */
-    uint64_t rate_at;     /* the rate's allowance: since when … */
-    double allowance;     /* … and how many bytes */
+    bool rated;           /* the rate has begun; its allowance: … */
+    uint64_t rate_at;     /* … up to when it is counted, … */
+    uint64_t allowance;   /* … and thousandths of bytes */
     int working;          /* depth of callbacks: no link is freed meanwhile */
 };
 
@@ -97,8 +105,9 @@ void nb_bytes_free(struct nb_bytes *bytes);
 
 /* ---- links (proxy_link.c) ---------------------------------------------------------------- */
 
-/* Begins to read both ends. OTA_E_NO_SPACE when the loop watches too much. */
-OTA_MUST_CHECK int nb_link_watch(struct nb_link *link);
+/* Begins a link between the device's stream, which it takes over, and the server. NULL: no memory;
+ * the stream is closed then. */
+struct nb_link *nb_link_begin(struct nb_proxy *proxy, struct sim_stream *device);
 /* Queues bytes as they are, and sends what may be sent now. */
 void nb_link_put(struct nb_link *link, enum nb_way way, const uint8_t *data, size_t size);
 /* The same towards the device, with bytes of the image at [from, from + count) of them: counts
@@ -115,8 +124,8 @@ void nb_link_kill(struct nb_link *link, bool reset);
 void nb_link_free(struct nb_link *link);
 /* Strikes: does to the link what a fault of the bytes says. */
 void nb_link_strike(struct nb_link *link, struct nb_armed *armed);
-/* True while something is queued, or waits for its time. */
-bool nb_link_waits(const struct nb_link *link);
+/* When the link wants to be pumped next; UINT64_MAX: something must happen first. */
+uint64_t nb_link_due(struct nb_link *link);
 
 /* ---- armed faults (proxy.c) -------------------------------------------------------------- */
 
@@ -129,8 +138,9 @@ struct nb_armed *nb_proxy_lasting(struct nb_link *link, enum nb_fault_kind kind)
 void nb_proxy_update(struct nb_proxy *proxy);
 /* Begins to take over the link's client id. */
 void nb_proxy_take_over(struct nb_link *link, struct nb_armed *armed);
-/* Sees to it that the links are pumped again soon. */
-void nb_proxy_tick_soon(struct nb_proxy *proxy);
+/* Around all that the world calls: frees the links that are over meanwhile, and arms the timer. */
+void nb_proxy_enter(struct nb_proxy *proxy);
+void nb_proxy_leave(struct nb_proxy *proxy);
 
 /* ---- parsers (mqtt_packets.c, http_replies.c, http_lies.c) ------------------------------- */
 

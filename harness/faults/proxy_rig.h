@@ -1,5 +1,5 @@
-/* What the proxy's tests share: the proxy between a client socket and a server socket of the test,
- * one loop, no threads. */
+/* What the proxy's tests share: the proxy between a client and a server of the test, no threads.
+ * Every test runs in the posix world and in the virtual one. */
 #ifndef NOBRICK_HARNESS_FAULTS_PROXY_RIG_H
 #define NOBRICK_HARNESS_FAULTS_PROXY_RIG_H
 
@@ -11,38 +11,41 @@
 #include <cmocka.h>
 
 #include "harness/faults/proxy.h"
+#include "sim/posix/world.h"
+#include "sim/virtual/world.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define WAIT_MS 2000
-#define ROOM    (512u * 1024u)
+#define ROOM    (12u * 1024u * 1024u)
 
-struct stream {
-    uint8_t data[ROOM];
+/* One end of a connection, and what came out of it. */
+struct end {
+    struct sim_stream *stream;
+    bool opened;
+    int code;
     size_t size;
     bool ended;
     bool reset;
+    uint8_t data[ROOM];
 };
 
+static bool in_virtual;
 static struct posix_loop *loop;
+static struct posix_world *posix;
+static struct virtual_world *virtual;
+static const struct sim_world *world;
 static struct nb_proxy *proxy;
 static uint16_t proxy_port;
-static int listener;
-static int server; /* the connection that the real server took last */
+static struct sim_listener *listener;
 static int accepted;
-static int client;
-static struct stream to_client;
-static struct stream to_server;
-static char lines[4096]; /* what the proxy reported */
+static struct end client;
+static struct end server; /* of the connection that the real server took last */
+static char lines[4096];  /* what the proxy reported */
 
-/* ---- sockets ----------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------- */
 
 static inline void on_line(void *context, const char *line)
 {
@@ -51,109 +54,143 @@ static inline void on_line(void *context, const char *line)
     snprintf(lines + used, sizeof lines - used, "%s\n", line);
 }
 
-static inline void read_into(struct stream *stream, int fd)
+static inline void on_opened(void *owner, int code)
 {
-    ssize_t got = recv(fd, stream->data + stream->size, ROOM - stream->size, MSG_DONTWAIT);
-    if (got > 0) {
-        stream->size += (size_t)got;
-        return;
-    }
-    if (got < 0 && errno == EAGAIN)
-        return;
-    stream->ended = got == 0;
-    stream->reset = got < 0 && errno == ECONNRESET;
-    posix_loop_unwatch(loop, fd);
+    struct end *end = owner;
+    end->opened = true;
+    end->code = code;
 }
 
-static inline void on_client(void *context, int fd)
+static inline void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    (void)context;
-    read_into(&to_client, fd);
+    struct end *end = owner;
+    assert_true(size <= ROOM - end->size);
+    memcpy(end->data + end->size, data, size);
+    end->size += size;
 }
 
-static inline void on_server(void *context, int fd)
+static inline void on_ended(void *owner, int code)
 {
-    (void)context;
-    read_into(&to_server, fd);
+    struct end *end = owner;
+    end->ended = end->ended || code == OTA_OK;
+    end->reset = code == OTA_E_DISCONNECTED;
 }
 
-static inline void on_accept(void *context, int fd)
+static inline void on_writable(void *owner)
 {
-    (void)context;
-    server = accept(fd, NULL, NULL);
+    (void)owner;
+}
+
+static const struct sim_stream_events end_events = {on_opened, on_data, on_ended, on_writable};
+
+static inline void hang_up(struct end *end)
+{
+    world->close(end->stream, false);
+    end->stream = NULL;
+}
+
+static inline void forget(struct end *end)
+{
+    memset(end, 0, offsetof(struct end, data));
+}
+
+static inline void on_accept(void *owner, struct sim_stream *stream)
+{
+    (void)owner;
+    hang_up(&server);
+    forget(&server);
+    server.stream = stream;
+    world->receive(stream, &end_events, &server);
     accepted++;
-    assert_int_equal(posix_loop_watch(loop, server, on_server, NULL), 0);
 }
 
-static inline struct sockaddr_in loopback(uint16_t port)
+static inline uint64_t now(void)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-/* Connects the client; errno of the attempt. */
-static inline int dial(void)
-{
-    struct sockaddr_in address = loopback(proxy_port);
-    if (client >= 0) {
-        posix_loop_unwatch(loop, client);
-        close(client);
-    }
-    memset(&to_client, 0, sizeof to_client);
-    memset(&to_server, 0, sizeof to_server);
-    client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(client >= 0);
-    if (connect(client, (struct sockaddr *)&address, sizeof address) != 0)
-        return errno;
-    assert_int_equal(posix_loop_watch(loop, client, on_client, NULL), 0);
-    return 0;
+    return world->now_ms(world->context);
 }
 
 static inline void turn(void)
 {
-    (void)posix_loop_run(loop, 1);
+    (void)world->run(world->context, 1);
 }
 
-/* Runs the loop until `condition` holds; fails when it never does. */
+/* Runs the world until `condition` holds; fails when it never does. */
 #define until(condition)                                                                           \
     do {                                                                                           \
-        uint64_t end = posix_now_ms() + WAIT_MS;                                                   \
-        while (!(condition) && posix_now_ms() < end)                                               \
+        uint64_t last = now() + WAIT_MS;                                                           \
+        while (!(condition) && now() < last)                                                       \
             turn();                                                                                \
         assert_true(condition);                                                                    \
     } while (0)
 
 static inline void settle(void)
 {
-    (void)posix_loop_run(loop, 30);
+    (void)world->run(world->context, 30);
 }
 
-static inline void say(int fd, const void *data, size_t size)
+/* Connects the client; how that went. */
+static inline int dial(void)
 {
-    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
+    hang_up(&client);
+    forget(&client);
+    assert_int_equal(
+        world->connect(world->context, proxy_port, &end_events, &client, &client.stream), OTA_OK);
+    until(client.opened);
+    return client.code;
 }
 
-static inline void say_text(int fd, const char *text)
+static inline void say(const struct end *end, const void *data, size_t size)
 {
-    say(fd, text, strlen(text));
+    const uint8_t *at = data;
+    uint64_t last = now() + WAIT_MS;
+    while (size > 0 && now() < last) {
+        size_t sent = world->send(end->stream, at, size);
+        at += sent;
+        size -= sent;
+        if (size > 0)
+            turn();
+    }
+    assert_int_equal(size, 0);
+}
+
+static inline void say_text(const struct end *end, const char *text)
+{
+    say(end, text, strlen(text));
 }
 
 /* ---- rig --------------------------------------------------------------------------------- */
 
+static inline int use_posix(void **state)
+{
+    (void)state;
+    in_virtual = false;
+    return 0;
+}
+
+static inline int use_virtual(void **state)
+{
+    (void)state;
+    in_virtual = true;
+    return 0;
+}
+
+/* Runs the tests in both worlds; how many failed. */
+#define run_in_both_worlds(tests)                                                                  \
+    (cmocka_run_group_tests_name("posix", tests, use_posix, NULL) +                                \
+     cmocka_run_group_tests_name("virtual", tests, use_virtual, NULL))
+
 static inline void begin(enum nb_fault_talk talk)
 {
-    struct sockaddr_in address = loopback(0);
-    socklen_t length = sizeof address;
+    uint16_t port = 0;
     loop = posix_loop_new();
-    assert_non_null(loop);
-    listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    assert_int_equal(posix_loop_watch(loop, listener, on_accept, NULL), 0);
-    const struct nb_proxy_config config = {.loop = loop,
+    posix = posix_world_new(loop);
+    virtual = virtual_world_new();
+    assert_true(loop && posix && virtual);
+    world = in_virtual ? virtual_world_table(virtual) : posix_world_table(posix);
+    assert_int_equal(world->listen(world->context, &port, on_accept, NULL, &listener), OTA_OK);
+    const struct nb_proxy_config config = {.world = world,
                                            .name = "server",
-                                           .upstream = ntohs(address.sin_port),
+                                           .upstream = port,
                                            .talk = talk,
                                            .chunk_magic = "DATA",
                                            .chunk_header = 8,
@@ -161,7 +198,8 @@ static inline void begin(enum nb_fault_talk talk)
                                            .report = on_line};
     proxy = nb_proxy_new(&config, &proxy_port);
     assert_non_null(proxy);
-    client = server = -1;
+    forget(&client);
+    forget(&server);
     accepted = 0;
     lines[0] = '\0';
 }
@@ -169,18 +207,18 @@ static inline void begin(enum nb_fault_talk talk)
 static inline void end(void)
 {
     nb_proxy_free(proxy);
-    if (client >= 0)
-        close(client);
-    if (server >= 0)
-        close(server);
-    close(listener);
+    hang_up(&client);
+    hang_up(&server);
+    world->unlisten(listener);
+    virtual_world_free(virtual);
+    posix_world_free(posix);
     posix_loop_free(loop);
 }
 
 static inline void meet(void)
 {
     int before = accepted;
-    assert_int_equal(dial(), 0);
+    assert_int_equal(dial(), OTA_OK);
     until(accepted == before + 1);
 }
 

@@ -39,6 +39,9 @@ OTA_MUST_CHECK int nb_image_check(const uint8_t *image, size_t size, const struc
 /* Makes a P-256 (or RSA-2048) key pair: PEM files PREFIX.pem and PREFIX.pub.pem. Test keys only. */
 OTA_MUST_CHECK int nb_image_make_key(const char *prefix, enum crypto_scheme scheme);
 
+/* The same with the P-256 key that follows from `text`: equal in every run, and no secret. */
+OTA_MUST_CHECK int nb_image_derive_key(const char *prefix, const char *text);
+
 /* Parses "1.2.3+4" (1 to 4 numbers). OTA_E_ARGUMENT otherwise. */
 OTA_MUST_CHECK int nb_version_parse(const char *text, struct img_version *out);
 

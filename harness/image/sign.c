@@ -1,5 +1,6 @@
 #include "harness/image/sign.h"
 
+#include "harness/image/ecdsa.h"
 #include "harness/image/image.h"
 #include "sim/crypto_openssl.h"
 
@@ -57,30 +58,40 @@ int nb_signer_open(const char *path, struct nb_signer *out, char *reason, size_t
     return err;
 }
 
+/* The DER of an ECDSA signature has 70 to 72 bytes. Signing until it has the commonest size gives
+ * images of one size whatever the key, so that a power cut in a replayed run falls on the same
+ * operation of the same length. */
+static int sign_ecdsa(const struct nb_signer *signer, const uint8_t digest[CRYPTO_SHA256_SIZE],
+                      uint8_t signature[NB_SIGNATURE_MAX], size_t *size)
+{
+    int err = OTA_OK;
+    *size = 0;
+    for (uint32_t attempt = 0; err == OTA_OK && *size != NB_ECDSA_SIZE; attempt++)
+        err = nb_ecdsa_sign(signer->pkey, digest, attempt, signature, size);
+    return err;
+}
+
+static int sign_rsa(const struct nb_signer *signer, const uint8_t digest[CRYPTO_SHA256_SIZE],
+                    uint8_t signature[NB_SIGNATURE_MAX], size_t *size)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, signer->pkey, NULL);
+    *size = NB_SIGNATURE_MAX;
+    bool done = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+                EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
+                EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, CRYPTO_SHA256_SIZE) == 1 &&
+                EVP_PKEY_sign(ctx, signature, size, digest, CRYPTO_SHA256_SIZE) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return done ? OTA_OK : OTA_E_IMG_SIGNATURE;
+}
+
 int nb_signer_sign(const struct nb_signer *signer, const uint8_t digest[CRYPTO_SHA256_SIZE],
                    uint8_t signature[NB_SIGNATURE_MAX], size_t *size)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, signer->pkey, NULL);
-    bool ready = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
-                 EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1;
-
-    if (ready && signer->scheme == CRYPTO_RSA2048_PSS) {
-        ready = EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, CRYPTO_SHA256_SIZE) == 1;
-    }
-    /* The DER of an ECDSA signature has 70 to 72 bytes, by chance. Signing until it has the
-     * commonest size gives images of one size whatever the key, so that a power cut in a replayed
-     * run falls on the same operation of the same length. */
-    bool done = false;
-    while (ready && !done) {
-        *size = NB_SIGNATURE_MAX;
-        ready = EVP_PKEY_sign(ctx, signature, size, digest, CRYPTO_SHA256_SIZE) == 1;
-        done = signer->scheme != CRYPTO_ECDSA_P256 || *size == NB_ECDSA_SIZE;
-    }
-    EVP_PKEY_CTX_free(ctx);
-    ERR_clear_error();
-    return ready ? OTA_OK : OTA_E_IMG_SIGNATURE;
+    return signer->scheme == CRYPTO_ECDSA_P256 ? sign_ecdsa(signer, digest, signature, size)
+                                               : sign_rsa(signer, digest, signature, size);
 }
 
 void nb_signer_close(struct nb_signer *signer)
@@ -112,10 +123,9 @@ static int write_pem(const char *prefix, const char *suffix, EVP_PKEY *pkey, boo
     return written == 1 && closed ? OTA_OK : OTA_E_IO;
 }
 
-int nb_image_make_key(const char *prefix, enum crypto_scheme scheme)
+/* Writes both parts and frees the key; NULL: there was no memory for one. */
+static int write_pair(const char *prefix, EVP_PKEY *pkey)
 {
-    EVP_PKEY *pkey = scheme == CRYPTO_ECDSA_P256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
-
     if (pkey == NULL) {
         return OTA_E_NO_SPACE;
     }
@@ -125,4 +135,15 @@ int nb_image_make_key(const char *prefix, enum crypto_scheme scheme)
     }
     EVP_PKEY_free(pkey);
     return err;
+}
+
+int nb_image_make_key(const char *prefix, enum crypto_scheme scheme)
+{
+    return write_pair(prefix,
+                      scheme == CRYPTO_ECDSA_P256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048));
+}
+
+int nb_image_derive_key(const char *prefix, const char *text)
+{
+    return write_pair(prefix, nb_ecdsa_key(text));
 }

@@ -1,7 +1,6 @@
 #include "harness/peers/anycloud_http.h"
 
 #include "harness/peers/http_range.h"
-#include "harness/peers/http_server.h"
 
 #include <cjson/cJSON.h>
 #include <openssl/evp.h>
@@ -11,7 +10,7 @@
 #include <string.h>
 
 #define FAULTS       16u
-#define MAX_RESULT   1024u /* of a result's body */
+#define MAX_HEADERS  4u
 #define PATH_SHOWN   200u
 #define MOVED_PREFIX "/moved" /* where redirects lead: the same things again */
 #define LOOP_PREFIX  "/loop"
@@ -32,8 +31,7 @@ struct fault {
 };
 
 struct anycloud_http {
-    struct nb_http_server *server;
-    const char *scheme; /* "http" or "https" */
+    const struct nb_peer_server *server;
     anycloud_observer observer;
     void *context;
     char board[64];
@@ -50,20 +48,12 @@ struct anycloud_http {
     size_t fault_count;
 };
 
-/* One request on its way. */
-struct exchange {
-    bool delayed;
-    bool too_large;
-    size_t size;
-    char body[MAX_RESULT + 1];
-};
-
 /* What is asked, while it is answered. */
 struct question {
-    struct MHD_Connection *connection;
-    const char *path;  /* as asked */
-    const char *plain; /* without the prefix of a redirect */
-    const char *method;
+    const struct nb_peer_server *server;
+    const struct nb_peer_request *request;
+    const char *plain; /* the path without the prefix of a redirect */
+    bool post;
     char shown[PATH_SHOWN]; /* path for lines */
     enum anycloud_http_target target;
     bool expired;
@@ -170,40 +160,25 @@ static void release(void *context)
 
 static const char *header(const struct question *question, const char *name)
 {
-    return MHD_lookup_connection_value(question->connection, MHD_HEADER_KIND, name);
+    return question->server->header(question->request->exchange, name);
 }
 
-static bool add(struct MHD_Response *response, const char *name, const char *value)
+/* A reply that cannot be sent closes the connection: all that can be done about it. */
+static void send_reply(const struct question *question, const struct nb_peer_reply *reply)
 {
-    return MHD_add_response_header(response, name, value) == MHD_YES;
+    (void)question->server->reply(question->request->exchange, reply);
 }
 
-/* Sends and gives up `response`. */
-static enum MHD_Result send_response(const struct question *question, unsigned status,
-                                     struct MHD_Response *response)
+static void send_status(const struct question *question, unsigned status)
 {
-    enum MHD_Result result = MHD_queue_response(question->connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static struct MHD_Response *text_response(const char *text)
-{
-    /* the library only reads what it is told to copy */
-    return MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                           MHD_RESPMEM_MUST_COPY);
-}
-
-static enum MHD_Result send_text(const struct question *question, unsigned status, const char *text)
-{
-    struct MHD_Response *response = text_response(text);
-    return response != NULL ? send_response(question, status, response) : MHD_NO;
+    const struct nb_peer_reply reply = {.status = status};
+    send_reply(question, &reply);
 }
 
 static void tell_get(const struct anycloud_http *http, const struct question *question,
                      const char *range, unsigned status)
 {
-    bool head = strcmp(question->method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool head = strcmp(question->request->method, "HEAD") == 0;
     tell(http, "http %s %s %s %u", head ? "head" : "get", question->shown, range, status);
 }
 
@@ -212,7 +187,7 @@ static void asked_range(const struct question *question, char *out, size_t size)
 {
     uint64_t from;
     uint64_t to;
-    const char *text = header(question, MHD_HTTP_HEADER_RANGE);
+    const char *text = header(question, "Range");
     snprintf(out, size, "whole");
     if (nb_http_range_parse(text, UINT64_MAX, &from, &to) != NB_RANGE_PART)
         return;
@@ -223,22 +198,18 @@ static void asked_range(const struct question *question, char *out, size_t size)
 }
 
 /* An answer without content, to whatever was asked. */
-static enum MHD_Result send_empty(struct anycloud_http *http, const struct question *question,
-                                  unsigned status, const char *name, const char *value)
+static void send_empty(const struct anycloud_http *http, const struct question *question,
+                       unsigned status, const char *name, const char *value)
 {
     char range[48];
-    struct MHD_Response *response = text_response("");
-    if (response == NULL)
-        return MHD_NO;
-    if (name != NULL && !add(response, name, value)) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    if (strcmp(question->method, MHD_HTTP_METHOD_POST) != 0) {
+    const struct nb_peer_header field = {name, value};
+    const struct nb_peer_reply reply = {
+        .status = status, .headers = &field, .header_count = name != NULL};
+    if (!question->post) {
         asked_range(question, range, sizeof range);
         tell_get(http, question, range, status);
     }
-    return send_response(question, status, response);
+    send_reply(question, &reply);
 }
 
 /* ---- redirects --------------------------------------------------------------------------- */
@@ -247,34 +218,33 @@ static enum MHD_Result send_empty(struct anycloud_http *http, const struct quest
 static void write_origin(const struct anycloud_http *http, const struct question *question,
                          char *out, size_t size)
 {
-    const char *host = header(question, MHD_HTTP_HEADER_HOST);
+    const char *scheme = http->server->tls ? "https" : "http";
+    const char *host = header(question, "Host");
     bool good = host != NULL && host[0] != '\0' && strlen(host) < 256;
     for (const char *at = host; good && *at != '\0'; at++)
         good = *at > ' ' && *at <= '~' && *at != '/';
     if (good)
-        snprintf(out, size, "%s://%s", http->scheme, host);
+        snprintf(out, size, "%s://%s", scheme, host);
     else
-        snprintf(out, size, "%s://127.0.0.1:%u", http->scheme, nb_http_server_port(http->server));
+        snprintf(out, size, "%s://127.0.0.1:%u", scheme, http->server->port);
 }
 
-static enum MHD_Result send_redirect(struct anycloud_http *http, const struct question *question,
-                                     const char *location)
+static void send_redirect(const struct anycloud_http *http, const struct question *question,
+                          const char *location)
 {
-    bool post = question->target == ANYCLOUD_HTTP_RESULT;
-    return send_empty(http, question, post ? MHD_HTTP_TEMPORARY_REDIRECT : MHD_HTTP_FOUND,
-                      MHD_HTTP_HEADER_LOCATION, location);
+    bool result = question->target == ANYCLOUD_HTTP_RESULT;
+    send_empty(http, question, result ? 307 : 302, "Location", location);
 }
 
-/* true: a redirect was sent, with *result. */
-static bool redirects(struct anycloud_http *http, const struct question *question, uint64_t from,
-                      enum MHD_Result *result)
+/* true: a redirect was sent. */
+static bool redirects(struct anycloud_http *http, const struct question *question, uint64_t from)
 {
     char location[LOCATION];
     char origin[300] = "";
     const char *prefix = MOVED_PREFIX;
     const struct fault *fault = fire(http, ANYCLOUD_HTTP_REDIRECT, question->target, from);
     if (fault != NULL && fault->location != NULL) {
-        *result = send_redirect(http, question, fault->location);
+        send_redirect(http, question, fault->location);
         return true;
     }
     if (fault == NULL) {
@@ -289,7 +259,7 @@ static bool redirects(struct anycloud_http *http, const struct question *questio
     if (fault == NULL)
         return false;
     snprintf(location, sizeof location, "%s%s%s", origin, prefix, question->plain);
-    *result = send_redirect(http, question, location);
+    send_redirect(http, question, location);
     return true;
 }
 
@@ -350,28 +320,37 @@ struct entity {
     const char *etag; /* NULL: none */
 };
 
-static struct MHD_Response *entity_response(const struct entity *entity, uint64_t from,
-                                            uint64_t length)
+static void reply_entity(const struct question *question, const struct entity *entity,
+                         const char *content_range, uint64_t from, uint64_t length)
 {
-    void *at = (void *)(uintptr_t)(entity->bytes + from); /* only read, see text_response */
-    if (entity->content == NULL)
-        return MHD_create_response_from_buffer((size_t)length, at, MHD_RESPMEM_MUST_COPY);
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        (size_t)length, at, release, entity->content);
-    if (response != NULL)
+    struct nb_peer_header headers[MAX_HEADERS] = {{"Accept-Ranges", "bytes"},
+                                                  {"Content-Type", entity->type}};
+    struct nb_peer_reply reply = {.status = content_range != NULL ? 206 : 200,
+                                  .headers = headers,
+                                  .header_count = 2,
+                                  .body = entity->bytes + from,
+                                  .body_size = (size_t)length};
+    if (entity->etag != NULL)
+        headers[reply.header_count++] = (struct nb_peer_header){"ETag", entity->etag};
+    if (content_range != NULL)
+        headers[reply.header_count++] = (struct nb_peer_header){"Content-Range", content_range};
+    if (entity->content != NULL) {
         entity->content->references++;
-    return response;
+        reply.release = release;
+        reply.owner = entity->content;
+    }
+    send_reply(question, &reply);
 }
 
-static enum MHD_Result send_entity(struct anycloud_http *http, const struct question *question,
-                                   const struct entity *entity)
+static void send_entity(struct anycloud_http *http, const struct question *question,
+                        const struct entity *entity)
 {
     char range[48] = "whole";
     char content_range[64];
     uint64_t from;
     uint64_t to;
-    const char *text = header(question, MHD_HTTP_HEADER_RANGE);
-    const char *if_range = header(question, MHD_HTTP_HEADER_IF_RANGE);
+    const char *text = header(question, "Range");
+    const char *if_range = header(question, "If-Range");
     if (if_range != NULL && (entity->etag == NULL || strcmp(if_range, entity->etag) != 0))
         text = NULL;
     if (text != NULL &&
@@ -382,8 +361,8 @@ static enum MHD_Result send_entity(struct anycloud_http *http, const struct ques
     enum nb_http_range kind = nb_http_range_parse(text, entity->size, &from, &to);
     if (kind == NB_RANGE_UNSATISFIABLE) {
         snprintf(content_range, sizeof content_range, "bytes */%u", entity->size);
-        return send_empty(http, question, MHD_HTTP_RANGE_NOT_SATISFIABLE,
-                          MHD_HTTP_HEADER_CONTENT_RANGE, content_range);
+        send_empty(http, question, 416, "Content-Range", content_range);
+        return;
     }
     bool part = kind == NB_RANGE_PART;
     if (part) {
@@ -391,23 +370,12 @@ static enum MHD_Result send_entity(struct anycloud_http *http, const struct ques
                  (unsigned long long)to);
         snprintf(content_range, sizeof content_range, "bytes %s/%u", range, entity->size);
     }
-    struct MHD_Response *response =
-        entity_response(entity, from, entity->size == 0 ? 0 : to - from + 1);
-    if (response == NULL)
-        return MHD_NO;
-    if (!add(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes") ||
-        !add(response, MHD_HTTP_HEADER_CONTENT_TYPE, entity->type) ||
-        (entity->etag != NULL && !add(response, MHD_HTTP_HEADER_ETAG, entity->etag)) ||
-        (part && !add(response, MHD_HTTP_HEADER_CONTENT_RANGE, content_range))) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    unsigned status = part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK;
-    tell_get(http, question, range, status);
-    return send_response(question, status, response);
+    tell_get(http, question, range, part ? 206 : 200);
+    reply_entity(question, entity, part ? content_range : NULL, from,
+                 entity->size == 0 ? 0 : to - from + 1);
 }
 
-static enum MHD_Result send_job(struct anycloud_http *http, const struct question *question)
+static void send_job(struct anycloud_http *http, const struct question *question)
 {
     char text[ANYCLOUD_DOCUMENT] = ANYCLOUD_NO_UPDATE;
     int length = sizeof ANYCLOUD_NO_UPDATE - 1;
@@ -419,14 +387,15 @@ static enum MHD_Result send_job(struct anycloud_http *http, const struct questio
     }
     if (length < 0) {
         tell(http, "bad http job is too long");
-        return send_text(question, MHD_HTTP_INTERNAL_SERVER_ERROR, "");
+        send_status(question, 500);
+        return;
     }
     const struct entity entity = {
         .bytes = (const uint8_t *)text, .size = (uint32_t)length, .type = "application/json"};
-    return send_entity(http, question, &entity);
+    send_entity(http, question, &entity);
 }
 
-static enum MHD_Result send_image(struct anycloud_http *http, const struct question *question)
+static void send_image(struct anycloud_http *http, const struct question *question)
 {
     char etag[40];
     write_etag(http, etag, sizeof etag);
@@ -435,17 +404,17 @@ static enum MHD_Result send_image(struct anycloud_http *http, const struct quest
                                   .content = http->image,
                                   .type = "application/octet-stream",
                                   .etag = etag};
-    return send_entity(http, question, &entity);
+    send_entity(http, question, &entity);
 }
 
 /* ---- the result -------------------------------------------------------------------------- */
 
 /* "success", "failure" or "empty"; NULL: something else. */
-static const char *result_word(const struct exchange *exchange)
+static const char *result_word(const struct nb_peer_request *request)
 {
-    if (exchange->size == 0)
+    if (request->body_size == 0)
         return "empty"; /* all that the original's devices send, whatever the outcome */
-    cJSON *root = cJSON_ParseWithLength(exchange->body, exchange->size);
+    cJSON *root = cJSON_ParseWithLength(request->body, request->body_size);
     const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "Message"));
     const char *word = NULL;
     if (message != NULL && strcmp(message, "Success") == 0)
@@ -456,17 +425,15 @@ static const char *result_word(const struct exchange *exchange)
     return word;
 }
 
-static enum MHD_Result take_result(struct anycloud_http *http, const struct question *question,
-                                   const struct exchange *exchange)
+static void take_result(const struct anycloud_http *http, const struct question *question)
 {
-    const char *word = exchange->too_large ? NULL : result_word(exchange);
-    if (word == NULL) {
-        tell(http, "bad http result is %s", exchange->too_large ? "too long" : "not understood");
-        return send_text(
-            question, exchange->too_large ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST, "");
-    }
-    tell(http, "http post %s %s", question->shown, word);
-    return send_text(question, MHD_HTTP_OK, "");
+    bool cut = question->request->body_cut;
+    const char *word = cut ? NULL : result_word(question->request);
+    if (word != NULL)
+        tell(http, "http post %s %s", question->shown, word);
+    else
+        tell(http, "bad http result is %s", cut ? "too long" : "not understood");
+    send_status(question, word != NULL ? 200 : cut ? 413 : 400);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -480,15 +447,16 @@ static const char *without(const char *path, const char *prefix)
 
 static bool is_get(const struct question *question)
 {
-    return strcmp(question->method, MHD_HTTP_METHOD_GET) == 0 ||
-           strcmp(question->method, MHD_HTTP_METHOD_HEAD) == 0;
+    return strcmp(question->request->method, "GET") == 0 ||
+           strcmp(question->request->method, "HEAD") == 0;
 }
 
 static void find_target(const struct anycloud_http *http, struct question *question)
 {
-    bool post = strcmp(question->method, MHD_HTTP_METHOD_POST) == 0;
+    bool post = strcmp(question->request->method, "POST") == 0;
     unsigned token;
-    question->plain = without(question->path, MOVED_PREFIX);
+    question->post = post;
+    question->plain = without(question->request->path, MOVED_PREFIX);
     question->target = ANYCLOUD_HTTP_ANY;
     if (is_file(http, question->plain, &token)) {
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_IMAGE;
@@ -496,26 +464,26 @@ static void find_target(const struct anycloud_http *http, struct question *quest
     } else if (strcmp(question->plain, http->job_path) == 0) /* a job that named no file */
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_JOB;
     size_t length = 0;
-    for (const char *at = question->path; *at != '\0' && length < PATH_SHOWN - 1; at++)
+    for (const char *at = question->request->path; *at != '\0' && length < PATH_SHOWN - 1; at++)
         question->shown[length++] = (char)(*at > ' ' && *at <= '~' ? *at : '?');
     question->shown[length] = '\0';
 }
 
-static enum MHD_Result answer(struct anycloud_http *http, const struct question *question,
-                              const struct exchange *exchange)
+static void answer(struct anycloud_http *http, const struct question *question)
 {
-    enum MHD_Result result;
     uint64_t from = 0;
     uint64_t to;
     char size[32];
-    bool post = strcmp(question->method, MHD_HTTP_METHOD_POST) == 0;
-    if (!post && !is_get(question))
-        return send_empty(http, question, MHD_HTTP_METHOD_NOT_ALLOWED, MHD_HTTP_HEADER_ALLOW,
-                          "GET, HEAD, POST");
-    if (without(question->path, LOOP_PREFIX) != question->path)
-        return send_redirect(http, question, question->path);
-    if (nb_http_range_parse(header(question, MHD_HTTP_HEADER_RANGE), UINT64_MAX, &from, &to) !=
-        NB_RANGE_PART)
+    const char *path = question->request->path;
+    if (!question->post && !is_get(question)) {
+        send_empty(http, question, 405, "Allow", "GET, HEAD, POST");
+        return;
+    }
+    if (without(path, LOOP_PREFIX) != path) {
+        send_redirect(http, question, path);
+        return;
+    }
+    if (nb_http_range_parse(header(question, "Range"), UINT64_MAX, &from, &to) != NB_RANGE_PART)
         from = 0;
     if (question->target == ANYCLOUD_HTTP_IMAGE &&
         fire(http, ANYCLOUD_HTTP_ETAG_CHANGE, question->target, from) != NULL)
@@ -523,69 +491,36 @@ static enum MHD_Result answer(struct anycloud_http *http, const struct question 
     const struct fault *fault = fire(http, ANYCLOUD_HTTP_STATUS, question->target, from);
     if (fault != NULL) {
         snprintf(size, sizeof size, "bytes */%u", http->image != NULL ? http->image->size : 0);
-        return send_empty(http, question, fault->what.argument,
-                          fault->what.argument == 416 ? MHD_HTTP_HEADER_CONTENT_RANGE : NULL, size);
-    }
-    if (redirects(http, question, from, &result))
-        return result;
-    if (expires(http, question, from))
-        return send_empty(http, question, http->expired_status, NULL, NULL);
-    if (question->target == ANYCLOUD_HTTP_RESULT)
-        return take_result(http, question, exchange);
-    if (question->target == ANYCLOUD_HTTP_JOB)
-        return send_job(http, question);
-    if (question->target == ANYCLOUD_HTTP_IMAGE && http->image != NULL)
-        return send_image(http, question);
-    if (post)
-        tell(http, "bad http result for %s", question->shown);
-    return send_empty(http, question, MHD_HTTP_NOT_FOUND, NULL, NULL);
-}
-
-static void collect(struct exchange *exchange, const char *data, size_t size)
-{
-    if (size > MAX_RESULT - exchange->size) {
-        exchange->too_large = true;
+        send_empty(http, question, fault->what.argument,
+                   fault->what.argument == 416 ? "Content-Range" : NULL, size);
+    } else if (redirects(http, question, from)) {
         return;
+    } else if (expires(http, question, from)) {
+        send_empty(http, question, http->expired_status, NULL, NULL);
+    } else if (question->target == ANYCLOUD_HTTP_RESULT) {
+        take_result(http, question);
+    } else if (question->target == ANYCLOUD_HTTP_JOB) {
+        send_job(http, question);
+    } else if (question->target == ANYCLOUD_HTTP_IMAGE && http->image != NULL) {
+        send_image(http, question);
+    } else {
+        if (question->post)
+            tell(http, "bad http result for %s", question->shown);
+        send_empty(http, question, 404, NULL, NULL);
     }
-    memcpy(exchange->body + exchange->size, data, size);
-    exchange->size += size;
 }
 
-/* Called when the headers are there, for each piece of a body, and at the end. */
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **slot)
+static void on_request(void *owner, const struct nb_peer_request *request)
 {
-    struct anycloud_http *http = context;
-    struct exchange *exchange = *slot;
-    (void)version;
-    if (exchange == NULL) {
-        *slot = calloc(1, sizeof *exchange);
-        return *slot != NULL ? MHD_YES : MHD_NO;
-    }
-    if (*size > 0) {
-        collect(exchange, data, *size);
-        *size = 0;
-        return MHD_YES;
-    }
-    struct question question = {.connection = connection, .path = url, .method = method};
+    struct anycloud_http *http = owner;
+    struct question question = {.server = http->server, .request = request};
     find_target(http, &question);
-    if (!exchange->delayed) {
-        exchange->delayed = true;
+    if (!request->again) {
         const struct fault *slow = fire(http, ANYCLOUD_HTTP_SLOW, question.target, 0);
-        if (slow != NULL &&
-            nb_http_server_delay(http->server, connection, slow->what.argument) == OTA_OK)
-            return MHD_YES;
+        if (slow != NULL && http->server->later(request->exchange, slow->what.argument) == OTA_OK)
+            return;
     }
-    return answer(http, &question, exchange);
-}
-
-static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
-                         enum MHD_RequestTerminationCode code)
-{
-    (void)context, (void)connection, (void)code;
-    free(*slot);
-    *slot = NULL;
+    answer(http, &question);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -614,52 +549,32 @@ int anycloud_http_offer(struct anycloud_http *http, const struct anycloud_offer 
     return OTA_OK;
 }
 
-struct anycloud_http *anycloud_http_new(struct posix_loop *loop,
+struct anycloud_http *anycloud_http_new(const struct nb_peer_server *server,
                                         const struct anycloud_http_config *config,
-                                        anycloud_observer observer, void *context, char *reason,
-                                        size_t reason_size)
+                                        anycloud_observer observer, void *context)
 {
     struct anycloud_http *http = calloc(1, sizeof *http);
-    snprintf(reason, reason_size, "out of memory");
     if (http == NULL)
         return NULL;
+    http->server = server;
     http->observer = observer;
     http->context = context;
     http->moved = config->moved;
     http->moved_context = config->moved_context;
-    http->scheme = config->cert_path != NULL ? "https" : "http";
     snprintf(http->board, sizeof http->board, "%s", config->board != NULL ? config->board : "");
     snprintf(http->job_path, sizeof http->job_path, "%s",
              config->job_path != NULL ? config->job_path : ANYCLOUD_JOB_PATH);
-    const struct nb_http_server_config server = {
-        .address = config->address,
-        .port = config->port,
-        .cert_path = config->cert_path,
-        .key_path = config->key_path,
-        .ca_path = config->ca_path,
-        .handle = on_request,
-        .completed = on_completed,
-        .complain = on_complaint,
-        .context = http,
-    };
-    http->server = nb_http_server_new(loop, &server, reason, reason_size);
-    if (http->server != NULL)
-        return http;
-    free(http);
-    return NULL;
+    const struct nb_peer_handler handler = {on_request, on_complaint, http};
+    server->serve(server->context, &handler);
+    return http;
 }
 
 void anycloud_http_free(struct anycloud_http *http)
 {
     if (http == NULL)
         return;
-    nb_http_server_free(http->server);
+    http->server->serve(http->server->context, NULL);
     release(http->image);
     anycloud_http_disarm(http);
     free(http);
-}
-
-uint16_t anycloud_http_port(const struct anycloud_http *http)
-{
-    return nb_http_server_port(http->server);
 }

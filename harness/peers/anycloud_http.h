@@ -1,28 +1,23 @@
 /* The AnyCloud cloud side over HTTP(S): the job document, the image by ranges, the result.
  *
- * A libmicrohttpd server that the caller's loop drives, so that it lives in the loop's thread like
- * everything else and its observer is called there. It answers a Range also for the job document,
- * as devices in the field need, keeps connections open, and keeps its headers under 500 bytes. It
- * survives any request. It tells the truth, except for the faults below; replies that no honest
- * HTTP library sends (a wrong length or range, broken chunking) are played by the fault proxy. */
+ * It stands on harness/peers/peer.h and knows no HTTP library and no world; its observer is called
+ * in the server's thread. It answers a Range also for the job document, as devices in the field
+ * need, and keeps its headers under 500 bytes. It survives any request. It tells the truth, except
+ * for the faults below; replies that no honest HTTP library sends (a wrong length or range, broken
+ * chunking) are played by the fault proxy. */
 #ifndef NOBRICK_HARNESS_PEERS_ANYCLOUD_HTTP_H
 #define NOBRICK_HARNESS_PEERS_ANYCLOUD_HTTP_H
 
 #include "harness/peers/anycloud_cloud.h"
-#include "sim/posix/loop.h"
+#include "harness/peers/peer.h"
 
 #define ANYCLOUD_JOB_PATH "/ota_update.json"
 
 struct anycloud_http;
 
 struct anycloud_http_config {
-    const char *address;   /* numeric or a name of this machine; NULL: 127.0.0.1 */
-    uint16_t port;         /* 0: any that is free */
-    const char *board;     /* named by jobs whose offer names none */
-    const char *job_path;  /* NULL: ANYCLOUD_JOB_PATH */
-    const char *cert_path; /* PEM files; with certificate and key it is HTTPS */
-    const char *key_path;
-    const char *ca_path; /* clients must show a certificate signed by it; NULL: anybody */
+    const char *board;    /* named by jobs whose offer names none */
+    const char *job_path; /* NULL: ANYCLOUD_JOB_PATH */
     /* May be NULL. The image has another path from now on, see ANYCLOUD_HTTP_EXPIRE: whoever else
      * hands out jobs for it must name anycloud_http_file. */
     void (*moved)(void *context);
@@ -62,17 +57,15 @@ struct anycloud_http_fault {
     const char *location; /* ANYCLOUD_HTTP_REDIRECT; copied; NULL: here */
 };
 
-/* NULL with a one-line reason. Lines for the observer, one a request:
+/* NULL when memory runs out. Lines for the observer, one a request:
  *   http get PATH FROM-TO|whole STATUS | http head … | http post PATH success|failure|empty
  *   fault http-WORD ARGUMENT | bad http WHY
  * FROM-TO is what was served; of an answer without content, what was asked (TO may be missing).
- * `config` is not kept. Must be freed before the loop. */
-struct anycloud_http *anycloud_http_new(struct posix_loop *loop,
+ * The server is the caller's and is freed after this. `config` is not kept. */
+struct anycloud_http *anycloud_http_new(const struct nb_peer_server *server,
                                         const struct anycloud_http_config *config,
-                                        anycloud_observer observer, void *context, char *reason,
-                                        size_t reason_size);
-void anycloud_http_free(struct anycloud_http *http);
-uint16_t anycloud_http_port(const struct anycloud_http *http);
+                                        anycloud_observer observer, void *context);
+void anycloud_http_free(struct anycloud_http *http); /* NULL is fine */
 
 /* From now on, at a path that has not expired. The image is copied: answers that are under way keep
  * theirs. Image NULL: the job says that there is no update. */

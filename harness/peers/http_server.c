@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -33,16 +34,31 @@ struct nb_http_server {
     struct posix_clock *clock;
     struct MHD_Daemon *daemon;
     int epoll_fd; /* -1: not watched */
-    uint16_t port;
+    struct nb_peer_server peer;
+    struct nb_peer_handler handler; /* request NULL: none */
     bool wants_certificate;
     char *cert;
     char *key;
     char *ca;
     struct delay delays[MAX_DELAYS];
     size_t delay_count;
-    void (*complain)(void *context, const char *text);
-    void *context;
 };
+
+struct nb_peer_exchange {
+    struct nb_http_server *server;
+    struct MHD_Connection *connection;
+    bool asked; /* the handler was, and wants to be asked again */
+    enum MHD_Result result;
+    size_t body_size;
+    bool body_cut;
+    char body[NB_PEER_BODY + 1];
+};
+
+static void complain(const struct nb_http_server *server, const char *text)
+{
+    if (server->handler.complain != NULL)
+        server->handler.complain(server->handler.owner, text);
+}
 
 /* ---- running in the loop ----------------------------------------------------------------- */
 
@@ -72,7 +88,7 @@ static void run(struct nb_http_server *server)
     if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
         clock->disarm(clock->context, TIMER_DAEMON);
     else if (clock->arm(clock->context, TIMER_DAEMON, ms > 60000 ? 60000 : (uint32_t)ms) != OTA_OK)
-        server->complain(server->context, "clock failed");
+        complain(server, "clock failed");
 }
 
 static void on_ready(void *context, int fd)
@@ -92,7 +108,7 @@ static void arm_delays(struct nb_http_server *server)
     if (first == UINT64_MAX)
         return;
     if (clock->arm(clock->context, TIMER_DELAY, first <= now ? 0 : (uint32_t)(first - now)) != 0)
-        server->complain(server->context, "clock failed");
+        complain(server, "clock failed");
 }
 
 static void resume_due(struct nb_http_server *server, uint64_t until)
@@ -118,15 +134,114 @@ static void on_timer(void *context, unsigned id)
     run(server);
 }
 
-int nb_http_server_delay(struct nb_http_server *server, struct MHD_Connection *connection,
-                         uint32_t ms)
+static int later(struct nb_peer_exchange *exchange, uint32_t ms)
 {
+    struct nb_http_server *server = exchange->server;
     if (server->delay_count == MAX_DELAYS)
         return OTA_E_NO_SPACE;
-    server->delays[server->delay_count++] = (struct delay){connection, posix_now_ms() + ms};
-    MHD_suspend_connection(connection);
+    server->delays[server->delay_count++] =
+        (struct delay){exchange->connection, posix_now_ms() + ms};
+    MHD_suspend_connection(exchange->connection);
+    exchange->result = MHD_YES;
     arm_delays(server);
     return OTA_OK;
+}
+
+/* ---- requests and replies ---------------------------------------------------------------- */
+
+static const char *header(const struct nb_peer_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+static struct MHD_Response *make_response(const struct nb_peer_reply *reply)
+{
+    /* the library only reads the body */
+    void *body = (void *)(uintptr_t)(reply->body != NULL ? reply->body : "");
+    struct MHD_Response *response =
+        reply->release != NULL
+            ? MHD_create_response_from_buffer_with_free_callback_cls(reply->body_size, body,
+                                                                     reply->release, reply->owner)
+            : MHD_create_response_from_buffer(reply->body_size, body, MHD_RESPMEM_MUST_COPY);
+    if (response == NULL && reply->release != NULL)
+        reply->release(reply->owner);
+    bool good = response != NULL;
+    for (size_t i = 0; good && i < reply->header_count; i++)
+        good = MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) ==
+               MHD_YES;
+    if (good || response == NULL)
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
+static int reply_to(struct nb_peer_exchange *exchange, const struct nb_peer_reply *reply)
+{
+    struct MHD_Response *response = make_response(reply);
+    if (response == NULL)
+        return OTA_E_NO_SPACE;
+    exchange->result = MHD_queue_response(exchange->connection, reply->status, response);
+    MHD_destroy_response(response);
+    return exchange->result == MHD_YES ? OTA_OK : OTA_E_NO_SPACE;
+}
+
+static void collect(struct nb_peer_exchange *exchange, const char *data, size_t size)
+{
+    if (size > NB_PEER_BODY - exchange->body_size) {
+        exchange->body_cut = true;
+        return;
+    }
+    memcpy(exchange->body + exchange->body_size, data, size);
+    exchange->body_size += size;
+}
+
+/* Called when the headers are there, for each piece of a body, at the end, and after a delay. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **slot)
+{
+    struct nb_http_server *server = context;
+    struct nb_peer_exchange *exchange = *slot;
+    (void)version;
+    if (exchange == NULL) {
+        *slot = exchange = calloc(1, sizeof *exchange);
+        if (exchange == NULL)
+            return MHD_NO;
+        exchange->server = server;
+        exchange->connection = connection;
+        return MHD_YES;
+    }
+    if (*size > 0) {
+        collect(exchange, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    const struct nb_peer_request request = {.exchange = exchange,
+                                            .method = method,
+                                            .path = url,
+                                            .body = exchange->body,
+                                            .body_size = exchange->body_size,
+                                            .body_cut = exchange->body_cut,
+                                            .again = exchange->asked};
+    exchange->asked = true;
+    exchange->result = MHD_NO; /* unless the handler replies */
+    if (server->handler.request != NULL)
+        server->handler.request(server->handler.owner, &request);
+    return exchange->result;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)connection, (void)code;
+    free(*slot);
+    *slot = NULL;
+}
+
+static void serve(void *context, const struct nb_peer_handler *handler)
+{
+    struct nb_http_server *server = context;
+    server->handler = handler != NULL ? *handler : (struct nb_peer_handler){.request = NULL};
 }
 
 /* ---- the daemon's callbacks -------------------------------------------------------------- */
@@ -140,7 +255,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *context, const ch
     for (char *at = text; *at != '\0'; at++)
         if (*at < ' ' || *at > '~')
             *at = at[1] == '\0' ? '\0' : '?';
-    server->complain(server->context, text);
+    complain(server, text);
 }
 
 /* Judges a client's certificate. The daemon would hang up without a word; with an alert the client
@@ -248,8 +363,7 @@ static bool read_identity(struct nb_http_server *server, const struct nb_http_se
 }
 
 /* `fd` is the daemon's afterwards, or closed. */
-static bool start_daemon(struct nb_http_server *server, const struct nb_http_server_config *config,
-                         int fd)
+static bool start_daemon(struct nb_http_server *server, int fd)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
@@ -264,11 +378,11 @@ static bool start_daemon(struct nb_http_server *server, const struct nb_http_ser
     tls[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     /* the logger first: it hears what is wrong with the other options */
     server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, config->handle, config->context, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-        server, MHD_OPTION_NOTIFY_COMPLETED, config->completed, config->context,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
         return false;
@@ -292,16 +406,20 @@ struct nb_http_server *nb_http_server_new(struct posix_loop *loop,
         return NULL;
     server->loop = loop;
     server->epoll_fd = -1;
-    server->complain = config->complain;
-    server->context = config->context;
+    server->peer = (struct nb_peer_server){.context = server,
+                                           .tls = config->cert_path != NULL,
+                                           .serve = serve,
+                                           .header = header,
+                                           .reply = reply_to,
+                                           .later = later};
     server->clock = posix_clock_new(loop, on_timer, server);
     if (server->clock != NULL && read_identity(server, config, reason, reason_size)) {
         int fd = open_socket(address, config->port, reason, reason_size);
         if (fd >= 0) {
-            server->port = port_of(fd);
+            server->peer.port = port_of(fd);
             snprintf(reason, reason_size, "the HTTP server does not start%s",
                      server->cert != NULL ? " (certificate and key?)" : "");
-            if (start_daemon(server, config, fd)) {
+            if (start_daemon(server, fd)) {
                 run(server);
                 return server;
             }
@@ -328,7 +446,7 @@ void nb_http_server_free(struct nb_http_server *server)
     free(server);
 }
 
-uint16_t nb_http_server_port(const struct nb_http_server *server)
+const struct nb_peer_server *nb_http_server_peer(const struct nb_http_server *server)
 {
-    return server->port;
+    return &server->peer;
 }

@@ -4,7 +4,8 @@
 #include "harness/prove/throughput.h"
 
 #include "harness/cli/paths.h"
-#include "harness/run/posix_net.h"
+#include "harness/run/net_posix.h"
+#include "sim/posix/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,8 @@ struct bench {
     struct sim_device device;
     bool has_device;
     struct posix_loop *loop;
+    struct posix_world *world;
+    struct nb_net_posix servers;
     struct nb_net net;
     struct nb_blob factory;
     struct nb_blob image;
@@ -336,9 +339,15 @@ static bool set_up(struct bench *bench, char reason[NB_LINE])
     snprintf(bench->ranges_path, sizeof bench->ranges_path, "%s/bench.curl", dir);
     snprintf(reason, NB_LINE, "out of memory or disk");
     bench->loop = posix_loop_new();
-    bench->net = (struct nb_net){.loop = bench->loop, .line = on_cloud_line, .context = bench};
-    if (bench->loop == NULL || !write_layout(bench))
+    bench->world = bench->loop != NULL ? posix_world_new(bench->loop) : NULL;
+    if (bench->world == NULL || !write_layout(bench))
         return false;
+    bench->servers.loop = bench->loop;
+    bench->net = (struct nb_net){.world = posix_world_table(bench->world),
+                                 .makers = &nb_servers_posix,
+                                 .own = &bench->servers,
+                                 .line = on_cloud_line,
+                                 .context = bench};
     int rc = nb_script_parse(scenario, strlen(scenario), "bench", &bench->script, &error);
     if (rc == 0)
         rc = sim_device_load(bench->device_path, nb_parts_dir(), &bench->device, &error);
@@ -361,6 +370,7 @@ static bool set_up(struct bench *bench, char reason[NB_LINE])
 static void tear_down(struct bench *bench)
 {
     nb_net_stop(&bench->net);
+    posix_world_free(bench->world);
     posix_loop_free(bench->loop);
     if (bench->has_device)
         sim_device_free(&bench->device);

@@ -143,13 +143,34 @@ bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 {
     struct img_info image;
+    struct nb_blob blob;
     char version[24];
     nb_oracle_step(&bench->state.oracle,
                    step->kind == NB_DEVICE_CONFIRM ? NB_CONFIRMS_AT_ONCE : NB_CONFIRMS_NOTHING);
+    if (step->kind == NB_DEVICE_PUSH && nb_bench_offer(bench, step, &blob) == 0) {
+        nb_version_print(&bench->script->images[step->image].version, version, sizeof version);
+        nb_bench_event(bench, "push %s", version);
+    }
     if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
         return;
     nb_version_print(&image.header.version, version, sizeof version);
     nb_bench_event(bench, "pending %s", version);
+}
+
+/* A push that is to end with an image pending may have got that far. */
+void nb_bench_cut(struct nb_bench *bench, const struct nb_step *step, uint32_t op,
+                  enum flash_tear tear)
+{
+    char line[NB_BENCH_LINE] = "pending ";
+    size_t length = strlen(line);
+    if (step->kind == NB_DEVICE_PUSH && !step->push.wrong_crc &&
+        (step->push.abort == SIM_ABORT_NEVER || step->push.abort == SIM_ABORT_PENDING)) {
+        nb_version_print(&bench->script->images[step->image].version, line + length,
+                         sizeof line - length);
+        nb_oracle_event(&bench->state.oracle, line);
+    }
+    nb_oracle_cut(&bench->state.oracle);
+    nb_bench_event(bench, "cut %u %s", op, flash_tear_word(tear));
 }
 
 int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
@@ -159,6 +180,8 @@ int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
         return boot_through_errors(bench);
     if (step->kind == NB_DEVICE_CONFIRM)
         err = confirm(bench);
+    else if (step->kind == NB_DEVICE_PUSH)
+        err = nb_bench_push(bench, step);
     else if (step->kind == NB_DEVICE_PENDING)
         err = ask_for_installation(bench, nb_bench_permanent(bench, step));
     /* The oracle has the word then; the error is only what comes of it. */
@@ -186,48 +209,6 @@ static enum flash_tear cut_there(void *context, struct flash_sim *sim, const str
     struct nb_bench *bench = context;
     (void)sim;
     return op->index == bench->cut.op ? bench->cut.tear : FLASH_TEAR_NONE;
-}
-
-/* True once: when the armed error falls on the operation that comes now. */
-static bool fails_now(struct nb_bench *bench)
-{
-    if (!bench->fail_armed || bench->fail_fired || flash_sim_op_count(bench->sim) != bench->fail_op)
-        return false;
-    bench->fail_fired = true;
-    return true;
-}
-
-static int failing_program(void *context, uint32_t address, const void *data, uint32_t length)
-{
-    struct nb_bench *bench = context;
-    const struct flash_port *port = flash_sim_port(bench->sim);
-    return fails_now(bench) ? OTA_E_FLASH_PROGRAM
-                            : port->program(port->context, address, data, length);
-}
-
-static int failing_erase(void *context, uint32_t address)
-{
-    struct nb_bench *bench = context;
-    const struct flash_port *port = flash_sim_port(bench->sim);
-    return fails_now(bench) ? OTA_E_FLASH_ERASE : port->erase(port->context, address);
-}
-
-static int failing_read(void *context, uint32_t address, void *data, uint32_t length)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->read(port->context, address, data, length);
-}
-
-static int failing_sync(void *context)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->sync(port->context);
-}
-
-static int failing_sector(void *context, uint32_t address, struct flash_sector *out)
-{
-    const struct flash_port *port = flash_sim_port(((struct nb_bench *)context)->sim);
-    return port->sector(port->context, address, out);
 }
 
 static void use_flash(struct nb_bench *bench, const struct flash_port *port)
@@ -290,7 +271,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 static bool is_device_step(const struct nb_step *step)
 {
     return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
-           step->kind == NB_DEVICE_PENDING;
+           step->kind == NB_DEVICE_PUSH || step->kind == NB_DEVICE_PENDING;
 }
 
 /* A device step with whatever faults are armed for it. */
@@ -302,29 +283,29 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
     flash_sim_restart_count(bench->sim);
     if (bench->cut_armed)
         flash_sim_observe(bench->sim, cut_there, bench);
-    if (bench->fail_armed)
-        use_flash(bench, &bench->failing);
+    if (bench->failing.armed)
+        use_flash(bench, &bench->failing.port);
     int err = nb_bench_act(bench, step);
     flash_sim_observe(bench->sim, NULL, NULL);
     use_flash(bench, flash_sim_port(bench->sim));
     bool cut = flash_sim_is_off(bench->sim);
     flash_sim_power_on(bench->sim);
     if (err == OTA_E_POWER) {
-        nb_oracle_cut(&bench->state.oracle);
-        nb_bench_event(bench, "cut %u %s", bench->cut.op, flash_tear_word(bench->cut.tear));
+        nb_bench_cut(bench, step, bench->cut.op, bench->cut.tear);
         if (bench->cut_returns)
             nb_bench_boot(bench);
     } else if (err != 0) {
         snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
         return NB_FAIL;
     }
-    bool vacuous = (bench->cut_armed && !cut) || (bench->fail_armed && !bench->fail_fired);
+    bool vacuous = (bench->cut_armed && !cut) || (bench->failing.armed && !bench->failing.fired);
     if (vacuous && flash_sim_misfit(bench->sim) != FLASH_TEAR_NONE)
         snprintf(reason, NB_LINE, "line %u: the tear `%s` does not fit operation %u", step->line,
                  flash_tear_word(bench->cut.tear), bench->cut.op);
     else if (vacuous)
         snprintf(reason, NB_LINE, "line %u: a fault armed for it never fired", step->line);
-    bench->cut_armed = bench->fail_armed = false;
+    bench->cut_armed = false;
+    flash_failing_disarm(&bench->failing);
     return vacuous ? NB_VACUOUS : NB_PASS;
 }
 
@@ -332,9 +313,7 @@ static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
     if (step->kind == NB_FAULT_FAIL) {
-        bench->fail_armed = true;
-        bench->fail_fired = false;
-        bench->fail_op = step->value;
+        flash_failing_arm(&bench->failing, step->value);
         return;
     }
     if (step->all && cell->cut_count == 0) {
@@ -434,8 +413,7 @@ static int set_up(struct nb_bench *bench, struct flash_text_error *error)
     if (bench->crypto == NULL)
         return OTA_E_NO_SPACE;
     bench->nv = (struct nv_port){bench, counter_get, counter_raise};
-    bench->failing = (struct flash_port){bench,         failing_read, failing_program,
-                                         failing_erase, failing_sync, failing_sector};
+    flash_failing_init(&bench->failing, bench->sim);
     sim_device_boot_config(&bench->device, flash_sim_port(bench->sim),
                            crypto_openssl_port(bench->crypto), &bench->nv, NULL, bench->buffer,
                            sizeof bench->buffer, &bench->config);

@@ -13,12 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_LENGTH        512
-#define MAX_GOLDEN        (16u * 1024u * 1024u)
-#define SIGNATURE_LENGTH  71u /* most common of a P-256 signature's 70 to 72 bytes */
-#define SIGNATURE_TRIES   64
-#define TRUNCATED         64u
-#define SIGNATURE_TLV_END (SIGNATURE_LENGTH + 4u)
+#define KEY_LENGTH 512
+#define MAX_GOLDEN (16u * 1024u * 1024u)
+#define TRUNCATED  64u
 
 struct made {
     char key[KEY_LENGTH]; /* what was asked for */
@@ -78,9 +75,10 @@ struct nb_kit *nb_kit_new(char *reason, size_t size)
     snprintf(kit->trusted, sizeof kit->trusted, "%s/trusted", kit->dir);
     snprintf(kit->other, sizeof kit->other, "%s/other", kit->dir);
     snprintf(kit->trusted_public, sizeof kit->trusted_public, "%s.pub.pem", kit->trusted);
-    int rc = nb_image_make_key(kit->trusted, CRYPTO_ECDSA_P256);
+    /* Derived: images are then the same in every run, and so is what a replay does to the flash. */
+    int rc = nb_image_derive_key(kit->trusted, "nobrick test key: trusted");
     if (rc == 0)
-        rc = nb_image_make_key(kit->other, CRYPTO_ECDSA_P256);
+        rc = nb_image_derive_key(kit->other, "nobrick test key: other");
     if (rc) {
         snprintf(reason, size, "cannot make test keys in %s: %s", kit->dir, ota_err_text(rc));
         nb_kit_free(kit);
@@ -203,29 +201,6 @@ static uint32_t payload_size(const struct nb_cell *cell, const struct sim_device
 
 /* ---- making images ----------------------------------------------------------------------- */
 
-static bool signature_has_usual_length(const uint8_t *image, size_t size)
-{
-    if (size < SIGNATURE_TLV_END)
-        return false;
-    const uint8_t *tlv = image + size - SIGNATURE_TLV_END;
-    return tlv[0] == IMG_TLV_ECDSA_SIG && tlv[1] == 0 && tlv[2] == SIGNATURE_LENGTH && tlv[3] == 0;
-}
-
-/* Signatures differ in length from one signing to the next: sign until the length is the usual
- * one, so that the same script makes the same flash operations in every run. */
-static int create(const struct nb_image_spec *spec, uint8_t **data, size_t *size,
-                  struct flash_text_error *error)
-{
-    for (int i = 0; i < SIGNATURE_TRIES; i++) {
-        int rc = nb_image_create(spec, data, size, error->message, sizeof error->message);
-        if (rc || !spec->key_path || signature_has_usual_length(*data, *size))
-            return rc;
-        if (i + 1 < SIGNATURE_TRIES)
-            free(*data);
-    }
-    return 0;
-}
-
 static void tamper(const struct nb_image *image, const struct sim_device *device, uint8_t *data,
                    size_t *size)
 {
@@ -270,14 +245,14 @@ static int make_numbered(struct nb_kit *kit, const struct nb_script *script,
     };
     int rc = nb_device_max_end(device, &max_end);
     if (rc == 0)
-        rc = create(&spec, &made->data, &size, error);
+        rc = nb_image_create(&spec, &made->data, &size, error->message, sizeof error->message);
     if (rc)
         return rc;
     free(made->data);
     uint32_t overhead = (uint32_t)(size - APP_TAG_SIZE);
     spec.payload_size = payload_size(cell, device, image, max_end, overhead);
     spec.with_tag = spec.payload_size >= APP_TAG_SIZE;
-    rc = create(&spec, &made->data, &size, error);
+    rc = nb_image_create(&spec, &made->data, &size, error->message, sizeof error->message);
     if (rc)
         return rc;
     made->blob.end = (uint32_t)size;

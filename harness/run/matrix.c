@@ -84,15 +84,15 @@ static enum nb_size size_from_word(const char *word)
     return NB_SIZE_NONE;
 }
 
-/* Posix is where a script runs that names several worlds, or none. */
+/* The virtual world is where a script runs that names it, or none; else the first that it names. */
 static void choose_world(const struct nb_script *script, const struct nb_choice *choice,
                          char world[NB_WORD])
 {
     const struct nb_list *list = &script->world;
-    const char *found = list->count ? list->items[0] : "posix";
+    const char *found = list->count ? list->items[0] : "virtual";
     for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i], "posix") == 0)
-            found = "posix";
+        if (strcmp(list->items[i], "virtual") == 0)
+            found = "virtual";
     snprintf(world, NB_WORD, "%s", choice->world[0] ? choice->world : found);
 }
 

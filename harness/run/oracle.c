@@ -115,6 +115,8 @@ void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
+    /* The agent says `pending` once the trailer is written: a cut may come between the two. */
+    oracle->may_have_asked = oracle->fetched && oracle->has_job && !oracle->refused_since_job;
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
@@ -153,7 +155,8 @@ static void on_boot_none(struct nb_oracle *oracle)
 static void on_other_image(struct nb_oracle *oracle, const char *word,
                            const struct img_version *version, bool trial)
 {
-    bool asked = oracle->has_pending && same(&oracle->pending, version);
+    bool asked = (oracle->has_pending && same(&oracle->pending, version)) ||
+                 (oracle->may_have_asked && same(&oracle->job, version));
     /* Who lost the primary may recover with whatever good image is left (BOOT-12). */
     if (!asked && !oracle->primary_damaged)
         violate(oracle, "%s runs in place of the confirmed image, and nobody asked for it", word);
@@ -197,6 +200,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
+    oracle->fetched = oracle->may_have_asked = false;
 }
 
 static void on_reject(struct nb_oracle *oracle)
@@ -272,12 +276,13 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         on_boot(oracle, first, strcmp(second, "trial") == 0);
     } else if (strcmp(name, "refused") == 0) {
         on_refused(oracle);
-    } else if (strcmp(name, "job") == 0) {
+    } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
-        oracle->progress_live = false;
+        oracle->progress_live = oracle->fetched = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
+        oracle->fetched = strcmp(first, second) == 0;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
     } else if (strcmp(name, "reject") == 0) {
         on_reject(oracle);

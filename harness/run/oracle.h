@@ -59,7 +59,9 @@ struct nb_oracle {
     struct img_version pending;
     bool has_job;
     struct img_version job;
-    bool refused_since_job;           /* by agent or loader */
+    bool refused_since_job; /* by agent or loader */
+    bool fetched;           /* all of the job's image lies in the secondary */
+    bool may_have_asked;    /* … and a cut fell where the agent asks the loader for it */
     enum nb_oracle_confirms confirms; /* the present device step */
     bool booted_in_step;
     bool cut_since_boot;

@@ -4,7 +4,6 @@
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
-#include "harness/run/posix_run.h"
 #include "harness/run/tape.h"
 
 #include <errno.h>
@@ -21,7 +20,7 @@ static const char *const run_help =
     "usage: nobrick run [option...] PATH...\n"
     "\n"
     "Runs scenarios: files that end in .ota, directories of them, or names below the data\n"
-    "directory. Posix is the world of scripts that name several.\n"
+    "directory. A script that names several worlds runs in the virtual one.\n"
     "\n"
     "  --world WORLD   virtual, posix or cortexm\n"
     "  --part PART     this flash part instead of those that the script lists\n"
@@ -54,15 +53,6 @@ struct options {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-static const char *unbuilt_world(const struct nb_script *script, const struct nb_cell *cell)
-{
-    if (strcmp(cell->world, "cortexm") == 0)
-        return "the cortexm world is not built yet";
-    if (strcmp(cell->world, "virtual") == 0 && script->needs_cloud)
-        return "the virtual world is not built yet";
-    return NULL;
-}
-
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
@@ -79,10 +69,20 @@ static const char *system_of(const struct nb_script *script, const struct nb_cel
     return script->system.items[0];
 }
 
+typedef int nb_engine(const struct nb_script *script, const struct nb_cell *cell,
+                      struct nb_outcome *outcome);
+
+/* Without a cloud there is nothing in which the worlds differ: the bench plays it. */
+static nb_engine *engine_of(const struct nb_script *script, const struct nb_cell *cell)
+{
+    if (!script->needs_cloud)
+        return nb_bench_run;
+    return strcmp(cell->world, "posix") == 0 ? nb_posix_run : nb_virtual_run;
+}
+
 static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
                      struct nb_outcome *outcome)
 {
-    const char *unbuilt = unbuilt_world(script, cell);
     struct timespec begin;
     struct timespec end;
     if (nb_run_stop) {
@@ -91,14 +91,13 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (unbuilt) {
-        nb_outcome_set(outcome, NB_SKIP, "%s", unbuilt);
+    } else if (strcmp(cell->world, "cortexm") == 0) {
+        nb_outcome_set(outcome, NB_SKIP, "the cortexm world is not built yet");
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        int rc = script->needs_cloud ? nb_posix_run(script, cell, outcome)
-                                     : nb_bench_run(script, cell, outcome);
+        int rc = engine_of(script, cell)(script, cell, outcome);
         clock_gettime(CLOCK_MONOTONIC, &end);
         outcome->seconds =
             (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;

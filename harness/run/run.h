@@ -1,8 +1,8 @@
 /* Running scenarios: cells of the matrix, the engines that run one cell, and what comes of it.
  *
  * An engine takes one parsed script and one cell and fills one outcome; it keeps nothing between
- * calls except what hangs on the kit. Two engines exist: the bench (harness/run/bench.c, in
- * process, flash in memory, sweeps) and posix (processes, a real broker). The runner chooses,
+ * calls except what hangs on the kit. Three engines exist: the bench (harness/run/bench.c, in
+ * process, flash in memory, sweeps, no network), virtual and posix. The runner chooses,
  * prints and counts. */
 #ifndef NOBRICK_HARNESS_RUN_RUN_H
 #define NOBRICK_HARNESS_RUN_RUN_H
@@ -32,7 +32,7 @@ struct nb_cut {
 struct nb_cell {
     struct nb_kit *kit;
     char system[NB_WORD];
-    char world[NB_WORD];  /* the world it runs in: "posix" */
+    char world[NB_WORD];  /* the world it runs in */
     char device[NB_TEXT]; /* preset or path */
     char part[NB_WORD];
     char scheme[NB_WORD];
@@ -85,12 +85,14 @@ const char *nb_verdict_word(enum nb_verdict verdict);
 
 /* ---- engines ----------------------------------------------------------------------------- */
 
-/* Both return 0 when `outcome` is filled, which they got zeroed; a negative ota_err counts as
+/* All return 0 when `outcome` is filled, which they got zeroed; a negative ota_err counts as
  * NB_ERROR. */
 int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
 int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
+int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
+                   struct nb_outcome *outcome);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */

@@ -1,8 +1,9 @@
 /* The flash of a device process: the simulator on its file, the factory image in a new one, the
- * journal of its operations, and the power cut, which ends the process on the spot. */
+ * journal of its operations in a file, and the power cut, which ends the process on the spot. */
 #ifndef NOBRICK_SIM_POSIX_DEVICE_FLASH_H
 #define NOBRICK_SIM_POSIX_DEVICE_FLASH_H
 
+#include "sim/device_flash.h"
 #include "sim/posix/device.h"
 #include "sim/posix/nv.h"
 
@@ -10,21 +11,17 @@
 
 struct posix_device_flash {
     const struct posix_device_config *config;
-    struct posix_device_life *life;
     struct flash_sim *sim;
-    struct flash_port port; /* the simulator's, but a cut ends the process */
+    struct sim_device_flash seam;
     FILE *journal;
     bool journal_failed;
-    uint64_t violations; /* of the flash's rules, told so far */
-    bool misfit_told;
-    uint32_t first_operation; /* number of this life's first one */
-    struct posix_nv nv;       /* counter beside the flash file */
+    struct posix_nv nv; /* counter beside the flash file */
 };
 
 /* On failure `why` says it to people. A new file has its name only with the factory image in it. */
 OTA_MUST_CHECK int posix_device_flash_open(struct posix_device_flash *flash,
                                            const struct posix_device_config *config,
-                                           struct posix_device_life *life, char *why, size_t size);
+                                           struct sim_past *past, char *why, size_t size);
 
 /* False: not all of the journal could be written. Also of one that was never opened. */
 bool posix_device_flash_close(struct posix_device_flash *flash);

@@ -4,8 +4,9 @@
  * returned. */
 #include "sim/posix/http.h"
 
-#include "sim/posix/address.h"
-#include "sim/posix/http_head.h"
+#include "sim/address.h"
+#include "sim/http_head.h"
+#include "sim/http_url.h"
 #include "sim/posix/tls.h"
 
 #include <curl/curl.h>
@@ -54,7 +55,7 @@ struct posix_http {
     bool cancelled;     /* drop it when curl returns */
     struct order next;
     bool waiting; /* start `next` when curl returns */
-    struct posix_http_head reader;
+    struct sim_http_head reader;
     bool head_sent;
     size_t header_bytes;
     uint64_t since_progress;
@@ -86,20 +87,6 @@ static bool add_header(struct order *order, const char *name, const char *value)
     return longer != NULL;
 }
 
-/* The path as it is, what a request line cannot carry escaped. 0 when it does not fit. */
-static size_t put_path(const char *path, char *out, size_t size)
-{
-    size_t used = 0;
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        bool plain = c > ' ' && c <= '~' && c != '#';
-        if (used + 4 > size)
-            return 0;
-        used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "%%%02X", c);
-    }
-    return used;
-}
-
 static bool put_url(const struct posix_http *http, const struct http_request *request,
                     struct order *out)
 {
@@ -107,12 +94,13 @@ static bool put_url(const struct posix_http *http, const struct http_request *re
     unsigned port = request->host != NULL ? request->port : http->config.port;
     bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
     out->tls = request->host != NULL ? request->tls : http->config.tls;
-    if (!posix_host_is_plain(host, strlen(host)) || port == 0 || request->path[0] != '/')
+    if (!sim_host_is_plain(host, strlen(host)) || port == 0 || request->path[0] != '/')
         return false;
     snprintf(out->peer, sizeof out->peer, bare_ipv6 ? "[%s]:%u" : "%s:%u", host, port);
     int n = snprintf(out->url, sizeof out->url, "%s://%s", out->tls ? "https" : "http", out->peer);
     return n > 0 && (size_t)n < sizeof out->url &&
-           put_path(request->path, out->url + n, sizeof out->url - (size_t)n) != 0;
+           sim_http_path(request->path, strlen(request->path), out->url + n,
+                         sizeof out->url - (size_t)n) != 0;
 }
 
 static int make_order(const struct posix_http *http, const struct http_request *request,
@@ -195,7 +183,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
                  MAX_HEADERS);
         return 0;
     }
-    posix_http_head_line(&http->reader, line, length);
+    sim_http_head_line(&http->reader, line, length);
     return length;
 }
 
@@ -294,7 +282,7 @@ static void set_options(struct posix_http *http)
 
 static int start(struct posix_http *http)
 {
-    http->reader = (struct posix_http_head){.complete = false};
+    http->reader = (struct sim_http_head){.complete = false};
     http->head_sent = false;
     http->header_bytes = 0;
     http->since_progress = 0;
@@ -550,7 +538,7 @@ int posix_http_url(const char *url, struct posix_http_config *out)
     else if (strncmp(url, "http://", 7) != 0)
         return OTA_E_ARGUMENT;
     out->port = out->tls ? 443 : 80;
-    return posix_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
+    return sim_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
 }
 
 struct posix_http *posix_http_new(struct posix_loop *loop, const struct posix_http_config *config,

@@ -32,7 +32,7 @@ static void certificates(void **state)
                                     .replies = {{.bytes = OK_FOUR}},
                                     .reply_count = 1};
         rig_server_start(&server);
-        open_client(&client, &server, handshakes[i].shows, handshakes[i].host);
+        open_client_as(&client, &server, handshakes[i].shows, handshakes[i].host);
         int code = fetch(&client, &ranged);
         if (code != handshakes[i].code || (code == OTA_OK) != (client.length == 4))
             fail_msg("row %zu: %s: %s", i, ota_err_word(code), posix_http_reason(client.http));
@@ -55,7 +55,7 @@ static void other_tls_failures(void **state)
     struct rig_server old = {.identity = "good"};
     rig_server_start(&old);
     SSL_CTX_set_max_proto_version(old.tls, TLS1_1_VERSION);
-    open_client(&client, &old, NULL, "127.0.0.1");
+    open_client_as(&client, &old, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_TLS);
     close_client(&client);
     rig_server_stop(&old);
@@ -72,7 +72,7 @@ static void no_way_back_from_tls(void **state)
     struct rig_server server = {
         .identity = "good", .replies = {{.bytes = reply}}, .reply_count = 1};
     rig_server_start(&server);
-    open_client(&client, &server, NULL, "127.0.0.1");
+    open_client_as(&client, &server, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_HTTP_STATUS);
     close_client(&client);
     rig_server_stop(&server);
@@ -86,10 +86,10 @@ static void unreadable_files(void **state)
     struct rig_server server = {.identity = "good"};
     (void)state;
     rig_server_start(&server);
-    open_client(&client, &server, "client", "127.0.0.1");
+    open_client_as(&client, &server, "client", "127.0.0.1");
     strcpy(client.ca, "/nonexistent.pem");
     assert_int_equal(fetch(&client, &whole), OTA_E_TLS);
-    snprintf(client.ca, RIG_PATH, "%s", rig_file("ca", "crt"));
+    snprintf(client.ca, RIG_FILE, "%s", rig_file("ca", "crt"));
     strcpy(client.cert, "/nonexistent.pem");
     assert_int_equal(fetch(&client, &whole), OTA_E_TLS);
     close_client(&client);

@@ -9,10 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_WATCHERS 16
+#define FIRST_WATCHERS 16
 
 struct watcher {
     int fd;
+    short events; /* 0: not waited for */
     void (*ready)(void *context, int fd);
     void *context;
 };
@@ -39,8 +40,10 @@ struct posix_loop {
     struct posted *first;
     struct posted *last;
     int wake_fd; /* readable when the queue is not empty */
-    struct watcher watchers[MAX_WATCHERS];
+    struct watcher *watchers;
+    struct pollfd *polls; /* one a watcher, and one for wake_fd in front */
     size_t watcher_count;
+    size_t watcher_room;
     struct posix_clock *clocks;
     bool stopped;
     int value;
@@ -53,15 +56,32 @@ uint64_t posix_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static bool grow_watchers(struct posix_loop *loop, size_t room)
+{
+    struct watcher *watchers = realloc(loop->watchers, room * sizeof *watchers);
+    if (watchers != NULL)
+        loop->watchers = watchers;
+    struct pollfd *polls = realloc(loop->polls, (room + 1) * sizeof *polls);
+    if (polls != NULL)
+        loop->polls = polls;
+    if (watchers == NULL || polls == NULL)
+        return false;
+    loop->watcher_room = room;
+    return true;
+}
+
 struct posix_loop *posix_loop_new(void)
 {
     struct posix_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->wake_fd < 0 || pthread_mutex_init(&loop->lock, NULL) != 0) {
+    bool roomy = grow_watchers(loop, FIRST_WATCHERS);
+    if (!roomy || loop->wake_fd < 0 || pthread_mutex_init(&loop->lock, NULL) != 0) {
         if (loop->wake_fd >= 0)
             close(loop->wake_fd);
+        free(loop->watchers);
+        free(loop->polls);
         free(loop);
         return NULL;
     }
@@ -82,6 +102,8 @@ void posix_loop_free(struct posix_loop *loop)
     }
     close(loop->wake_fd);
     pthread_mutex_destroy(&loop->lock);
+    free(loop->watchers);
+    free(loop->polls);
     free(loop);
 }
 
@@ -90,9 +112,9 @@ void posix_loop_free(struct posix_loop *loop)
 int posix_loop_watch(struct posix_loop *loop, int fd, void (*ready)(void *context, int fd),
                      void *context)
 {
-    if (loop->watcher_count == MAX_WATCHERS)
+    if (loop->watcher_count == loop->watcher_room && !grow_watchers(loop, loop->watcher_room * 2))
         return OTA_E_NO_SPACE;
-    loop->watchers[loop->watcher_count++] = (struct watcher){fd, ready, context};
+    loop->watchers[loop->watcher_count++] = (struct watcher){fd, POLLIN, ready, context};
     return OTA_OK;
 }
 
@@ -111,6 +133,13 @@ static struct watcher *find_watcher(struct posix_loop *loop, int fd)
         if (loop->watchers[i].fd == fd)
             return &loop->watchers[i];
     return NULL;
+}
+
+void posix_loop_wait_for(struct posix_loop *loop, int fd, bool readable, bool writable)
+{
+    struct watcher *watcher = find_watcher(loop, fd);
+    if (watcher != NULL)
+        watcher->events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
 }
 
 /* ---- posted messages --------------------------------------------------------------------- */
@@ -252,7 +281,6 @@ static void dispatch(struct posix_loop *loop)
 /* Waits until something can be done, at most until `end`. */
 static void wait_ready(struct posix_loop *loop, uint64_t end)
 {
-    struct pollfd polls[MAX_WATCHERS + 1];
     unsigned id = 0;
     const struct posix_clock *clock = next_timer(loop, &id);
     uint64_t until = clock != NULL && clock->due[id] < end ? clock->due[id] : end;
@@ -262,19 +290,23 @@ static void wait_ready(struct posix_loop *loop, uint64_t end)
         timeout = 0;
     else if (until != UINT64_MAX)
         timeout = (int)(until - now < 60000 ? until - now : 60000);
-    size_t count = loop->watcher_count;
-    polls[0] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
-    for (size_t i = 0; i < count; i++)
-        polls[i + 1] = (struct pollfd){.fd = loop->watchers[i].fd, .events = POLLIN};
-    if (poll(polls, (nfds_t)count + 1, timeout) <= 0)
+    size_t count = 0;
+    loop->polls[count++] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+    for (size_t i = 0; i < loop->watcher_count; i++)
+        if (loop->watchers[i].events != 0)
+            loop->polls[count++] =
+                (struct pollfd){.fd = loop->watchers[i].fd, .events = loop->watchers[i].events};
+    if (poll(loop->polls, (nfds_t)count, timeout) <= 0)
         return;
     uint64_t drained;
-    if (polls[0].revents != 0 && read(loop->wake_fd, &drained, sizeof drained) < 0)
+    if (loop->polls[0].revents != 0 && read(loop->wake_fd, &drained, sizeof drained) < 0)
         return;
-    for (size_t i = 1; i <= count && !loop->stopped; i++) {
-        struct watcher *watcher = find_watcher(loop, polls[i].fd);
-        if (polls[i].revents != 0 && watcher != NULL)
-            watcher->ready(watcher->context, polls[i].fd);
+    /* what is called may watch and unwatch: `polls` may move, and a watcher may be another's now */
+    for (size_t i = 1; i < count && !loop->stopped; i++) {
+        int fd = loop->polls[i].fd;
+        const struct watcher *watcher = loop->polls[i].revents != 0 ? find_watcher(loop, fd) : NULL;
+        if (watcher != NULL && watcher->events != 0)
+            watcher->ready(watcher->context, fd);
     }
 }
 

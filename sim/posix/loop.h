@@ -10,10 +10,14 @@ struct posix_loop;
 struct posix_loop *posix_loop_new(void);
 void posix_loop_free(struct posix_loop *loop);
 
-/* Calls `ready` whenever `fd` is readable or closed. One watcher a descriptor. */
+/* Calls `ready` whenever `fd` is readable or closed. One watcher a descriptor. Descriptors are used
+ * again: `ready` may come for what happened to an earlier one of that number, so it must not block.
+ * OTA_E_NO_SPACE. */
 OTA_MUST_CHECK int posix_loop_watch(struct posix_loop *loop, int fd,
                                     void (*ready)(void *context, int fd), void *context);
 void posix_loop_unwatch(struct posix_loop *loop, int fd);
+/* What the watcher of `fd` waits for from now on; neither: it rests. */
+void posix_loop_wait_for(struct posix_loop *loop, int fd, bool readable, bool writable);
 
 /* From any thread: `call(context, data)` will run in the loop's thread; `data` is malloc'ed and the
  * loop frees it afterwards. Dropped when the loop is freed first. */

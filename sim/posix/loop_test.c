@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -208,13 +209,64 @@ static void watches_descriptors(void **state)
     close(fds[0]);
 }
 
-static void watchers_are_bounded(void **state)
+/* Each reads its byte, and watches one more, so that the loop's lists move while it walks them. */
+static void on_one_of_many(void *context, int fd)
+{
+    struct bench *bench = context;
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 1);
+    posix_loop_unwatch(bench->loop, fd);
+    assert_int_equal(posix_loop_watch(bench->loop, bench->read_from, on_readable, bench), OTA_OK);
+    if (--bench->rearm == 0)
+        posix_loop_stop(bench->loop, 7);
+}
+
+static void watches_as_many_as_there_are(void **state)
+{
+    enum { MANY = 100 };
+    struct bench *bench = *state;
+    int fds[MANY][2];
+    int quiet[2];
+    assert_int_equal(pipe(quiet), 0);
+    bench->read_from = quiet[0];
+    bench->rearm = MANY;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(pipe(fds[i]), 0);
+        assert_int_equal(write(fds[i][1], "x", 1), 1);
+        assert_int_equal(posix_loop_watch(bench->loop, fds[i][0], on_one_of_many, bench), OTA_OK);
+    }
+    assert_int_equal(posix_loop_run(bench->loop, 1000), 7);
+    for (int i = 0; i < MANY; i++) {
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+    close(quiet[0]);
+    close(quiet[1]);
+}
+
+static void on_either(void *context, int fd)
+{
+    struct bench *bench = context;
+    (void)fd;
+    posix_loop_stop(bench->loop, 3);
+}
+
+static void waits_for_what_is_asked(void **state)
 {
     struct bench *bench = *state;
-    int result = OTA_OK;
-    for (int i = 0; result == OTA_OK && i < 1000; i++)
-        result = posix_loop_watch(bench->loop, 1000 + i, on_readable, bench);
-    assert_int_equal(result, OTA_E_NO_SPACE);
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(posix_loop_watch(bench->loop, ends[0], on_either, bench), OTA_OK);
+    assert_int_equal(posix_loop_run(bench->loop, 10), OTA_E_TIMEOUT);
+    posix_loop_wait_for(bench->loop, ends[0], false, true);
+    assert_int_equal(posix_loop_run(bench->loop, 1000), 3);
+    posix_loop_wait_for(bench->loop, ends[0], false, false);
+    close(ends[1]); /* who rests does not even learn of this */
+    assert_int_equal(posix_loop_run(bench->loop, 10), OTA_E_TIMEOUT);
+    posix_loop_wait_for(bench->loop, ends[0], true, false);
+    assert_int_equal(posix_loop_run(bench->loop, 1000), 3);
+    posix_loop_wait_for(bench->loop, -1, true, false); /* nobody watches that: nothing */
+    close(ends[0]);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -222,9 +274,11 @@ static void watchers_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(timers_in_order),        CASE(timer_may_arm_itself), CASE(freed_clock_is_silent),
-        CASE(stop_returns_the_value), CASE(posts_from_threads),   CASE(unread_posts_are_freed),
-        CASE(watches_descriptors),    CASE(watchers_are_bounded),
+        CASE(timers_in_order),         CASE(timer_may_arm_itself),
+        CASE(freed_clock_is_silent),   CASE(stop_returns_the_value),
+        CASE(posts_from_threads),      CASE(unread_posts_are_freed),
+        CASE(watches_descriptors),     CASE(watches_as_many_as_there_are),
+        CASE(waits_for_what_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

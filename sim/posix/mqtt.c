@@ -4,7 +4,7 @@
  * over is found nowhere, and what it still had to say is dropped. */
 #include "sim/posix/mqtt.h"
 
-#include "sim/posix/address.h"
+#include "sim/address.h"
 #include "sim/posix/tls.h"
 
 #include <MQTTAsync.h>
@@ -390,8 +390,7 @@ static int set_peer(struct posix_mqtt *mqtt, const struct mqtt_connect *options)
     const char *host = options->host != NULL ? options->host : mqtt->config.host;
     bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
     uint16_t port = options->host != NULL ? options->port : mqtt->config.port;
-    if (!posix_host_is_plain(host, strlen(host)) || strlen(host) + 3 > sizeof mqtt->host ||
-        port == 0)
+    if (!sim_host_is_plain(host, strlen(host)) || strlen(host) + 3 > sizeof mqtt->host || port == 0)
         return OTA_E_ARGUMENT;
     pthread_mutex_lock(&live_lock);
     snprintf(mqtt->host, sizeof mqtt->host, bare_ipv6 ? "[%s]" : "%s", host);
@@ -522,7 +521,7 @@ int posix_mqtt_url(const char *url, struct posix_mqtt_config *out)
     else if (strncmp(url, "mqtt://", 7) != 0)
         return OTA_E_ARGUMENT;
     out->port = out->tls ? 8883 : 1883;
-    return posix_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
+    return sim_address_parse(url + (out->tls ? 8 : 7), out->host, sizeof out->host, &out->port);
 }
 
 struct posix_mqtt *posix_mqtt_new(struct posix_loop *loop, const struct posix_mqtt_config *config,

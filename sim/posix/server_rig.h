@@ -4,6 +4,7 @@
 #define NOBRICK_SIM_POSIX_SERVER_RIG_H
 
 #include "sim/posix/certs_rig.h"
+#include "sim/reply_rig.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -11,16 +12,6 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/socket.h>
-
-#define RIG_REPLIES 8
-#define RIG_TEXT    4096
-
-struct rig_reply {
-    const char *bytes; /* NULL: none, close at once */
-    size_t length;     /* 0: of the string */
-    bool then_close;
-    bool then_wait; /* say nothing more until the client goes */
-};
 
 struct rig_server {
     const char *identity; /* NULL: no TLS */

@@ -1,0 +1,84 @@
+#include "harness/prove/cuts.h"
+#include "harness/run/virtual.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_FAILURES 100u /* then the verdict is clear enough */
+
+void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
+                     const struct flash_op *op, uint32_t number)
+{
+    enum flash_tear tears[FLASH_TEAR_COUNT];
+    size_t count = flash_sim_tears(sim, op, tears);
+    if (list->count + count > list->room) {
+        size_t room = (list->count + count) * 2;
+        struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);
+        if (!cuts) {
+            list->failed = true;
+            return;
+        }
+        list->cuts = cuts;
+        list->room = room;
+    }
+    for (size_t i = 0; i < count; i++)
+        list->cuts[list->count++] = (struct nb_cut){number, tears[i]};
+    list->operations++;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* One cut; the first failure of the worst kind is kept in `outcome`. */
+static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const struct nb_cut *cut,
+                    struct nb_outcome *outcome, uint64_t *failures)
+{
+    struct nb_outcome one = {0};
+    cell->cuts[0] = *cut;
+    cell->cut_count = 1;
+    nb_virtual_play(virtual, NULL, &one);
+    outcome->points++;
+    *failures += one.verdict != NB_PASS;
+    if (one.verdict == NB_PASS || outcome->verdict == NB_FAIL || outcome->verdict == NB_ERROR)
+        return;
+    snprintf(outcome->cuts, sizeof outcome->cuts, "%u.%s", cut->op, flash_tear_word(cut->tear));
+    outcome->verdict = one.verdict;
+    memcpy(outcome->reason, one.reason, sizeof one.reason);
+    memcpy(outcome->story, one.story, sizeof one.story);
+    outcome->story_count = one.story_count;
+}
+
+int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
+                  struct nb_outcome *outcome)
+{
+    struct nb_cell tried = *cell;
+    struct nb_cut_list list = {0};
+    uint64_t failures = 0;
+    double begin = now();
+    struct nb_virtual *virtual = nb_virtual_new(script, &tried);
+    if (!virtual)
+        return OTA_E_NO_SPACE;
+    nb_virtual_play(virtual, &list, outcome);
+    if (list.failed)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+    else if (outcome->verdict == NB_PASS && list.count == 0)
+        nb_outcome_set(outcome, NB_VACUOUS, "the swept step does nothing to the flash");
+    bool going_on = outcome->verdict == NB_PASS;
+    for (size_t i = 0; going_on && i < list.count && failures < MAX_FAILURES && !nb_run_stop; i++) {
+        try_cut(virtual, &tried, &list.cuts[i], outcome, &failures);
+        going_on = outcome->verdict != NB_ERROR;
+    }
+    double seconds = now() - begin;
+    nb_note_add(outcome, "%u operations, %llu power cuts in %.2f s: %.0f points/s, %llu failed",
+                list.operations, (unsigned long long)outcome->points, seconds,
+                seconds > 0 ? (double)outcome->points / seconds : 0.0,
+                (unsigned long long)failures);
+    nb_virtual_free(virtual);
+    free(list.cuts);
+    return nb_run_stop ? OTA_E_CANCELLED : 0;
+}

@@ -1,0 +1,415 @@
+/* Plays a script, step by step: what is the same in every world. */
+#include "harness/run/play.h"
+#include "sim/life.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STABLE_BOOTS 8
+#define POLL_MS      10
+#define BROKEN_EXIT  2   /* of a device that could not even start or end in order */
+#define SIGNAL_EXIT  128 /* and more: killed by a signal */
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+void nb_play_device_line(void *context, const char *text)
+{
+    struct nb_play *play = context;
+    int rc = nb_trace_add(&play->trace, false, text);
+    if (rc)
+        play->err = rc;
+    nb_oracle_event(&play->oracle, text);
+    nb_net_device_line(&play->net, text);
+}
+
+static void on_cloud_line(void *context, const char *text)
+{
+    struct nb_play *play = context;
+    int rc = nb_trace_add(&play->trace, true, text);
+    if (rc)
+        play->err = rc;
+}
+
+/* ---- the cloud side ---------------------------------------------------------------------- */
+
+static int offer(struct nb_play *play, const struct nb_step *step, struct flash_text_error *error)
+{
+    if (step->kind == NB_CLOUD_NONE) {
+        nb_oracle_offer(&play->oracle, NULL);
+        return nb_net_offer(&play->net, NULL, NULL, play->device.board);
+    }
+    const struct nb_image *image = &play->script->images[step->image];
+    struct nb_blob blob;
+    int rc =
+        nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
+    if (rc == 0)
+        rc = nb_net_offer(&play->net, image, &blob, play->device.board);
+    if (rc)
+        return rc;
+    struct nb_oracle_image known;
+    nb_play_known(image, &blob, &known);
+    nb_oracle_offer(&play->oracle, &known);
+    return 0;
+}
+
+static int arm_cloud(struct nb_play *play, const struct nb_step *step)
+{
+    static const enum anycloud_fault_kind chunk_kinds[] = {
+        [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
+        [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
+        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,
+    };
+    struct anycloud_fault fault = {.index = step->value, .count = 1};
+    switch (step->kind) {
+    case NB_FAULT_CHUNK:
+        fault.kind = chunk_kinds[step->chunk_fault];
+        fault.at = step->patch_at;
+        fault.raw = step->raw;
+        fault.raw_size = step->raw_size;
+        break;
+    case NB_FAULT_REVERSE:
+        fault.kind = ANYCLOUD_REVERSE;
+        break;
+    case NB_FAULT_JOB_SILENT:
+        fault.kind = ANYCLOUD_SILENT_JOB;
+        break;
+    default:
+        fault.kind = ANYCLOUD_RAW_JOB;
+        fault.raw = (const uint8_t *)step->raw_text;
+        fault.raw_size = strlen(step->raw_text);
+        break;
+    }
+    return anycloud_cloud_fault(play->net.cloud, &fault);
+}
+
+/* ---- device steps ------------------------------------------------------------------------ */
+
+/* A device that dies, or ends otherwise than it says, did wrong even when its events look well. */
+static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, int code)
+{
+    const char *said = nb_trace_last(&play->trace, "exit");
+    char words[NB_LINE];
+    int told = -1;
+    if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
+        return true;
+    play->stage->last_words(play, words, sizeof words);
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device ends with %d%s%s: %.110s",
+                   step->line, code, said ? " and says " : " and says nothing of it",
+                   said ? said : "", words);
+    return false;
+}
+
+/* Runs the device, and after a cut whose power comes back once more. */
+static int run_device(struct nb_play *play, bool boot_only, int *code)
+{
+    int rc = play->stage->run_device(play, boot_only, code);
+    play->sweep_armed = false;
+    if (rc == 0 && *code == SIM_CUT_EXIT && play->cut_returns) {
+        play->cut_armed = false;
+        rc = play->stage->run_device(play, boot_only, code);
+    }
+    (void)play->world->run(play->world->context, play->stage->settle_ms);
+    return rc ? rc : play->err;
+}
+
+static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
+{
+    int code = 0;
+    bool cut_armed = play->cut_armed;
+    nb_trace_step(&play->trace);
+    nb_oracle_step(&play->oracle, boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
+    int rc = run_device(play, boot_only, &code);
+    play->cut_armed = false;
+    if (rc == OTA_E_TIMEOUT) {
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
+                       step->line, play->stage->limit_s);
+        return false;
+    }
+    if (rc == 0 && play->trace.count == play->trace.from && code < SIGNAL_EXIT) {
+        char words[NB_LINE];
+        play->stage->last_words(play, words, sizeof words);
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: the device does not start: %.120s",
+                       step->line, words);
+        return false;
+    }
+    if (rc == 0)
+        rc = nb_play_show_flash(play);
+    if (rc) {
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
+        return false;
+    }
+    if (!ended_as_it_said(play, step, code))
+        return false;
+    const char *unfired = "the power cut";
+    bool misfit = cut_armed && nb_trace_last(&play->trace, "cut-misfit");
+    bool vacuous = cut_armed && !nb_trace_has(&play->trace, "cut");
+    if (misfit) {
+        nb_outcome_set(play->outcome, NB_VACUOUS,
+                       "line %u: the tear `%s` does not fit operation %u", step->line,
+                       flash_tear_word(play->cut.tear), play->cut.op);
+        return false; /* what follows was written for a device that was cut */
+    }
+    if (play->fail_armed && !play->fail_fired) {
+        vacuous = true;
+        unfired = "the flash error";
+    }
+    play->fail_armed = false;
+    vacuous = nb_net_end_step(&play->net, &unfired) > 0 || vacuous;
+    if (vacuous)
+        nb_outcome_set(play->outcome, NB_VACUOUS, "line %u: %s armed for it never fired",
+                       step->line, unfired);
+    return true;
+}
+
+static bool until_stable(struct nb_play *play, const struct nb_step *step)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    int quiet = 0;
+    for (int i = 0; i < STABLE_BOOTS && quiet < 2; i++) {
+        int rc = nb_play_fingerprint(play, &before);
+        if (rc == 0 && !device_step(play, step, true))
+            return false;
+        if (rc == 0)
+            rc = nb_play_fingerprint(play, &after);
+        if (rc) {
+            nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
+            return false;
+        }
+        quiet = before == after ? quiet + 1 : 0;
+    }
+    const char *boot = nb_trace_last_boot(&play->trace);
+    if (quiet < 2)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: flash still changes after %d boots",
+                       step->line, STABLE_BOOTS);
+    else if (!boot || !nb_expect_matches(&step->expect, boot, false))
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says",
+                       step->line, step->text);
+    return play->outcome->verdict != NB_FAIL;
+}
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+static bool expect_event(struct nb_play *play, const struct nb_step *step)
+{
+    bool cloud =
+        step->expect.kind == NB_EXPECT_CLOUD || step->expect.kind == NB_EXPECT_CHUNK_REQUEST;
+    const struct sim_world *world = play->world;
+    uint64_t end = world->now_ms(world->context) + play->stage->expect_ms;
+    while (!nb_trace_meets(&play->trace, &step->expect)) {
+        if (!cloud || world->now_ms(world->context) > end || nb_run_stop) {
+            nb_outcome_set(play->outcome, NB_FAIL, "line %u: nothing met `%.100s`", step->line,
+                           step->text);
+            return false;
+        }
+        (void)world->run(world->context, POLL_MS);
+    }
+    return true;
+}
+
+static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
+{
+    unsigned long long traffic = play->net.traffic;
+    nb_note_add(play->outcome, "line %u: %llu bytes went to the device; the image has %u",
+                step->line, traffic, play->net.offer.size);
+    if (traffic <= step->value && traffic > 0)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",
+                   step->line, traffic, step->value);
+    return false;
+}
+
+/* A fault that this world or cell has no place for: others may. */
+static bool out_of_place(struct nb_play *play)
+{
+    char reason[NB_LINE] = "";
+    if (nb_net_choose(&play->net, play->script, play->cell, reason) != 0) {
+        nb_outcome_set(play->outcome, NB_ERROR, "%s", reason);
+        return true;
+    }
+    for (size_t i = 0; i < play->script->step_count; i++) {
+        const struct nb_step *step = &play->script->steps[i];
+        const char *why = play->stage->cannot(play, step);
+        if (!why && step->kind == NB_FAULT_NET)
+            why = nb_net_cannot(&play->net, &step->fault);
+        if (!why)
+            continue;
+        nb_outcome_set(play->outcome, NB_SKIP, "line %u: `%.60s`: %s", step->line, step->text, why);
+        return true;
+    }
+    return false;
+}
+
+/* What this world cannot play, said before anything runs. */
+static bool refuse(struct nb_play *play)
+{
+    for (size_t i = 0; i < play->script->step_count; i++) {
+        const struct nb_step *step = &play->script->steps[i];
+        const char *why = NULL;
+        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
+            step->kind == NB_DEVICE_PUSH)
+            why = "only in a script without a cloud: here the application decides itself";
+        if (!why)
+            continue;
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: `%.60s`: %s", step->line, step->text,
+                       why);
+        return true;
+    }
+    return false;
+}
+
+static void arm_cut(struct nb_play *play, const struct nb_step *step)
+{
+    play->cut_returns = step->all;
+    play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->cut_armed = !play->sweep_armed;
+    play->cut.op = step->value;
+    play->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
+    if (step->all && play->cut_armed)
+        play->cut = play->cell->cuts[play->next_cut++];
+}
+
+/* False: the run is over. */
+static bool play_step(struct nb_play *play, const struct nb_step *step)
+{
+    struct flash_text_error error = {0};
+    char reason[NB_LINE] = "";
+    int rc = 0;
+    switch (step->kind) {
+    case NB_CLOUD_OFFER:
+    case NB_CLOUD_NONE:
+        rc = offer(play, step, &error);
+        break;
+    case NB_DEVICE_CHECK:
+    case NB_DEVICE_BOOT:
+        return device_step(play, step, step->kind == NB_DEVICE_BOOT);
+    case NB_UNTIL_STABLE:
+        return until_stable(play, step);
+    case NB_FAULT_CUT:
+        arm_cut(play, step);
+        break;
+    case NB_FAULT_FAIL:
+        play->fail_armed = true;
+        play->fail_fired = false;
+        play->fail_op = step->value;
+        break;
+    case NB_FAULT_CHUNK:
+    case NB_FAULT_REVERSE:
+    case NB_FAULT_JOB_SILENT:
+    case NB_FAULT_JOB_RAW:
+        rc = arm_cloud(play, step);
+        break;
+    case NB_FAULT_NET:
+        rc = nb_net_arm(&play->net, step);
+        break;
+    case NB_EXPECT_TRAFFIC:
+        return expect_traffic(play, step);
+    case NB_EXPECT:
+        return expect_event(play, step);
+    case NB_EXPECT_FLASH:
+        if (nb_play_expect_flash(play, step, reason))
+            return true;
+        nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+        return false;
+    default:
+        rc = nb_play_flash_step(play, step, &error);
+        break;
+    }
+    if (rc)
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line,
+                       error.message[0] ? error.message : ota_err_text(rc));
+    return rc == 0;
+}
+
+/* ---- one cell ---------------------------------------------------------------------------- */
+
+static void cannot_begin(struct nb_play *play, int rc, const char *reason)
+{
+    nb_outcome_set(play->outcome, rc == OTA_E_UNSUPPORTED ? NB_SKIP : NB_ERROR, "%s",
+                   reason[0] ? reason : ota_err_text(rc));
+}
+
+bool nb_play_open(struct nb_play *play)
+{
+    struct flash_text_error error = {0};
+    if (refuse(play) || out_of_place(play))
+        return false;
+    int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
+    play->has_device = rc == 0;
+    if (rc == 0) {
+        nb_oracle_init(&play->oracle, play->device.scheme->reverts, play->device.validate_primary);
+        rc = play->stage->prepare(play, &error);
+    }
+    if (rc == 0)
+        rc = nb_play_fill_flash(play, &error);
+    if (rc)
+        cannot_begin(play, rc, error.message);
+    return rc == 0;
+}
+
+void nb_play_close(struct nb_play *play)
+{
+    play->stage->clear(play);
+    if (play->has_device)
+        sim_device_free(&play->device);
+    free(play->loader_before);
+    nb_trace_free(&play->trace);
+}
+
+/* Plays the steps until one goes wrong; the oracle looks after each. */
+static void play_all(struct nb_play *play)
+{
+    struct nb_outcome *outcome = play->outcome;
+    for (size_t i = 0; i < play->script->step_count; i++) {
+        const struct nb_step *step = &play->script->steps[i];
+        bool going_on = play_step(play, step);
+        const char *wrong = nb_oracle_violation(&play->oracle);
+        if (wrong)
+            nb_outcome_set(outcome, NB_FAIL, "line %u: %.150s", step->line, wrong);
+        if (!going_on || outcome->verdict == NB_FAIL)
+            return;
+        if (nb_run_stop) {
+            nb_outcome_set(outcome, NB_ERROR, "stopped");
+            return;
+        }
+    }
+}
+
+/* What happened comes before what is wrong with it. */
+static void tell_story(struct nb_play *play)
+{
+    struct nb_outcome told = {0};
+    struct nb_outcome *outcome = play->outcome;
+    char last[NB_LINE] = "";
+    if (outcome->story_count)
+        memcpy(last, outcome->story[outcome->story_count - 1], NB_LINE);
+    nb_trace_tell(&play->trace, &told);
+    memcpy(outcome->story, told.story, sizeof told.story);
+    outcome->story_count = told.story_count;
+    nb_story_add(outcome, "%s", last);
+}
+
+void nb_play_steps(struct nb_play *play)
+{
+    char reason[NB_LINE] = "";
+    int rc = 0;
+    play->net.line = on_cloud_line;
+    play->net.context = play;
+    if (play->script->needs_cloud)
+        rc = nb_net_start(&play->net, play->script, play->cell, &play->device, reason);
+    if (rc)
+        cannot_begin(play, rc, reason);
+    else
+        play_all(play);
+    nb_net_stop(&play->net);
+    if (play->outcome->verdict != NB_PASS)
+        tell_story(play);
+}
+
+void nb_play_run(struct nb_play *play)
+{
+    if (nb_play_open(play))
+        nb_play_steps(play);
+    nb_play_close(play);
+}

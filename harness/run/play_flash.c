@@ -1,0 +1,203 @@
+/* Steps on the flash, while no device runs, and looks at it. */
+#include "harness/image/image.h"
+#include "harness/run/play.h"
+#include "harness/run/slot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct sim_region *region_of(const struct nb_play *play, unsigned slot)
+{
+    return slot == 0 ? &play->device.primary : &play->device.secondary;
+}
+
+/* Bytes as they lie there; the caller frees. */
+static int read_region(struct nb_play *play, const struct sim_region *region, uint8_t **out)
+{
+    struct flash_sim *sim = NULL;
+    struct flash_text_error error;
+    *out = malloc(region->size ? region->size : 1);
+    int rc = *out ? play->stage->open_flash(play, &sim, &error) : OTA_E_NO_SPACE;
+    if (rc == 0) {
+        rc = flash_sim_peek(sim, region->address, *out, region->size);
+        play->stage->close_flash(play, sim);
+    }
+    if (rc == 0)
+        return 0;
+    free(*out);
+    *out = NULL;
+    return rc;
+}
+
+void nb_play_known(const struct nb_image *image, const struct nb_blob *blob,
+                   struct nb_oracle_image *out)
+{
+    memset(out, 0, sizeof *out);
+    out->version = image->version;
+    out->data = blob->data;
+    out->size = blob->size;
+    out->end = blob->end;
+    out->genuine = blob->genuine;
+    struct img_info info;
+    const struct img_rules rules = {0};
+    if (image->file[0] && nb_image_check(blob->data, blob->size, &rules, &info, NULL) == 0)
+        out->version = info.header.version;
+}
+
+static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
+                     const struct nb_image *image, const struct nb_step *step,
+                     struct flash_text_error *error)
+{
+    const struct sim_region *region = region_of(play, slot);
+    const struct flash_area area = {flash_sim_port(sim), region->address, region->size};
+    bool pending = step && step->pending;
+    bool confirmed = step && step->confirmed;
+    struct nb_blob blob;
+    uint8_t *padded = NULL;
+    uint8_t erased = 0xFF;
+    int rc =
+        nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
+    if (rc == 0)
+        rc = nb_slot_erased(sim, region, &erased);
+    if (rc == 0 && confirmed)
+        rc = nb_image_pad(blob.data, blob.size, region->size, &play->device.format, erased, false,
+                          true, &padded);
+    if (rc == 0)
+        rc = nb_slot_fill(sim, region, padded ? padded : blob.data,
+                          padded ? region->size : blob.size);
+    free(padded);
+    if (rc == 0 && pending)
+        rc = img_set_pending(&area, &play->device.format, step->permanent || play->cell->permanent);
+    if (rc)
+        return rc;
+    struct nb_oracle_image known;
+    nb_play_known(image, &blob, &known);
+    nb_oracle_put(&play->oracle, slot, &known, pending, !step || confirmed);
+    return 0;
+}
+
+int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
+{
+    struct flash_sim *sim = NULL;
+    int rc = play->stage->open_flash(play, &sim, error);
+    if (rc)
+        return rc;
+    const struct nb_image *factory = nb_script_factory(play->script);
+    if (factory)
+        rc = put_image(play, sim, 0, factory, NULL, error);
+    play->stage->close_flash(play, sim);
+    return rc ? rc : read_region(play, &play->device.loader, &play->loader_before);
+}
+
+static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_step *step,
+                  struct flash_text_error *error)
+{
+    const struct sim_region *region = region_of(play, step->slot);
+    uint8_t byte;
+    nb_oracle_damage(&play->oracle, step->slot);
+    if (step->kind == NB_FLASH_ERASE)
+        return nb_slot_fill(sim, region, NULL, 0);
+    uint32_t at;
+    int rc = nb_slot_offset(region, step->value, step->from_end, &at);
+    if (rc) {
+        snprintf(error->message, sizeof error->message, "offset %u lies outside the slot",
+                 step->value);
+        return rc;
+    }
+    at += region->address;
+    if (step->kind == NB_FLASH_BREAK)
+        return flash_sim_break_unit(sim, at);
+    rc = flash_sim_peek(sim, at, &byte, 1);
+    byte ^= 1;
+    return rc ? rc : flash_sim_put(sim, at, &byte, 1);
+}
+
+int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,
+                       struct flash_text_error *error)
+{
+    struct flash_sim *sim = NULL;
+    if (step->kind == NB_DEVICE_COUNTER)
+        return play->stage->raise_counter(play, step->value);
+    int rc = play->stage->open_flash(play, &sim, error);
+    if (rc)
+        return rc;
+    rc = step->kind == NB_FLASH_IMAGE
+             ? put_image(play, sim, step->slot, &play->script->images[step->image], step, error)
+             : damage(play, sim, step, error);
+    play->stage->close_flash(play, sim);
+    return rc;
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE])
+{
+    const struct sim_region *region = region_of(play, step->slot);
+    struct flash_text_error error = {0};
+    struct nb_blob blob = {0};
+    uint8_t *slot = NULL;
+    struct flash_sim *sim = NULL;
+    uint8_t erased = 0xFF;
+    int rc = play->stage->open_flash(play, &sim, &error);
+    if (rc == 0) {
+        rc = nb_slot_erased(sim, region, &erased);
+        play->stage->close_flash(play, sim);
+    }
+    if (rc == 0)
+        rc = read_region(play, region, &slot);
+    if (rc == 0 && step->image >= 0)
+        rc = nb_kit_image(play->cell->kit, play->script, play->cell, &play->device,
+                          &play->script->images[step->image], &blob, &error);
+    uint32_t size = step->image >= 0 ? blob.end : region->size;
+    uint32_t at = 0;
+    bool good = rc == 0 && size <= region->size;
+    if (good && step->image >= 0 && memcmp(slot, blob.data, size) == 0)
+        at = size;
+    while (good && at < size && slot[at] == (step->image >= 0 ? blob.data[at] : erased))
+        at++;
+    good = good && at == size;
+    if (!good)
+        snprintf(reason, NB_LINE, "line %u: `%.90s`: slot%u differs at offset %u", step->line,
+                 step->text, step->slot, at);
+    free(slot);
+    return good;
+}
+
+int nb_play_show_flash(struct nb_play *play)
+{
+    uint8_t *primary = NULL;
+    uint8_t *secondary = NULL;
+    uint8_t *loader = NULL;
+    int rc = read_region(play, &play->device.primary, &primary);
+    if (rc == 0)
+        rc = read_region(play, &play->device.secondary, &secondary);
+    if (rc == 0)
+        rc = read_region(play, &play->device.loader, &loader);
+    if (rc == 0) {
+        const struct nb_oracle_view view = {
+            .primary = primary,
+            .primary_size = play->device.primary.size,
+            .secondary = secondary,
+            .secondary_size = play->device.secondary.size,
+            .loader_changed = memcmp(loader, play->loader_before, play->device.loader.size) != 0,
+        };
+        nb_oracle_flash(&play->oracle, &view);
+    }
+    free(primary);
+    free(secondary);
+    free(loader);
+    return rc;
+}
+
+int nb_play_fingerprint(struct nb_play *play, uint64_t *out)
+{
+    struct flash_sim *sim = NULL;
+    struct flash_text_error error;
+    int rc = play->stage->open_flash(play, &sim, &error);
+    if (rc)
+        return rc;
+    *out = flash_sim_fingerprint(sim, 0, flash_sim_size(sim));
+    play->stage->close_flash(play, sim);
+    return 0;
+}
