@@ -16,5 +16,7 @@ extern const struct nb_verb nb_verbs[];
 
 int nb_cmd_device(int argc, char **argv);
 int nb_cmd_list(int argc, char **argv);
+/* The list that takes options. */
+int nb_list_requirements(int argc, char **argv);
 
 #endif

@@ -53,6 +53,11 @@ struct options {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+bool nb_world_is_built(const char *world)
+{
+    return strcmp(world, "cortexm") != 0;
+}
+
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
@@ -91,8 +96,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (strcmp(cell->world, "cortexm") == 0) {
-        nb_outcome_set(outcome, NB_SKIP, "the cortexm world is not built yet");
+    } else if (!nb_world_is_built(cell->world)) {
+        nb_outcome_set(outcome, NB_SKIP, "the %s world is not built yet", cell->world);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {

@@ -125,6 +125,9 @@ void nb_version_print(const struct img_version *version, char *out, size_t size)
 int nb_cmd_run(int argc, char **argv);
 int nb_cmd_replay(int argc, char **argv);
 
+/* Can a script run in this world, or is that world still to come? */
+bool nb_world_is_built(const char *world);
+
 /* For `nobrick list scenarios`: "PATH title" of every script in the data directory. */
 int nb_list_scenarios(void (*line)(void *context, const char *text), void *context);
 
