@@ -118,7 +118,8 @@ struct sim_life {
 };
 
 /* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS, or the
- * exit code of a device that is done: 0 or 1 after the loader, 2 when the agent cannot start. What
+ * exit code of a device that is done: 0 or 1 after the loader, 2 when the agent cannot start;
+ * SIM_LIFE_RESET when the loader met an error. What
  * is passed must outlive the life. */
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,

@@ -348,14 +348,18 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
 {
     size_t sweeps = 0;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+        sweeps += script->steps[i].all;
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
     if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:* cut' line";
+        return "the id has cuts, and the script no '@flash:*' line";
     if (cell->cut_count > sweeps)
-        return "the id has more cuts than the script has '@flash:* cut' lines";
+        return "the id has more cuts than the script has '@flash:*' lines";
+    for (size_t i = 0, cut = 0; i < script->step_count && cut < cell->cut_count; i++)
+        if (script->steps[i].all &&
+            cell->cuts[cut++].fails != (script->steps[i].kind == NB_FAULT_FAIL))
+            return "the id has a cut where the script has errors, or the other way round";
     return NULL;
 }
 

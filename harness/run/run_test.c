@@ -251,10 +251,9 @@ static void replay_of_what_the_script_does_not_have_is_refused(void **state)
 {
     static const char *const wrong[][3] = {
         {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
-         "the id has cuts, and the script no '@flash:* cut' line"},
+         "the id has cuts, and the script no '@flash:*' line"},
         {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
-         ":posix:cuts=3.half+4.half",
-         "the id has more cuts than the script has '@flash:* cut' lines"},
+         ":posix:cuts=3.half+4.half", "the id has more cuts than the script has '@flash:*' lines"},
         {"device boot\nexpect boot v1\n", ":moon",
          "no such world: expected virtual, posix or cortexm"},
     };

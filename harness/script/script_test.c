@@ -223,7 +223,7 @@ static const struct {
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\ndevice boot\n@flash:* cut\ndevice boot\n", 4, 1,
-     "line 2 sweeps already: expected one '@flash:* cut' in a script"},
+     "line 2 sweeps already: expected one '@flash:*' in a script"},
     {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
      "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
