@@ -32,7 +32,8 @@ void ota_compose(struct ota_agent *agent)
 
 static enum ota_connection present_connection(const struct ota_agent *agent)
 {
-    return agent->fetching ? agent->source.connection : agent->config.connection;
+    bool data = agent->fetching && !agent->renewing;
+    return data ? agent->source.connection : agent->config.connection;
 }
 
 enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota_ask ask, int code)
@@ -45,8 +46,8 @@ enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota
         .code = code,
         .connection = present_connection(agent),
         .version = agent->offer,
-        .done = agent->done,
-        .total = agent->total,
+        .done = ota_image_done(agent),
+        .total = ota_image_total(agent),
         .document = agent->text,
         .document_size = sizeof agent->text,
     };

@@ -51,6 +51,8 @@ enum ota_state ota_ask_late(struct ota_agent *agent, const struct ota_event *eve
     if (agent->unacked > 0)
         return ota_retry(agent, OTA_E_TIMEOUT); /* not even the broker answers */
     ota_log(agent, OTA_LOG_NOTICE, "no answer", OTA_E_TIMEOUT);
+    if (agent->renewing)
+        return ota_fail(agent, OTA_E_TIMEOUT);
     agent->outcome = OTA_E_TIMEOUT;
     return OTA_STATE_LEAVE;
 }
@@ -94,10 +96,6 @@ static enum ota_state begin_fetch(struct ota_agent *agent)
     agent->fetching = true;
     agent->tries = 0;
     agent->waits = 0;
-    agent->bad_chunks = 0;
-    agent->restarts = 0;
-    agent->fetched = 0;
-    agent->past_end = false;
     if (agent->announced)
         ota_notify(agent, OTA_NOTICE_JOB, 0);
     int error = ota_slot_begin(agent);
@@ -111,6 +109,13 @@ enum ota_state ota_begin_direct(struct ota_agent *agent)
         memcpy(agent->source.path, agent->config.http_file, strlen(agent->config.http_file) + 1);
     agent->announced = false;
     return begin_fetch(agent);
+}
+
+/* The new job is for the version that is being fetched, wherever it lies by now. */
+static enum ota_state go_on(struct ota_agent *agent)
+{
+    int error = ota_slot_move(agent);
+    return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
 }
 
 /* Many publishers, and every document on a server, go on offering what this device runs by now. */
@@ -135,7 +140,9 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
 {
     struct ota_speaker speaker;
     struct ota_message message;
+    bool renewed = agent->renewing;
     (void)event;
+    agent->renewing = false;
     ota_speaker(agent, &speaker);
     int error = agent->config.protocol->read(&speaker, (const uint8_t *)agent->text,
                                              (size_t)agent->text_length, &message);
@@ -144,6 +151,7 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         return OTA_STATE_LEAVE;
     }
     agent->offered = true;
+    renewed = renewed && img_version_compare(&agent->offer, &message.version) == 0;
     agent->offer = message.version;
     agent->source = message.source;
     if (error == 0)
@@ -159,5 +167,5 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     if (error != 0)
         return ota_fail(agent, error);
     agent->announced = true;
-    return begin_fetch(agent);
+    return renewed ? go_on(agent) : begin_fetch(agent);
 }

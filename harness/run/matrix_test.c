@@ -100,10 +100,10 @@ static void lists_span_the_matrix(void **state)
     }
 }
 
-static void world_is_posix_unless_only_another_is_named(void **state)
+static void world_is_virtual_unless_only_others_are_named(void **state)
 {
-    static const char *const headers[] = {"", "world virtual posix cortexm\n", "world cortexm\n"};
-    static const char *const worlds[] = {"posix", "posix", "cortexm"};
+    static const char *const headers[] = {"", "world posix virtual cortexm\n", "world cortexm\n"};
+    static const char *const worlds[] = {"virtual", "virtual", "cortexm"};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         char text[300];
@@ -116,9 +116,9 @@ static void world_is_posix_unless_only_another_is_named(void **state)
         assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
         assert_string_equal(matrix.cells[0].world, worlds[i]);
         nb_matrix_free(&matrix);
-        snprintf(choice.world, sizeof choice.world, "virtual");
+        snprintf(choice.world, sizeof choice.world, "posix");
         assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
-        assert_string_equal(matrix.cells[0].world, "virtual");
+        assert_string_equal(matrix.cells[0].world, "posix");
         nb_matrix_free(&matrix);
         nb_script_free(&script);
     }
@@ -237,7 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_span_the_matrix),
-        cmocka_unit_test(world_is_posix_unless_only_another_is_named),
+        cmocka_unit_test(world_is_virtual_unless_only_others_are_named),
         cmocka_unit_test(chosen_part_replaces_the_list),
         cmocka_unit_test(chosen_device_replaces_parts_and_schemes),
         cmocka_unit_test(replay_id_comes_back_as_the_same_cell),

@@ -212,7 +212,7 @@ static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
 {
     unsigned long long traffic = play->net.traffic;
     nb_note_add(play->outcome, "line %u: %llu bytes went to the device; the image has %u",
-                step->line, traffic, play->net.offered);
+                step->line, traffic, play->net.offer.size);
     if (traffic <= step->value && traffic > 0)
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",
@@ -247,7 +247,8 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING)
+        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
+            step->kind == NB_DEVICE_PUSH)
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;

@@ -96,8 +96,10 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
 
-/* The signal that asked the run to stop, or 0. Set by the runner's signal handler. */
+/* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
+ * was made on the disk can be taken away. */
 extern volatile int nb_run_stop;
+void nb_run_catch_signals(void);
 
 /* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
  * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with

@@ -57,17 +57,26 @@ static int run_captured(int (*verb)(int, char **), int argc, char **argv)
     return code;
 }
 
-static int run_script(const char *text)
+/* In that world; "": in the script's own. */
+static int run_script_in(const char *where, const char *text)
 {
     char path[200];
     char verb[] = "run";
-    char *argv[] = {verb, path, NULL};
+    char option[] = "--world";
+    char world[NB_WORD];
+    char *argv[] = {verb, path, option, world, NULL};
+    snprintf(world, sizeof world, "%s", where);
     path_in("test.ota", path, sizeof path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-    return run_captured(nb_cmd_run, 2, argv);
+    return run_captured(nb_cmd_run, *where ? 4 : 2, argv);
+}
+
+static int run_script(const char *text)
+{
+    return run_script_in("", text);
 }
 
 static void interrupt_self(int number)
@@ -131,16 +140,14 @@ static const struct {
     {"title T\nflash slot1 v2 pending\n@flash:* cut\ndevice boot\nflash slot0 flip 999999999\n"
      "expect boot v1\n",
      2, "# error: line 5: offset 999999999 lies outside the slot", false},
-    {"title T\ncloud offer v2\n@flash:* cut\ndevice check\nexpect boot v1\n", 2,
-     "sweeps need a script without a cloud", true},
 };
 
-static void exit_code_and_words_are_right(bool cloud)
+static void exit_code_and_words_are_right(bool cloud, const char *world)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].cloud != cloud)
             continue;
-        int code = run_script(rows[i].text);
+        int code = run_script_in(world, rows[i].text);
         if (code != rows[i].code || !strstr(output, rows[i].says))
             print_error("%s--- exit %d\n%s", rows[i].text, code, output);
         assert_int_equal(code, rows[i].code);
@@ -152,24 +159,65 @@ static void exit_code_and_words_are_right(bool cloud)
 static void bench_runs_end_as_they_should(void **state)
 {
     (void)state;
-    exit_code_and_words_are_right(false);
+    exit_code_and_words_are_right(false, "");
+}
+
+static void virtual_runs_end_as_they_should(void **state)
+{
+    (void)state;
+    exit_code_and_words_are_right(true, "virtual");
 }
 
 static void posix_runs_end_as_they_should(void **state)
 {
     (void)state;
     need_mosquitto();
-    exit_code_and_words_are_right(true);
+    exit_code_and_words_are_right(true, "posix");
+}
+
+/* Every cut of an update: tried in the virtual world, which finds the cuts that are not survived
+ * as the script wants it; left out, and said so, on a wall clock. */
+static void every_cut_of_an_update_is_tried(void **state)
+{
+    static const char *const scripts[] = {
+        "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\nuntil stable boot v1|v2\n",
+        "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\nuntil stable boot v1\n",
+        "title T\ncloud offer none\n@flash:* cut\ndevice check\nexpect boot v1\n",
+    };
+    (void)state;
+    assert_int_equal(run_script(scripts[0]), 0);
+    assert_non_null(strstr(output, " power cuts in "));
+    assert_non_null(strstr(output, " 0 failed\n"));
+    assert_int_equal(run_script(scripts[1]), 1);
+    assert_non_null(strstr(output, "stable, but not as `until stable boot v1` says"));
+    assert_int_equal(run_script(scripts[2]), 3);
+    assert_non_null(strstr(output, "the swept step does nothing to the flash"));
+    assert_int_equal(run_script_in("posix", scripts[0]), 77);
+    assert_non_null(strstr(output, "trying every cut takes too long on a wall clock"));
 }
 
 static void missing_mosquitto_is_a_visible_skip(void **state)
 {
     (void)state;
     setenv("NOBRICK_MOSQUITTO", "/nonexistent", 1);
-    int code = run_script("title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
+    int code =
+        run_script_in("posix", "title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
     unsetenv("NOBRICK_MOSQUITTO");
     assert_int_equal(code, 77);
     assert_non_null(strstr(output, "# SKIP no mosquitto: apt-get install mosquitto"));
+}
+
+static void missing_nginx_is_a_visible_skip(void **state)
+{
+    (void)state;
+    need_mosquitto();
+    setenv("NOBRICK_NGINX", "/nonexistent", 1);
+    int code = run_script(
+        "title T\nworld posix\ndata http\nconformance nginx\ncloud offer none\ndevice check\n"
+        "expect idle no-update\n");
+    unsetenv("NOBRICK_NGINX");
+    assert_int_equal(code, 77);
+    assert_non_null(strstr(output, "# SKIP no nginx: apt-get install nginx-light"));
 }
 
 /* A device that lies about its end, dies, or breaks its flash's rules: whatever it did before. */
@@ -185,7 +233,8 @@ static void end_and_violations_of_the_device_are_looked_at(void **state)
     need_mosquitto();
     for (size_t i = 0; i < sizeof misdeeds / sizeof misdeeds[0]; i++) {
         setenv(MISDEED, misdeeds[i][0], 1);
-        int code = run_script("title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
+        int code = run_script_in(
+            "posix", "title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
         unsetenv(MISDEED);
         if (!strstr(output, misdeeds[i][1]))
             print_error("%s", output);
@@ -346,8 +395,11 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bench_runs_end_as_they_should),
+        cmocka_unit_test(virtual_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
+        cmocka_unit_test(every_cut_of_an_update_is_tried),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
+        cmocka_unit_test(missing_nginx_is_a_visible_skip),
         cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),
         cmocka_unit_test(unwritable_directory_is_an_error_with_its_reason),
         cmocka_unit_test(signal_ends_a_sweep),
