@@ -137,7 +137,10 @@ enum ota_state ota_slot_restart(struct ota_agent *agent, int code)
     int error = ota_progress_restart(&agent->progress);
     if (error != 0)
         return ota_fail(agent, error);
+    bool had_some = agent->done > 0;
     forget(agent);
+    if (had_some) /* what was said of it before is void */
+        ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
     return ota_proceed(agent);
 }
 
