@@ -161,6 +161,48 @@ static void an_address_of_255_characters_is_the_longest(void **state)
     }
 }
 
+static uint32_t erases(const struct rig *rig, uint32_t address)
+{
+    return flash_sim_erases_at(rig->sim, address);
+}
+
+/* STOR-14: an update erases a sector of its slot once, and one of its records now and then, all of
+ * them in turn. */
+static void no_sector_wears_out_before_the_others(void **state)
+{
+    struct rig *rig = *state;
+    const uint32_t sector = 4096;
+    const uint32_t journal = 2 * RIG_SLOT;
+    const uint32_t progress = journal + RIG_JOURNAL;
+    uint32_t before[RIG_SLOT / 4096];
+    uint8_t updates = 60;
+    rig->config.progress.size = RIG_PROGRESS;
+    rig_boot(rig);
+    for (uint8_t version = 2; version < 2 + updates; version++) {
+        rig->story[0] = '\0';
+        rig->told = 0;
+        for (uint32_t i = 0; i < RIG_SLOT / sector; i++)
+            before[i] = erases(rig, RIG_SLOT + i * sector);
+        rig_offer(rig, version, 50000, version);
+        rig_download(rig);
+        for (uint32_t i = 0; i < RIG_SLOT / sector; i++)
+            assert_true(erases(rig, RIG_SLOT + i * sector) <= before[i] + 1);
+        rig_event(rig, OTA_EVENT_MQTT_CLOSED, 0);
+        rig_swap(rig, true);
+        rig_boot(rig);
+        rig_link(rig);
+        rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+        rig_closes(rig, "idle ok");
+    }
+    for (uint32_t ring = journal; ring <= progress; ring += RIG_JOURNAL) {
+        uint32_t first = erases(rig, ring);
+        uint32_t second = erases(rig, ring + sector);
+        assert_true(first > 0 && second > 0); /* it has gone round */
+        assert_true(first <= second + 1 && second <= first + 1);
+        assert_true(first + second <= updates);
+    }
+}
+
 #define SECRET "X-Sig=5ECRE7"
 #define MEMBERS                                                                                    \
     "\"Connection\": \"HTTPS\", \"Server\": \"h\", \"Port\": \"443\", \"File\": \"/v2?" SECRET "\""
@@ -228,6 +270,7 @@ int main(void)
         CASE(names_fill_a_topic_and_no_more),
         CASE(names_fill_a_document_and_no_more),
         CASE(an_address_of_255_characters_is_the_longest),
+        CASE(no_sector_wears_out_before_the_others),
         CASE(no_secret_in_log_or_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
