@@ -1,5 +1,6 @@
 #include "harness/report/coverage.h"
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/run/collect.h"
 #include "harness/run/run.h"
 

@@ -1,5 +1,6 @@
 #include "harness/report/requirements.h"
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -137,7 +137,10 @@ static void report_bad(const struct nb_teller *teller, const char *path,
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     if (!outcome)
         return;
-    nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    if (error->line) /* else it is not about a place in the script */
+        nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    else
+        nb_outcome_set(outcome, NB_ERROR, "%s", error->message);
     nb_tell_begin(teller, path, "", 1, 0);
     nb_tell_cell(teller, "", "", outcome);
     nb_tell_end(teller);
@@ -209,12 +212,12 @@ static int usage(const char *verb, const char *what, const char *value)
 /* Runs one script with a kit of its own: in this process, or in a child. */
 static void run_one(void *context, const struct nb_teller *teller, const char *path)
 {
-    struct nb_kit *kit = nb_kit_new();
+    struct flash_text_error error = {0};
+    struct nb_kit *kit = nb_kit_new(error.message, sizeof error.message);
     if (kit)
         run_script(teller, kit, context, path);
     else
-        report_bad(teller, path,
-                   &(struct flash_text_error){.message = "no scratch directory or no test keys"});
+        report_bad(teller, path, &error);
     nb_kit_free(kit);
 }
 
@@ -375,8 +378,12 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
         return 2;
     }
     sim_device_free(&device);
-    cell->kit = nb_kit_new();
-    if (!cell->kit || nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
+    cell->kit = nb_kit_new(error.message, sizeof error.message);
+    if (!cell->kit) {
+        fprintf(stderr, "nobrick replay: %s\n", error.message);
+        return 2;
+    }
+    if (nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
         return 2;
     report.colour = report.terminal && nb_report_wants_colour();
     nb_run_catch_signals();

@@ -349,6 +349,26 @@ static void replay_repeats_a_failure(void **state)
     assert_non_null(strstr(output, id));
 }
 
+static void without_a_scratch_directory_it_says_which(void **state)
+{
+    const char *usual = getenv("TMPDIR");
+    char path[200];
+    char kept[200];
+    char verb[] = "run";
+    char *argv[] = {verb, path, NULL};
+    (void)state;
+    snprintf(kept, sizeof kept, "%s", usual);
+    assert_int_equal(run_script("title x\ndevice boot\nexpect boot v1\n"), 0);
+    path_in("test.ota", path, sizeof path);
+    assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
+    int code = run_captured(nb_cmd_run, 2, argv);
+    assert_int_equal(setenv("TMPDIR", kept, 1), 0);
+    assert_int_equal(code, 2);
+    assert_non_null(
+        strstr(output, "# error: cannot make a directory in /nonexistent: No such file"));
+    assert_null(strstr(output, "0:0"));
+}
+
 static void usage_errors_are_one_line(void **state)
 {
     char verb[] = "run";
@@ -417,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ignored_signals_stay_ignored),
         cmocka_unit_test(replay_of_what_the_script_does_not_have_is_refused),
         cmocka_unit_test(replay_repeats_a_failure),
+        cmocka_unit_test(without_a_scratch_directory_it_says_which),
         cmocka_unit_test(usage_errors_are_one_line),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)

@@ -1,5 +1,5 @@
 #include "harness/script/script.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/script/words.h"
 
 #include <ctype.h>

@@ -10,6 +10,7 @@
 #include "agent/image/mcuboot.h"
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
+#include "sim/app.h"
 #include "sim/app_tag.h"
 #include "sim/push.h"
 
@@ -42,15 +43,32 @@ struct nb_loader_switches {
 };
 
 /* The timings that the `agent` line may set; in the order of their words. */
-enum nb_agent_timing { NB_KEEP_ALIVE, NB_JOB_WAIT, NB_DATA_WAIT, NB_AGENT_TIMINGS };
+enum nb_agent_timing {
+    NB_KEEP_ALIVE,
+    NB_JOB_WAIT,
+    NB_DATA_WAIT,
+    NB_CONNECT_WAIT,
+    NB_NEXT_CHECK,
+    NB_RETRY,
+    NB_RETRY_LAST,
+    NB_CONNECT_TRIES, /* a number of tries, and so is … */
+    NB_DATA_TRIES,
+    NB_AGENT_TIMINGS
+};
 
 /* Switches of the `agent` line: how the application runs its agent. */
 struct nb_agent_switches {
     bool direct;                        /* no job: the image is fetched at once */
     bool no_result;                     /* do not send a result */
     bool permanent;                     /* ask for an installation without a trial */
+    bool send_direct;                   /* direct, on the topic of the board */
+    uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
     bool stay;                          /* do not reset when the update is complete */
     uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
+    char prefix[32];                    /* of topics, on both sides; "": the device's */
+    char board[32];                     /* the same */
+    struct app_answers answers;         /* what the application says to its agent */
+    char answer_words[APP_ANSWERS][24]; /* … as it was written */
 };
 
 /* What carries a job or the data. */

@@ -247,8 +247,17 @@ static const struct {
     {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
      "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent, stay; in "
-     "seconds keep-alive= job-wait= data-wait="},
+     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
+     "chunk= prefix= board=; "
+     "the application's stop=STEP done=STEP fail=STEP; in seconds keep-al"},
+    {HEAD "agent stop=nowhere\n", 2, 7,
+     "'stop=nowhere' is not understood here: expected direct, send-direct, no-result, permanent, "
+     "stay; chunk= prefix= "
+     "board=; the application's stop=STEP done=STEP fail=STEP; in seconds"},
+    {HEAD "agent chunk=1000\n", 2, 7,
+     "chunk=1000: must be 512, 1K, 2K or a multiple of 4K up to 64K"},
+    {HEAD "agent board=a+b\n", 2, 7, "board=a+b: not usable in a topic"},
+    {HEAD "agent connect-tries=21\n", 2, 7, "connect-tries=21: must be 1 to 20 tries"},
     {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
     {HEAD "agent job-wait=21\n", 2, 7, "job-wait=21: must be 1 to 20 seconds"},
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
@@ -327,6 +336,26 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
     }
 }
 
+static void the_application_answers_its_agent(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD
+                           "agent chunk=8K prefix=OTAUpdate board=APP_X stop=write done=verify\n"
+                           "cloud offer v2\ndevice check\nexpect idle stopped\n",
+                           &script, &error),
+                     0);
+    assert_string_equal(script.agent.prefix, "OTAUpdate");
+    assert_int_equal(script.agent.chunk, 8192);
+    assert_string_equal(script.agent.board, "APP_X");
+    assert_int_equal(script.agent.answers.count, 2);
+    assert_string_equal(script.agent.answers.items[1].step, "verify");
+    assert_int_equal(script.agent.answers.items[1].answer, OTA_ANSWER_DONE);
+    assert_string_equal(script.agent.answer_words[0], "stop=write");
+    nb_script_free(&script);
+}
+
 static void a_push_has_a_plan(void **state)
 {
     struct nb_script script;
@@ -354,7 +383,7 @@ static void links_and_switches_are_headers(void **state)
     (void)state;
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
                                 "conformance nginx\n"
-                                "agent permanent stay keep-alive=1 data-wait=20\n"
+                                "agent permanent stay keep-alive=1 data-wait=20 data-tries=3\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
@@ -367,6 +396,7 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
     assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
     assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
+    assert_int_equal(script.agent.seconds[NB_DATA_TRIES], 3);
     assert_false(script.agent.no_result || script.agent.direct);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);
@@ -471,6 +501,7 @@ int main(void)
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(the_application_answers_its_agent),
         cmocka_unit_test(a_push_has_a_plan),
         cmocka_unit_test(links_and_switches_are_headers),
         cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),
