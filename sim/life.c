@@ -49,7 +49,15 @@ static void boot_configure(struct sim_life *life, struct boot_config *out)
                            &life->platform, life->buffer, sizeof life->buffer, out);
 }
 
-/* Runs the loader. 0, or the exit code of a device that cannot go on. */
+/* A reset that nobody asked for: the next life, unless a check has had enough of them. */
+static bool begins_anew(struct sim_life *life)
+{
+    life->past->crashes++;
+    return !life->config->once || life->past->crashes < SIM_MAX_CRASHES;
+}
+
+/* Runs the loader. 0, SIM_LIFE_RESET when it met an error and may have better luck the next time,
+ * or the exit code of a device that cannot go on. */
 static int power_on(struct sim_life *life)
 {
     struct boot_config config;
@@ -58,6 +66,11 @@ static int power_on(struct sim_life *life)
     if (life->boot.refused != OTA_OK) {
         life->past->failure = life->boot.refused;
         say(life, life->boot.refused, "refused %s", ota_err_word(life->boot.refused));
+    }
+    if (result != OTA_OK && result != OTA_E_NO_IMAGE) {
+        say(life, result, "loader-error %s", ota_err_word(result));
+        if (begins_anew(life))
+            return SIM_LIFE_RESET;
     }
     if (result != OTA_OK) {
         say(life, result, "boot none %s", ota_err_word(result));
@@ -383,8 +396,9 @@ static int conclude_reset(struct sim_life *life)
     bool asked_for = strcmp(life->reset, "install") == 0;
     say_bytes(life);
     say(life, OTA_OK, "reset %s", life->reset);
-    life->past->crashes = asked_for ? 0 : life->past->crashes + 1;
-    if (!life->config->once || life->past->crashes < SIM_MAX_CRASHES)
+    if (asked_for)
+        life->past->crashes = 0;
+    if (asked_for || begins_anew(life))
         return SIM_LIFE_RESET;
     sim_life_end_set(life->end, false, "%d resets in a row and no application that stays up",
                      SIM_MAX_CRASHES);

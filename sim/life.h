@@ -126,9 +126,9 @@ struct sim_life {
 };
 
 /* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS;
- * SIM_LIFE_RESET after a push; or the exit code of a device that is done: 0 or 1 after the loader
- * or a push, 2 when the agent cannot start. What
- * is passed must outlive the life. */
+ * SIM_LIFE_RESET after a push, or when the loader met an error; or the exit code of a device that
+ * is done: 0 or 1 after the loader or a push, 2 when the agent cannot start. What is passed must
+ * outlive the life. */
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,
                    struct sim_life_end *end);

@@ -53,6 +53,11 @@ struct options {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+bool nb_world_is_built(const char *world)
+{
+    return strcmp(world, "cortexm") != 0;
+}
+
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
@@ -91,8 +96,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (strcmp(cell->world, "cortexm") == 0) {
-        nb_outcome_set(outcome, NB_SKIP, "the cortexm world is not built yet");
+    } else if (!nb_world_is_built(cell->world)) {
+        nb_outcome_set(outcome, NB_SKIP, "the %s world is not built yet", cell->world);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
@@ -347,14 +352,18 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
 {
     size_t sweeps = 0;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+        sweeps += script->steps[i].all;
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
     if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:* cut' line";
+        return "the id has cuts, and the script no '@flash:*' line";
     if (cell->cut_count > sweeps)
-        return "the id has more cuts than the script has '@flash:* cut' lines";
+        return "the id has more cuts than the script has '@flash:*' lines";
+    for (size_t i = 0, cut = 0; i < script->step_count && cut < cell->cut_count; i++)
+        if (script->steps[i].all &&
+            cell->cuts[cut++].fails != (script->steps[i].kind == NB_FAULT_FAIL))
+            return "the id has a cut where the script has errors, or the other way round";
     return NULL;
 }
 

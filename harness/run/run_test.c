@@ -124,6 +124,14 @@ static const struct {
     {"title T\npart nrf52840\nflash slot1 v2 pending\n@flash:0 cut half\ndevice boot\n"
      "until stable boot v2\n",
      3, "# vacuous: line 5: the tear `half` does not fit operation 0", false},
+    {"title T\nflash slot1 v2 pending permanent\n@flash:* fail\ndevice boot\nexpect boot v2\n"
+     "until stable boot v2\n",
+     0, " flash errors in ", false},
+    {"title T\nflash slot1 v2 pending\ndevice boot\n@flash:* fail\ndevice confirm\n"
+     "expect confirmed v2\n",
+     1, ":cuts=0.fail\n", false},
+    {"title T\n@flash:* fail\ndevice boot\nexpect boot v1\n", 3,
+     "the swept step does nothing to the flash", false},
     {"title T\nworld cortexm\ndevice boot\nexpect boot v1\n", 77,
      "# SKIP the cortexm world is not built yet", false},
     {"title T\ncloud offer none\ndevice check\nexpect idle no-update\n", 0, "\nok 1 - ", true},
@@ -300,10 +308,12 @@ static void replay_of_what_the_script_does_not_have_is_refused(void **state)
 {
     static const char *const wrong[][3] = {
         {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
-         "the id has cuts, and the script no '@flash:* cut' line"},
+         "the id has cuts, and the script no '@flash:*' line"},
         {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
-         ":posix:cuts=3.half+4.half",
-         "the id has more cuts than the script has '@flash:* cut' lines"},
+         ":posix:cuts=3.half+4.half", "the id has more cuts than the script has '@flash:*' lines"},
+        {"flash slot1 v2 pending\n@flash:* fail\ndevice boot\nexpect boot v1|v2\n",
+         ":posix:cuts=3.half",
+         "the id has a cut where the script has errors, or the other way round"},
         {"device boot\nexpect boot v1\n", ":moon",
          "no such world: expected virtual, posix or cortexm"},
     };

@@ -79,7 +79,7 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
     struct nb_virtual *own = context;
     struct nb_play *play = &own->play;
     if (play->sweep_armed && own->cuts)
-        nb_cut_list_add(own->cuts, own->sim, op, number);
+        nb_cut_list_add(own->cuts, own->sim, op, number, play->sweep_fails);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
 }
 
@@ -233,7 +233,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
 {
     bool sweeps = false;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps = sweeps || (script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all);
+        sweeps = sweeps || script->steps[i].all;
     if (sweeps && !cell->cut_count)
         return nb_cuts_sweep(script, cell, outcome);
     struct nb_virtual *virtual = nb_virtual_new(script, cell);

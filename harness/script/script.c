@@ -291,7 +291,7 @@ static int arm(struct parser *p, const struct nb_step *step)
         return fail(p, at, "line %u has a flash fault for the same device step: expected one",
                     p->flash_line);
     if (step->all && p->sweep_line)
-        return fail(p, at, "line %u sweeps already: expected one '@flash:* cut' in a script",
+        return fail(p, at, "line %u sweeps already: expected one '@flash:*' in a script",
                     p->sweep_line);
     p->armed_line = p->line;
     p->armed_cloud = p->armed_cloud || !flash;
@@ -352,7 +352,8 @@ static int step_line(struct parser *p, struct nb_line *line)
     if (expects)
         step->expect.kind = (enum nb_expect_kind)line->verb->kind;
     step->chunk_fault = (enum nb_chunk_fault)line->verb->variant;
-    step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
+    step->all = (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) &&
+                p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
     if (step->kind == NB_FAULT_NET)

@@ -154,7 +154,7 @@ enum nb_step_kind {
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
     NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
     NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
-    NB_FAULT_FAIL,     /* value: operation that returns an error */
+    NB_FAULT_FAIL,     /* value: operation that returns an error, or all */
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
@@ -211,7 +211,7 @@ struct nb_step {
     bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;     /* … for good. false: as the cell's `install` says */
     bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
-    bool all;           /* NB_FAULT_CUT: `@flash:*` */
+    bool all;           /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
     struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */

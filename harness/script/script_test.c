@@ -161,6 +161,11 @@ static void faults_carry_their_numbers(void **state)
     assert_false(script.steps[6].all);
     assert_int_equal(script.steps[6].tear, FLASH_TEAR_COUNT);
     assert_int_equal(script.steps[8].kind, NB_FAULT_FAIL);
+    assert_false(script.steps[8].all);
+    nb_script_free(&script);
+    assert_int_equal(parse(HEAD "@flash:* fail\n" TAIL, &script, &error), 0);
+    assert_int_equal(script.steps[0].kind, NB_FAULT_FAIL);
+    assert_true(script.steps[0].all);
     nb_script_free(&script);
 }
 
@@ -222,8 +227,8 @@ static const struct {
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
-    {HEAD "@flash:* cut\ndevice boot\n@flash:* cut\ndevice boot\n", 4, 1,
-     "line 2 sweeps already: expected one '@flash:* cut' in a script"},
+    {HEAD "@flash:* cut\ndevice boot\n@flash:* fail\ndevice boot\n", 4, 1,
+     "line 2 sweeps already: expected one '@flash:*' in a script"},
     {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
      "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
@@ -483,7 +488,7 @@ static void page_names_every_verb(void **state)
     nb_verbs_print(count_line, &lines);
     nb_faults_print(count_line, &faults);
     assert_true(lines > nb_script_verb_count * 2);
-    assert_int_equal(faults, 2 * (11 + NB_FAULT_KINDS)); /* each with its example */
+    assert_int_equal(faults, 2 * (12 + NB_FAULT_KINDS)); /* each with its example */
 }
 
 int main(void)
