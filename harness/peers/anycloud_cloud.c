@@ -79,10 +79,15 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct anycloud_clo
 static const char *fault_word(enum anycloud_fault_kind kind)
 {
     static const char *const words[ANYCLOUD_FAULTS] = {
-        [ANYCLOUD_DROP_CHUNK] = "drop",       [ANYCLOUD_REPEAT_CHUNK] = "repeat",
-        [ANYCLOUD_REVERSE] = "reverse",       [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
-        [ANYCLOUD_RAW_CHUNK] = "raw-chunk",   [ANYCLOUD_RAW_JOB] = "raw-job",
-        [ANYCLOUD_SILENT_JOB] = "silent-job", [ANYCLOUD_PATCH_CHUNK] = "patch-chunk",
+        [ANYCLOUD_DROP_CHUNK] = "drop",
+        [ANYCLOUD_REPEAT_CHUNK] = "repeat",
+        [ANYCLOUD_REVERSE] = "reverse",
+        [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
+        [ANYCLOUD_RAW_CHUNK] = "raw-chunk",
+        [ANYCLOUD_RAW_JOB] = "raw-job",
+        [ANYCLOUD_SILENT_JOB] = "silent-job",
+        [ANYCLOUD_PATCH_CHUNK] = "patch-chunk",
+        [ANYCLOUD_JOB_BEFORE_CHUNK] = "job-before-chunk",
     };
     return words[kind];
 }
@@ -91,7 +96,7 @@ static bool concerns_chunk(enum anycloud_fault_kind kind)
 {
     return kind == ANYCLOUD_DROP_CHUNK || kind == ANYCLOUD_REPEAT_CHUNK ||
            kind == ANYCLOUD_CORRUPT_CHUNK || kind == ANYCLOUD_RAW_CHUNK ||
-           kind == ANYCLOUD_PATCH_CHUNK;
+           kind == ANYCLOUD_PATCH_CHUNK || kind == ANYCLOUD_JOB_BEFORE_CHUNK;
 }
 
 /* The armed fault of that kind that fits, now fired; or NULL. */
@@ -195,6 +200,12 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
     uint32_t number = chunk->offset / cloud->offer.chunk_size; /* as faults count them */
     if (fire(cloud, ANYCLOUD_DROP_CHUNK, number) != NULL)
         return OTA_OK;
+    const struct fault *job = fire(cloud, ANYCLOUD_JOB_BEFORE_CHUNK, number);
+    if (job != NULL) {
+        int result = publish(cloud, topic, job->raw, job->raw_size);
+        if (result != OTA_OK)
+            return result;
+    }
     const struct fault *raw = fire(cloud, ANYCLOUD_RAW_CHUNK, number);
     if (raw != NULL)
         return publish(cloud, topic, raw->raw, raw->raw_size);

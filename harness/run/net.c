@@ -245,7 +245,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
     if (rc == 0 && net->real)
-        rc = net->makers->serve(net, ANYCLOUD_FILE, offer->image, offer->size);
+        rc = net->makers->serve(net, offer->file[0] ? offer->file : ANYCLOUD_FILE, offer->image,
+                                offer->size);
     return rc;
 }
 
@@ -277,6 +278,7 @@ int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct 
         return give(net, &offer);
     offer.image = blob->data;
     offer.size = blob->size;
+    snprintf(offer.file, sizeof offer.file, "%s", image->path);
     offer.version = image->has_announce ? image->announce : image->version;
     if (image->chunk)
         offer.chunk_size = image->chunk;

@@ -58,7 +58,7 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
     static const enum anycloud_fault_kind chunk_kinds[] = {
         [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
         [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
-        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,
+        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,     [NB_CHUNK_JOB] = ANYCLOUD_JOB_BEFORE_CHUNK,
     };
     struct anycloud_fault fault = {.index = step->value, .count = 1};
     switch (step->kind) {
@@ -67,6 +67,10 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
         fault.at = step->patch_at;
         fault.raw = step->raw;
         fault.raw_size = step->raw_size;
+        if (step->chunk_fault == NB_CHUNK_JOB) {
+            fault.raw = (const uint8_t *)step->raw_text;
+            fault.raw_size = strlen(step->raw_text);
+        }
         break;
     case NB_FAULT_REVERSE:
         fault.kind = ANYCLOUD_REVERSE;
@@ -91,6 +95,8 @@ static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, i
     const char *said = nb_trace_last(&play->trace, "exit");
     char words[NB_LINE];
     int told = -1;
+    if (play->live_ms && code == NB_SWITCHED_OFF)
+        return true;
     if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
         return true;
     play->stage->last_words(play, words, sizeof words);
@@ -103,13 +109,16 @@ static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, i
 /* Runs the device, and after a cut whose power comes back once more. */
 static int run_device(struct nb_play *play, bool boot_only, int *code)
 {
+    const struct sim_world *world = play->world;
+    uint64_t begin = world->now_ms(world->context);
     int rc = play->stage->run_device(play, boot_only, code);
+    play->lasted = world->now_ms(world->context) - begin;
     play->sweep_armed = false;
     if (rc == 0 && *code == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
         rc = play->stage->run_device(play, boot_only, code);
     }
-    (void)play->world->run(play->world->context, play->stage->settle_ms);
+    (void)world->run(world->context, play->stage->settle_ms);
     return rc ? rc : play->err;
 }
 
@@ -164,6 +173,7 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
 
 static bool until_stable(struct nb_play *play, const struct nb_step *step)
 {
+    play->live_ms = 0;
     uint64_t before = 0;
     uint64_t after = 0;
     int quiet = 0;
@@ -206,6 +216,34 @@ static bool expect_event(struct nb_play *play, const struct nb_step *step)
         (void)world->run(world->context, POLL_MS);
     }
     return true;
+}
+
+static bool never_event(struct nb_play *play, const struct nb_step *step)
+{
+    const char *line = nb_trace_find(&play->trace, &step->expect);
+    if (line)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: `%.60s`, and there is: %.80s", step->line,
+                       step->text, line);
+    return !line;
+}
+
+static bool expect_lasts(struct nb_play *play, const struct nb_step *step)
+{
+    if (play->lasted >= step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device step took %llu ms, not %u or more",
+                   step->line, (unsigned long long)play->lasted, step->value);
+    return false;
+}
+
+static bool expect_topics(struct nb_play *play, const struct nb_step *step)
+{
+    size_t topics = nb_trace_topics(&play->trace);
+    if (topics == step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: jobs were asked for on %zu topics, not %u",
+                   step->line, topics, step->value);
+    return false;
 }
 
 static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
@@ -280,8 +318,10 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     case NB_CLOUD_NONE:
         rc = offer(play, step, &error);
         break;
+    case NB_DEVICE_LIVE:
     case NB_DEVICE_CHECK:
     case NB_DEVICE_BOOT:
+        play->live_ms = step->kind == NB_DEVICE_LIVE ? 1000 * step->value : 0;
         return device_step(play, step, step->kind == NB_DEVICE_BOOT);
     case NB_UNTIL_STABLE:
         return until_stable(play, step);
@@ -304,8 +344,12 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         break;
     case NB_EXPECT_TRAFFIC:
         return expect_traffic(play, step);
+    case NB_EXPECT_LASTS:
+        return expect_lasts(play, step);
+    case NB_EXPECT_TOPICS:
+        return expect_topics(play, step);
     case NB_EXPECT:
-        return expect_event(play, step);
+        return step->expect.never ? never_event(play, step) : expect_event(play, step);
     case NB_EXPECT_FLASH:
         if (nb_play_expect_flash(play, step, reason))
             return true;

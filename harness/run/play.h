@@ -14,6 +14,9 @@
 
 struct nb_play;
 
+/* What a device ends with that was switched off at the end of `device live`: by SIGTERM. */
+#define NB_SWITCHED_OFF (128 + 15)
+
 /* How a world plays a device. */
 struct nb_stage {
     /* The flash, erased, and whatever the device is made of; `play->device` is known. With a
@@ -24,9 +27,10 @@ struct nb_stage {
     int (*open_flash)(struct nb_play *play, struct flash_sim **out, struct flash_text_error *error);
     void (*close_flash)(struct nb_play *play, struct flash_sim *sim);
     int (*raise_counter)(struct nb_play *play, uint32_t value);
-    /* Runs the device until its check, or with `boot_only` its boot, has ended; plays the armed
-     * cut and flash error. Its lines go to nb_play_device_line, *code is its exit code.
-     * OTA_E_TIMEOUT when it takes longer than any device may. */
+    /* Runs the device until its check, or with `boot_only` its boot, has ended, or with
+     * play->live_ms for that long (*code is NB_SWITCHED_OFF then); plays the armed cut and flash
+     * error. Its lines go to nb_play_device_line, *code is its exit code. OTA_E_TIMEOUT when it
+     * takes longer than any device may. */
     int (*run_device)(struct nb_play *play, bool boot_only, int *code);
     /* What the device last wrote for people, "" when nothing: for a device that says nothing else.
      */
@@ -53,6 +57,8 @@ struct nb_play {
     /* what happened */
     struct nb_trace trace;
     struct nb_oracle oracle;
+    uint32_t live_ms; /* of the present device step; 0: until the check ends */
+    uint64_t lasted;  /* ms of the last device step */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */

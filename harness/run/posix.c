@@ -135,13 +135,15 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
-    arguments[count++] = boot_only ? "--boot-only" : "--once";
+    if (!play->live_ms)
+        arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
         arguments[count++] = "--cut";
         arguments[count++] = cut;
     }
     arguments[count] = NULL;
-    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path};
+    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
+                                   play->live_ms};
     return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
 }
 

@@ -107,9 +107,11 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
                     .stay = agent->stay,
                     .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
                                .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
-                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT]}},
+                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
+                               .retry_first = 1000 * agent->seconds[NB_RETRY],
+                               .next_check = 1000 * agent->seconds[NB_NEXT_CHECK]}},
         .timing = SIM_TIMING_FAST,
-        .once = true,
+        .once = play->live_ms == 0,
         .boot_only = boot_only,
         .remember = !play->cell->compute,
         .crypto = own->crypto,
@@ -123,8 +125,10 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         flash_failing_arm(&own->failing, play->fail_op);
         config.flash = &own->failing.port;
     }
-    *code = virtual_device_run(&config, DEVICE_MS, &own->end);
+    *code = virtual_device_run(&config, play->live_ms ? play->live_ms : DEVICE_MS, &own->end);
     play->fail_fired = own->failing.fired;
+    if (play->live_ms && *code == OTA_E_TIMEOUT)
+        *code = NB_SWITCHED_OFF;
     return *code == OTA_E_TIMEOUT ? OTA_E_TIMEOUT : 0;
 }
 

@@ -279,7 +279,7 @@ static bool is_fault(enum nb_step_kind kind)
 
 static bool is_device(enum nb_step_kind kind)
 {
-    return (kind >= NB_DEVICE_CHECK && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
+    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
 }
 
 /* Faults that meet no device step, or each other, would hide that they never fired. */
@@ -316,7 +316,7 @@ static int order(struct parser *p, const struct nb_step *step)
                     "of line %u is for",
                     p->armed_line);
     } else if (is_device(step->kind)) {
-        if (p->armed_line && p->armed_cloud && step->kind != NB_DEVICE_CHECK)
+        if (p->armed_line && p->armed_cloud && step->kind > NB_DEVICE_CHECK)
             return fail(p, at, "the fault of line %u needs a 'device check' next", p->armed_line);
         p->armed_line = 0;
         p->flash_line = 0;
@@ -329,7 +329,7 @@ static int order(struct parser *p, const struct nb_step *step)
                     p->armed_line);
     }
     bool checks = step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                  step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
+                  (step->kind >= NB_EXPECT_TRAFFIC && step->kind <= NB_UNTIL_STABLE);
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;
@@ -349,8 +349,10 @@ static int step_line(struct parser *p, struct nb_line *line)
     struct nb_step *step = &line->step;
     bool expects = line->verb->group == NB_GROUP_EXPECT;
     step->kind = expects ? NB_EXPECT : (enum nb_step_kind)line->verb->kind;
-    if (expects)
+    if (expects) {
         step->expect.kind = (enum nb_expect_kind)line->verb->kind;
+        step->expect.never = line->verb->variant != 0;
+    }
     step->chunk_fault = (enum nb_chunk_fault)line->verb->variant;
     step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)

@@ -41,7 +41,14 @@ struct nb_loader_switches {
 };
 
 /* The timings that the `agent` line may set; in the order of their words. */
-enum nb_agent_timing { NB_KEEP_ALIVE, NB_JOB_WAIT, NB_DATA_WAIT, NB_AGENT_TIMINGS };
+enum nb_agent_timing {
+    NB_KEEP_ALIVE,
+    NB_JOB_WAIT,
+    NB_DATA_WAIT,
+    NB_RETRY,
+    NB_NEXT_CHECK,
+    NB_AGENT_TIMINGS
+};
 
 /* Switches of the `agent` line: how the application runs its agent. */
 struct nb_agent_switches {
@@ -100,6 +107,7 @@ struct nb_image {
     uint32_t extra; /* bytes appended behind the image */
     /* what the job says of it */
     enum nb_link connection; /* NONE: as the `data` line says */
+    char path[NB_WORD];      /* of the image over HTTP; "": the usual one */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
 };
@@ -109,6 +117,7 @@ struct nb_image {
 enum nb_step_kind {
     NB_CLOUD_OFFER,    /* image */
     NB_CLOUD_NONE,     /* `cloud offer none`, `cloud withdraw` */
+    NB_DEVICE_LIVE,    /* the device process for value seconds, check after check */
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
@@ -128,6 +137,8 @@ enum nb_step_kind {
     NB_EXPECT,         /* expect */
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
+    NB_EXPECT_LASTS,   /* value: least milliseconds that the last device step took */
+    NB_EXPECT_TOPICS,  /* value: topics on which devices asked for a job in it */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
 };
 
@@ -136,7 +147,8 @@ enum nb_chunk_fault {
     NB_CHUNK_REPEAT,
     NB_CHUNK_CORRUPT,
     NB_CHUNK_RAW,
-    NB_CHUNK_PATCH
+    NB_CHUNK_PATCH,
+    NB_CHUNK_JOB /* text: a job that is sent before the chunk */
 };
 
 enum nb_expect_kind {
@@ -159,6 +171,7 @@ enum nb_boot_status { NB_STATUS_ANY, NB_STATUS_TRIAL, NB_STATUS_CONFIRMED };
 
 struct nb_expect {
     enum nb_expect_kind kind;
+    bool never; /* met when no such line comes in the device step */
     struct img_version versions[NB_ALTERNATIVES];
     size_t version_count;
     enum nb_boot_status status;
@@ -184,7 +197,7 @@ struct nb_step {
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
     uint8_t raw[NB_RAW];
     size_t raw_size;
-    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_HTTP_RAW */
+    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_CHUNK_JOB, NB_HTTP_RAW */
     struct nb_fault fault; /* NB_FAULT_NET; its text is raw_text */
     struct nb_expect expect;
 };

@@ -24,6 +24,11 @@
         NB_GROUP_EXPECT, NB_EXPECT_##kind, 0, pattern, what, example                               \
     }
 
+#define NEVER(kind, pattern, what, example)                                                        \
+    {                                                                                              \
+        NB_GROUP_EXPECT, NB_EXPECT_##kind, 1, pattern, what, example                               \
+    }
+
 /* The flash, not an event, is what this one looks at: a step of its own. */
 #define EXPECT_FLASH(pattern, what, example)                                                       \
     {                                                                                              \
@@ -65,6 +70,8 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(DEVICE_CHECK, "device check",
          "the device boots and looks for an update, until its check ends, through all reboots",
          "device check"),
+    STEP(DEVICE_LIVE, "device live VALUE",
+         "the device boots and lives for so many seconds, check after check", "device live 3"),
     STEP(DEVICE_BOOT, "device boot", "one boot of the loader", "device boot"),
     STEP(DEVICE_CONFIRM, "device confirm", "the running application confirms itself",
          "device confirm"),
@@ -99,6 +106,8 @@ const struct nb_script_verb nb_script_verbs[] = {
           "@chunk:0 raw 4f5441496d616765"),
     FAULT(CHUNK, NB_CHUNK_PATCH, "@chunk:N patch PATCH",
           "it sends the chunk with these bytes of its message changed", "@chunk:3 patch 7:58"),
+    FAULT(CHUNK, NB_CHUNK_JOB, "@chunk:N job TEXT", "before the chunk it sends this text as a job",
+          "@chunk:3 job {\"Message\":"),
     FAULT(REVERSE, 0, "@chunks reverse", "it sends the last chunk first", "@chunks reverse"),
     FAULT(JOB_SILENT, 0, "@job silent", "it does not answer when asked for an update",
           "@job silent"),
@@ -207,12 +216,19 @@ const struct nb_script_verb nb_script_verbs[] = {
            "expect chunk-request 12288"),
     EXPECT(CLOUD, "expect cloud TEXT", "a line of the cloud begins with this text",
            "expect cloud result failure"),
+    NEVER(CLOUD, "never cloud TEXT", "no line of the cloud begins with this text",
+          "never cloud result"),
     EXPECT_FLASH("expect flash SLOT KNOWN", "the slot begins with this image, byte for byte",
                  "expect flash slot0 v2"),
     EXPECT_FLASH("expect flash SLOT erased", "the slot is erased", "expect flash slot1 erased"),
     STEP(EXPECT_TRAFFIC, "expect traffic VALUE",
          "no more bytes than this went to the device in the last device step",
          "expect traffic 1200K"),
+    STEP(EXPECT_LASTS, "expect lasts VALUE",
+         "the last device step took so many milliseconds or more", "expect lasts 1000"),
+    STEP(EXPECT_TOPICS, "expect topics VALUE",
+         "devices asked for a job on exactly so many topics in the last device step",
+         "expect topics 2"),
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),

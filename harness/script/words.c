@@ -328,6 +328,8 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
         return nb_option_port(line, value, rest);
     if (nb_word_is(word, key, "chunk") && cloud)
         return nb_option_chunk(line, value, rest);
+    if (nb_word_is(word, key, "file") && cloud)
+        return nb_option_file(line, value, rest);
     if (nb_word_is(word, key, "board") && cloud)
         return option_board(line, value, rest);
     if (nb_word_is(word, key, "counter"))
@@ -424,12 +426,26 @@ static bool take_patch(struct nb_line *line, const char *word, size_t length)
     return take_hex(line, colon + 1, length - before - 1);
 }
 
+/* What never comes must be something that could come: the first words of what cloud, servers and
+ * proxies say. */
+static bool begins_cloud_line(const char *text, size_t length)
+{
+    static const char *const words[] = {"connected", "closed",  "available", "offered",
+                                        "no-update", "request", "chunk",     "chunk-request",
+                                        "sent",      "result",  "fault",     "bad",
+                                        "http",      "nginx",   NULL};
+    const char *blank = memchr(text, ' ', length);
+    return nb_word_index(text, blank ? (size_t)(blank - text) : length, words) >= 0;
+}
+
 static bool take_text(struct nb_line *line, const char *word, size_t length)
 {
     bool expects = line->verb->group == NB_GROUP_EXPECT;
     size_t room = line->verb->group == NB_GROUP_FAULT ? NB_JOB : NB_TEXT;
     if (length >= room)
         return nb_word_complain(line, "longer than %zu characters", room - 1);
+    if (expects && line->verb->variant && !begins_cloud_line(word, length))
+        return nb_word_complain(line, "no line of the cloud begins so, ever");
     char *to = expects ? line->step.expect.text : line->step.raw_text;
     memcpy(to, word, length);
     to[length] = '\0';
@@ -518,7 +534,9 @@ static const struct nb_word_class classes[] = {
     {"INSTALL", "test or permanent", take_install},
     {"LINK", "mqtt, http or https", nb_take_link},
     {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
-    {"ASWITCH", "direct, no-result, permanent, stay; in seconds keep-alive= job-wait= data-wait=",
+    {"ASWITCH",
+     "direct, no-result, permanent, stay; in seconds keep-alive= job-wait= data-wait= "
+     "retry= next-check=",
      nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
@@ -526,7 +544,7 @@ static const struct nb_word_class classes[] = {
     {"KNOWN", "an image: v1, v2 ...", take_known},
     {"OPTION",
      "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk=",
+     "connection= port= chunk= file=",
      take_option},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
     {"SLOT", "slot0 or slot1", take_slot},

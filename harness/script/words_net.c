@@ -11,7 +11,8 @@ const char *const nb_tls_words[] = {"none",     "server",     "client",      "st
                                     "impostor", "unknown-ca", "self-signed", "expired",
                                     "early",    "wrong-name", NULL};
 
-const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait", "data-wait", NULL};
+const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait",   "data-wait",
+                                             "retry",      "next-check", NULL};
 
 _Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
 _Static_assert(sizeof nb_agent_timing_words / sizeof nb_agent_timing_words[0] ==
@@ -77,6 +78,16 @@ bool nb_option_port(struct nb_line *line, const char *value, size_t length)
 {
     line->image.port_closed = nb_word_is(value, length, "closed");
     return line->image.port_closed || nb_word_complain(line, "must be closed");
+}
+
+bool nb_option_file(struct nb_line *line, const char *value, size_t length)
+{
+    if (length < 2 || length >= sizeof line->image.path || value[0] != '/')
+        return nb_word_complain(line, "must be a path like /b.bin of at most %d characters",
+                                NB_WORD - 1);
+    memcpy(line->image.path, value, length);
+    line->image.path[length] = '\0';
+    return true;
 }
 
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)
