@@ -59,6 +59,7 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
         [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
         [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
         [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,     [NB_CHUNK_JOB] = ANYCLOUD_JOB_BEFORE_CHUNK,
+        [NB_CHUNK_LATE] = ANYCLOUD_LATE_CHUNK,
     };
     struct anycloud_fault fault = {.index = step->value, .count = 1};
     switch (step->kind) {

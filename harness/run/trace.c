@@ -51,9 +51,12 @@ bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect)
 
 const char *nb_trace_find(const struct nb_trace *trace, const struct nb_expect *expect)
 {
-    for (size_t i = trace->from; i < trace->count; i++)
-        if (nb_expect_matches(expect, trace->lines[i].text, trace->lines[i].cloud))
-            return trace->lines[i].text;
+    for (size_t i = trace->from; i < trace->count; i++) {
+        const struct nb_trace_line *line = &trace->lines[i];
+        if (i >= trace->cursors[line->cloud ? 1 : 0] &&
+            nb_expect_matches(expect, line->text, line->cloud))
+            return line->text;
+    }
     return NULL;
 }
 

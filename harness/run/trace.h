@@ -32,7 +32,8 @@ void nb_trace_step(struct nb_trace *trace);
 /* Looks for a line that meets `expect`, and moves the cursor of its side behind it. */
 bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect);
 
-/* The first line of the present device step that meets `expect`, used up or not; or NULL. */
+/* The first line behind the cursor of its side that meets `expect`, which stays where it is; or
+ * NULL. */
 const char *nb_trace_find(const struct nb_trace *trace, const struct nb_expect *expect);
 
 /* Topics, each counted once, that the cloud's `available VERSION TOPIC` lines of the present device

@@ -148,7 +148,8 @@ enum nb_chunk_fault {
     NB_CHUNK_CORRUPT,
     NB_CHUNK_RAW,
     NB_CHUNK_PATCH,
-    NB_CHUNK_JOB /* text: a job that is sent before the chunk */
+    NB_CHUNK_LATE, /* patch_at: ms */
+    NB_CHUNK_JOB   /* text: a job that is sent before the chunk */
 };
 
 enum nb_expect_kind {
@@ -171,7 +172,8 @@ enum nb_boot_status { NB_STATUS_ANY, NB_STATUS_TRIAL, NB_STATUS_CONFIRMED };
 
 struct nb_expect {
     enum nb_expect_kind kind;
-    bool never; /* met when no such line comes in the device step */
+    bool never; /* met when no such line comes in the device step, behind those that
+                 * met the expectations before */
     struct img_version versions[NB_ALTERNATIVES];
     size_t version_count;
     enum nb_boot_status status;

@@ -438,6 +438,11 @@ static bool begins_cloud_line(const char *text, size_t length)
     return nb_word_index(text, blank ? (size_t)(blank - text) : length, words) >= 0;
 }
 
+static bool take_ms(struct nb_line *line, const char *word, size_t length)
+{
+    return nb_word_number(word, length, false, &line->step.patch_at);
+}
+
 static bool take_text(struct nb_line *line, const char *word, size_t length)
 {
     bool expects = line->verb->group == NB_GROUP_EXPECT;
@@ -561,6 +566,7 @@ static const struct nb_word_class classes[] = {
     {"VALUE", "a number", nb_take_value},
     {"HEX", "bytes in hexadecimal", take_hex},
     {"PATCH", "an offset and bytes like 7:58", take_patch},
+    {"MS", "milliseconds", take_ms},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
     {"ERROR", "an error word like bad-hash", take_error},
