@@ -247,6 +247,10 @@ static int header_line(struct parser *p, const struct nb_line *line)
         snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
+    } else if (header == NB_HEADER_DEVICES) {
+        script->devices = line->step.value;
+        if (script->devices < 1 || script->devices > NB_DEVICES)
+            return fail(p, p->words[1].at, "expected 1 to %d devices", NB_DEVICES);
     } else if (header == NB_HEADER_CONFORMANCE) {
         script->nginx = p->line;
     } else if (header == NB_HEADER_AGENT) {
@@ -287,6 +291,8 @@ static int arm(struct parser *p, const struct nb_step *step)
 {
     const char *at = p->words[0].at;
     bool flash = step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL;
+    if (flash && p->script->devices > 1)
+        return fail(p, at, "a flash fault is for one device: expected no 'devices' line");
     if (flash && p->flash_line)
         return fail(p, at, "line %u has a flash fault for the same device step: expected one",
                     p->flash_line);
@@ -453,6 +459,8 @@ static int whole(struct parser *p)
                     "nginx serves images only: expected a job by mqtt, and 'data http', "
                     "'data https' or both");
     }
+    if (script->devices > 1 && !script->needs_cloud)
+        return fail(p, p->start, "'devices' are for a cloud: expected a 'device check'");
     if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
         p->line = script->device.line;
         return fail(p, p->start,
@@ -472,6 +480,7 @@ int nb_script_parse(const char *text, size_t length, const char *path, struct nb
     if (!p)
         return OTA_E_NO_SPACE;
     p->script = out;
+    out->devices = 1;
     p->error = error;
     for (size_t i = 0; i <= NB_MAX_NUMBER; i++)
         p->latest[i] = -1;

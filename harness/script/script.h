@@ -17,6 +17,7 @@
 #define NB_LIST         16
 #define NB_ALTERNATIVES 4
 #define NB_RAW          96  /* bytes of a raw chunk */
+#define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
 
 /* ---- header ------------------------------------------------------------------------------ */
@@ -163,6 +164,7 @@ enum nb_expect_kind {
     NB_EXPECT_CONFIRMED,     /* versions */
     NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
     NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_PAUSE,         /* the device waits before it tries again */
     NB_EXPECT_CHUNK_REQUEST, /* value: offset */
     NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
     NB_EXPECT_KINDS
@@ -218,7 +220,8 @@ struct nb_script {
     struct nb_list data;
     struct nb_list via;
     struct nb_list tls;
-    unsigned nginx; /* line that says `conformance nginx`; 0: none */
+    unsigned devices; /* alike, but for their serial numbers; 1 when nothing is said */
+    unsigned nginx;   /* line that says `conformance nginx`; 0: none */
     struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;
