@@ -308,6 +308,12 @@ static int arm(struct parser *p, const struct nb_step *step)
     return 0;
 }
 
+/* At what happened in the device step before. */
+static bool looks_back(enum nb_step_kind kind)
+{
+    return kind == NB_EXPECT || (kind >= NB_EXPECT_TRAFFIC && kind <= NB_EXPECT_TOPICS);
+}
+
 /* A fault must meet a device step, an expectation must follow one. */
 static int order(struct parser *p, const struct nb_step *step)
 {
@@ -328,14 +334,14 @@ static int order(struct parser *p, const struct nb_step *step)
         p->flash_line = 0;
         p->armed_cloud = false;
         p->device_ran = true;
-    } else if (step->kind == NB_EXPECT && !p->device_ran) {
+    } else if (!p->device_ran && looks_back(step->kind)) {
         return fail(p, at, "nothing can have happened yet: expected a device step before this");
     } else if (p->armed_line) {
         return fail(p, at, "expected the device step that the fault of line %u is for",
                     p->armed_line);
     }
-    bool checks = step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                  (step->kind >= NB_EXPECT_TRAFFIC && step->kind <= NB_UNTIL_STABLE);
+    bool checks =
+        looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || step->kind == NB_UNTIL_STABLE;
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;
