@@ -60,6 +60,7 @@
     X(ARCHIVE, "bad-archive", "archive of images is malformed or does not fit its list")           \
     X(PENDING, "pending", "an image waits for the next reset to be installed")                     \
     X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")               \
+    X(CHECKSUM, "bad-checksum", "what lies in flash does not match the CRC-32 that was sent")      \
     X(TLS_SELF, "tls-self-signed", "server certificate is signed by nobody but itself")            \
     X(TLS_IMPOSTOR, "tls-impostor",                                                                \
       "server certificate names a trusted authority that did not sign it")                         \

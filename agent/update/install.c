@@ -130,8 +130,9 @@ static int verify(struct ota_agent *agent, struct img_info *info)
     }
     if (info->end > config->max_end)
         return OTA_E_IMG_SIZE;
-    if (agent->total != 0 && info->end != agent->total) /* 0: the application fetched it */
-        return info->end < agent->total ? OTA_E_IMG_SIZE : OTA_E_IMG_TRUNCATED;
+    uint32_t total = ota_image_total(agent);
+    if (total != 0 && info->end != total) /* 0: the application fetched it */
+        return info->end < total ? OTA_E_IMG_SIZE : OTA_E_IMG_TRUNCATED;
     const struct img_version *version = &info->header.version;
     if (!agent->announced)
         agent->offer = *version;

@@ -61,6 +61,7 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->archived = false;
     agent->bad_chunks = 0;
     agent->renewals = 0;
     agent->restarts = 0;

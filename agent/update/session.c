@@ -287,8 +287,8 @@ void ota_notify(const struct ota_agent *agent, enum ota_notice_type type, int co
         .code = code,
         .text = type == OTA_NOTICE_STATE ? ota_state_name(agent) : ota_err_word(code),
         .version = mine ? agent->record.target : agent->offer,
-        .done = agent->done,
-        .total = agent->total,
+        .done = ota_image_done(agent),
+        .total = ota_image_total(agent),
     };
     if (agent->config.notify != NULL)
         agent->config.notify(agent->config.notify_context, &notice);

@@ -58,7 +58,7 @@ struct ota_timing {
 enum ota_notice_type {
     OTA_NOTICE_STATE,     /* text: the state's name */
     OTA_NOTICE_JOB,       /* version offered; total unknown yet */
-    OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash */
+    OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash; 0 of 0: it begins anew */
     OTA_NOTICE_REFUSED,   /* code: the offer or the image was refused */
     OTA_NOTICE_PENDING,   /* version: the loader will install it */
     OTA_NOTICE_CONFIRMED, /* version */

@@ -26,6 +26,9 @@ static const char *const help =
     "  --trust PUB.pem       public key that images must be signed with; may be repeated\n"
     "  --board B --prefix P  other than the device file's\n"
     "\n"
+    "  --push FILE           no cloud: a host hands this image over in pieces, as by UART or BLE;\n"
+    "                        ends as --once does\n"
+    "\n"
     "  --broker URL          mqtt[s]://HOST[:PORT] (default mqtt://127.0.0.1:1883)\n"
     "  --server URL          http[s]://HOST[:PORT]\n"
     "  --ca FILE             PEM: who may have signed their certificates (default: the system's)\n"
@@ -156,6 +159,7 @@ enum option_id {
     OPTION_SYSTEM,
     OPTION_FLASH,
     OPTION_FACTORY,
+    OPTION_PUSH,
     OPTION_TRUST,
     OPTION_BOARD,
     OPTION_PREFIX,
@@ -191,6 +195,7 @@ static const struct option long_options[] = {
     {"system", required_argument, NULL, OPTION_SYSTEM},
     {"flash", required_argument, NULL, OPTION_FLASH},
     {"factory", required_argument, NULL, OPTION_FACTORY},
+    {"push", required_argument, NULL, OPTION_PUSH},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"board", required_argument, NULL, OPTION_BOARD},
     {"prefix", required_argument, NULL, OPTION_PREFIX},
@@ -236,6 +241,10 @@ static int parse_identity(int option, struct device_options *out)
         return 0;
     case OPTION_FACTORY:
         out->factory = optarg;
+        return 0;
+    case OPTION_PUSH:
+        out->push = optarg;
+        out->config.life.once = true;
         return 0;
     case OPTION_TRUST:
         if (out->trusted_count == SIM_MAX_KEYS)

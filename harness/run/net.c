@@ -1,6 +1,8 @@
 #include "harness/run/net.h"
+#include "harness/run/tar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
@@ -233,6 +235,8 @@ void nb_net_stop(struct nb_net *net)
     net->clock = NULL;
     if (net->makers)
         net->makers->stop(net);
+    free(net->archive);
+    net->archive = NULL;
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -269,23 +273,44 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
                                           : net->server[0].port;
 }
 
+/* Puts the image on offer into an archive. */
+static int pack(struct nb_net *net, enum nb_tar kind, struct anycloud_offer *offer)
+{
+    int rc =
+        nb_tar_make(kind, &offer->version, offer->image, offer->size, &net->archive, &offer->size);
+    offer->image = net->archive;
+    return rc;
+}
+
+static void describe(struct nb_net *net, const struct nb_image *image, const char *board,
+                     struct anycloud_offer *offer)
+{
+    if (image->chunk)
+        offer->chunk_size = image->chunk;
+    snprintf(offer->file, sizeof offer->file, "%s", image->path);
+    snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
+    direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
+}
+
 int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
+    uint8_t *before = net->archive;
+    net->archive = NULL;
+    if (image) {
+        offer.image = blob->data;
+        offer.size = blob->size;
+        offer.version = image->has_announce ? image->announce : image->version;
+    }
+    int rc = image && image->tar ? pack(net, image->tar, &offer) : 0;
+    if (rc == 0 && image)
+        describe(net, image, board, &offer);
     net->offer = offer;
-    if (!image)
-        return give(net, &offer);
-    offer.image = blob->data;
-    offer.size = blob->size;
-    snprintf(offer.file, sizeof offer.file, "%s", image->path);
-    offer.version = image->has_announce ? image->announce : image->version;
-    if (image->chunk)
-        offer.chunk_size = image->chunk;
-    snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
-    direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offer = offer;
-    return give(net, &offer);
+    if (rc == 0)
+        rc = give(net, &offer);
+    free(before); /* nobody offers it any more */
+    return rc;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */

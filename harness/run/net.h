@@ -60,6 +60,7 @@ struct nb_net {
     struct nb_door broker;
     struct nb_door server[2];
     struct anycloud_offer offer; /* the present one */
+    uint8_t *archive;            /* what is on offer, if that is one */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };

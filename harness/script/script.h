@@ -11,6 +11,7 @@
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
 #include "sim/app_tag.h"
+#include "sim/push.h"
 
 #define NB_WORD         32  /* a name, with its NUL */
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
@@ -90,6 +91,20 @@ enum nb_tamper {
     NB_TAMPER_TRUNCATE,  /* the last 64 bytes are missing */
 };
 
+/* The archive that an offer is packed into, and what is wrong with it: the words of `tar=`. */
+enum nb_tar {
+    NB_TAR_NONE,
+    NB_TAR_GOOD,
+    NB_TAR_CHECKSUM,   /* of the image's header */
+    NB_TAR_NO_LIST,    /* no components.json */
+    NB_TAR_SIZE,       /* the member is longer than listed */
+    NB_TAR_NAME,       /* the member has another name than listed */
+    NB_TAR_CUT_OFF,    /* it ends inside the image */
+    NB_TAR_NO_IMAGE,   /* the list is all there is */
+    NB_TAR_VERSION,    /* the list says another version than the job */
+    NB_TAR_OTHER_CORE, /* the image is another core's */
+};
+
 /* One image that the script speaks of: `vN` with its options, or a golden file. */
 struct nb_image {
     unsigned number; /* N of vN; 0: a golden file */
@@ -111,6 +126,7 @@ struct nb_image {
     char path[NB_WORD];      /* of the image over HTTP; "": the usual one */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
+    enum nb_tar tar;
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -122,6 +138,7 @@ enum nb_step_kind {
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
+    NB_DEVICE_PUSH,    /* image, push: a host pushes it */
     NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
     NB_DEVICE_COUNTER, /* value: raise the nv counter */
     NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
@@ -196,6 +213,7 @@ struct nb_step {
     bool all;           /* NB_FAULT_CUT: `@flash:*` */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
+    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
@@ -257,6 +275,7 @@ const struct nb_image *nb_script_image(const struct nb_script *script, unsigned 
 /* The words of lists, NULL-terminated; their index is the enum's value. */
 extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
 extern const char *const nb_tls_words[];
+extern const char *const nb_tar_words[];
 extern const char
     *const nb_agent_timing_words[]; /* with -- in front: options of `nobrick device` */
 

@@ -214,7 +214,7 @@ static const struct {
     {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
     {HEAD TAIL "  devce boot\n", 4, 3, "'devce' begins no line here: see nobrick list verbs"},
     {HEAD TAIL "device bot\n", 4, 8,
-     "'bot' is not understood here: expected check, live, boot, confirm, pending or counter"},
+     "'bot' is not understood here: expected check, live, boot, confirm, push, pending or counter"},
     {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
     {HEAD TAIL "title again\n", 4, 1, "'title' is a header line: expected before the first step"},
     {"title a\ntitle b\n", 2, 1, "'title' was given before"},
@@ -232,7 +232,7 @@ static const struct {
      "app=sleeps: must be good, crashes, hangs, offline or forgets"},
     {HEAD "cloud offer v2 sise=1\n", 2, 16,
      "'sise=1' is not understood here: expected size= app= version= counter= key= tamper= extra=; "
-     "of an offer announce= board= connection= port= chunk= file="},
+     "of an offer announce= board= connection= port= chunk= file= tar="},
     {HEAD "cloud offer v256\n", 2, 13,
      "'v256' is not understood here: expected an image: v1, v2 ... or none"},
     {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
@@ -301,6 +301,10 @@ static const struct {
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
     {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
     {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
+    {"title T\ndevice push v2 piece=0\n", 2, 16, "piece=0: must be 1 to 1024 bytes"},
+    {HEAD "cloud offer v2 tar=zip\n", 2, 16,
+     "tar=zip: must be good, checksum, no-list, size, name, cut-off, no-image, version or "
+     "other-core"},
     {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
     {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
     {HEAD "@connect:2 @net reset\n", 2, 12,
@@ -370,6 +374,26 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
     }
 }
 
+static void a_push_has_a_plan(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse("title T\ndevice push v2 size=8K crc=wrong insists piece=1\n"
+                           "device push v2 abort=verified\nexpect boot v1\n",
+                           &script, &error),
+                     0);
+    assert_false(script.needs_cloud);
+    assert_int_equal(script.steps[0].kind, NB_DEVICE_PUSH);
+    assert_true(script.steps[0].push.wrong_crc && script.steps[0].push.insists);
+    assert_int_equal(script.steps[0].push.piece, 1);
+    assert_int_equal(script.steps[0].push.abort, SIM_ABORT_NEVER);
+    assert_int_equal(script.steps[1].push.abort, SIM_ABORT_VERIFIED);
+    assert_int_equal(script.steps[1].image, script.steps[0].image); /* the v2 of 8 KiB */
+    assert_int_equal(script.images[script.steps[1].image].size, 8192);
+    nb_script_free(&script);
+}
+
 static void links_and_switches_are_headers(void **state)
 {
     struct nb_script script;
@@ -378,7 +402,7 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
                                 "conformance nginx\n"
                                 "agent permanent stay keep-alive=1 data-wait=20\n"
-                                "cloud offer v2 connection=http port=closed chunk=1K\n"
+                                "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
                      0);
@@ -395,6 +419,7 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(image->connection, NB_LINK_HTTP);
     assert_true(image->port_closed);
     assert_int_equal(image->chunk, 1024);
+    assert_int_equal(image->tar, NB_TAR_NAME);
     assert_true(script.needs_proxy);
     assert_int_equal(script.steps[2].kind, NB_EXPECT_TRAFFIC);
     assert_int_equal(script.steps[2].value, 1 << 20);
@@ -494,6 +519,7 @@ int main(void)
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(a_push_has_a_plan),
         cmocka_unit_test(links_and_switches_are_headers),
         cmocka_unit_test(lives_and_limits_are_steps),
         cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),

@@ -78,6 +78,8 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(DEVICE_BOOT, "device boot", "one boot of the loader", "device boot"),
     STEP(DEVICE_CONFIRM, "device confirm", "the running application confirms itself",
          "device confirm"),
+    STEP(DEVICE_PUSH, "device push IMAGE [OPTION...] [PUSH...]",
+         "a host pushes an image piece by piece, without any cloud", "device push v2 crc=wrong"),
     STEP(DEVICE_PENDING, "device pending [permanent]",
          "the running application asks the loader to install slot1", "device pending"),
     STEP(DEVICE_COUNTER, "device counter N", "raises the security counter in nv",

@@ -11,10 +11,14 @@ const char *const nb_tls_words[] = {"none",     "server",     "client",      "st
                                     "impostor", "unknown-ca", "self-signed", "expired",
                                     "early",    "wrong-name", NULL};
 
+const char *const nb_tar_words[] = {"",        "good",     "checksum", "no-list",    "size", "name",
+                                    "cut-off", "no-image", "version",  "other-core", NULL};
+
 const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait",   "data-wait",
                                              "retry",      "next-check", NULL};
 
 _Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
+_Static_assert(sizeof nb_tar_words / sizeof nb_tar_words[0] == NB_TAR_OTHER_CORE + 2, "the same");
 _Static_assert(sizeof nb_agent_timing_words / sizeof nb_agent_timing_words[0] ==
                    NB_AGENT_TIMINGS + 1,
                "a word a timing");
@@ -96,6 +100,42 @@ bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)
         line->image.chunk <= MAX_CHUNK)
         return true;
     return nb_word_complain(line, "must be %u to %u bytes", MIN_CHUNK, MAX_CHUNK);
+}
+
+bool nb_option_tar(struct nb_line *line, const char *value, size_t length)
+{
+    int index = nb_word_index(value, length, nb_tar_words);
+    if (index <= NB_TAR_NONE)
+        return nb_word_complain(line, "must be good, checksum, no-list, size, name, cut-off, "
+                                      "no-image, version or other-core");
+    line->image.tar = (enum nb_tar)index;
+    return true;
+}
+
+/* ---- pushes ------------------------------------------------------------------------------ */
+
+/* What a host does wrong, or gives up. */
+bool nb_take_push(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const aborts[] = {
+        "", "abort=prepared", "abort=written", "abort=verified", "abort=pending", NULL};
+    static const char piece[] = "piece=";
+    const size_t piece_size = sizeof piece - 1;
+    struct sim_push_plan *push = &line->step.push;
+    int abort = nb_word_index(word, length, aborts);
+    if (abort > SIM_ABORT_NEVER)
+        push->abort = (enum sim_push_abort)abort;
+    else if (nb_word_is(word, length, "crc=wrong"))
+        push->wrong_crc = true;
+    else if (nb_word_is(word, length, "insists"))
+        push->insists = true;
+    else if (length > piece_size && memcmp(word, piece, piece_size) == 0)
+        return (nb_word_number(word + piece_size, length - piece_size, true, &push->piece) &&
+                push->piece >= 1 && push->piece <= SIM_COPY_BUFFER) ||
+               nb_word_complain(line, "must be 1 to %u bytes", SIM_COPY_BUFFER);
+    else
+        return false;
+    return true;
 }
 
 /* ---- faults of the network --------------------------------------------------------------- */
