@@ -371,6 +371,7 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = false;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
     play->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
@@ -403,6 +404,17 @@ static bool flash_step(struct nb_play *play, const struct nb_step *step)
     return done(play, step, rc, &error);
 }
 
+static void arm_fail(struct nb_play *play, const struct nb_step *step)
+{
+    play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = play->sweep_armed;
+    play->fail_armed = !play->sweep_armed;
+    play->fail_fired = false;
+    play->fail_op = step->value;
+    if (step->all && play->fail_armed)
+        play->fail_op = play->cell->cuts[play->next_cut++].op;
+}
+
 /* False: the run is over. */
 static bool play_step(struct nb_play *play, const struct nb_step *step)
 {
@@ -424,9 +436,7 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         arm_cut(play, step);
         break;
     case NB_FAULT_FAIL:
-        play->fail_armed = true;
-        play->fail_fired = false;
-        play->fail_op = step->value;
+        arm_fail(play, step);
         break;
     case NB_FAULT_CHUNK:
     case NB_FAULT_REVERSE:

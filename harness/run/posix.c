@@ -89,9 +89,9 @@ struct timing_text {
     char value[12];
 };
 
-/* The `agent` line, as the device's options; the texts of timings live in `room`. */
+/* The `agent` line, as the device's options; the texts of numbers live in `room`. */
 static void add_switches(const struct nb_agent_switches *agent,
-                         struct timing_text room[NB_AGENT_TIMINGS], const char **arguments,
+                         struct timing_text room[NB_AGENT_TIMINGS + 1], const char **arguments,
                          size_t *count)
 {
     if (agent->direct) {
@@ -100,12 +100,23 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "--file";
         arguments[(*count)++] = ANYCLOUD_FILE;
     }
+    if (agent->send_direct)
+        arguments[(*count)++] = "--direct";
+    if (agent->chunk) {
+        snprintf(room[NB_AGENT_TIMINGS].value, sizeof room[0].value, "%u", agent->chunk);
+        arguments[(*count)++] = "--chunk-mode";
+        arguments[(*count)++] = room[NB_AGENT_TIMINGS].value;
+    }
     if (agent->no_result)
         arguments[(*count)++] = "--no-result";
     if (agent->permanent)
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    for (size_t i = 0; i < agent->answers.count; i++) {
+        arguments[(*count)++] = "--answer";
+        arguments[(*count)++] = agent->answer_words[i];
+    }
     for (size_t i = 0; i < NB_AGENT_TIMINGS; i++) {
         if (!agent->seconds[i])
             continue;
@@ -121,7 +132,7 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
     struct posix_stage *own = play->own;
     char cut[48];
     struct nb_net_arguments room;
-    struct timing_text timings[NB_AGENT_TIMINGS];
+    struct timing_text timings[NB_AGENT_TIMINGS + 1];
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
     int rc = 0;

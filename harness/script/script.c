@@ -1,5 +1,5 @@
 #include "harness/script/script.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/script/words.h"
 
 #include <ctype.h>
@@ -297,7 +297,7 @@ static int arm(struct parser *p, const struct nb_step *step)
         return fail(p, at, "line %u has a flash fault for the same device step: expected one",
                     p->flash_line);
     if (step->all && p->sweep_line)
-        return fail(p, at, "line %u sweeps already: expected one '@flash:* cut' in a script",
+        return fail(p, at, "line %u sweeps already: expected one '@flash:*' in a script",
                     p->sweep_line);
     p->armed_line = p->line;
     p->armed_cloud = p->armed_cloud || !flash;
@@ -366,7 +366,8 @@ static int step_line(struct parser *p, struct nb_line *line)
         step->expect.never = line->verb->variant != 0;
     }
     step->chunk_fault = (enum nb_chunk_fault)line->verb->variant;
-    step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
+    step->all = (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) &&
+                p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
     if (step->kind == NB_FAULT_NET)

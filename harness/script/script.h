@@ -10,6 +10,7 @@
 #include "agent/image/mcuboot.h"
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
+#include "sim/app.h"
 #include "sim/app_tag.h"
 #include "sim/push.h"
 
@@ -47,8 +48,12 @@ enum nb_agent_timing {
     NB_KEEP_ALIVE,
     NB_JOB_WAIT,
     NB_DATA_WAIT,
-    NB_RETRY,
+    NB_CONNECT_WAIT,
     NB_NEXT_CHECK,
+    NB_RETRY,
+    NB_RETRY_LAST,
+    NB_CONNECT_TRIES, /* a number of tries, and so is … */
+    NB_DATA_TRIES,
     NB_AGENT_TIMINGS
 };
 
@@ -57,8 +62,14 @@ struct nb_agent_switches {
     bool direct;                        /* no job: the image is fetched at once */
     bool no_result;                     /* do not send a result */
     bool permanent;                     /* ask for an installation without a trial */
+    bool send_direct;                   /* direct, on the topic of the board */
+    uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
     bool stay;                          /* do not reset when the update is complete */
     uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
+    char prefix[32];                    /* of topics, on both sides; "": the device's */
+    char board[32];                     /* the same */
+    struct app_answers answers;         /* what the application says to its agent */
+    char answer_words[APP_ANSWERS][24]; /* … as it was written */
 };
 
 /* What carries a job or the data. */
@@ -146,7 +157,7 @@ enum nb_step_kind {
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
     NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
     NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
-    NB_FAULT_FAIL,     /* value: operation that returns an error */
+    NB_FAULT_FAIL,     /* value: operation that returns an error, or all */
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
@@ -210,7 +221,7 @@ struct nb_step {
     bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;     /* … for good. false: as the cell's `install` says */
     bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
-    bool all;           /* NB_FAULT_CUT: `@flash:*` */
+    bool all;           /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
     struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */

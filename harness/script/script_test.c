@@ -161,6 +161,11 @@ static void faults_carry_their_numbers(void **state)
     assert_false(script.steps[6].all);
     assert_int_equal(script.steps[6].tear, FLASH_TEAR_COUNT);
     assert_int_equal(script.steps[8].kind, NB_FAULT_FAIL);
+    assert_false(script.steps[8].all);
+    nb_script_free(&script);
+    assert_int_equal(parse(HEAD "@flash:* fail\n" TAIL, &script, &error), 0);
+    assert_int_equal(script.steps[0].kind, NB_FAULT_FAIL);
+    assert_true(script.steps[0].all);
     nb_script_free(&script);
 }
 
@@ -259,8 +264,8 @@ static const struct {
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
-    {HEAD "@flash:* cut\ndevice boot\n@flash:* cut\ndevice boot\n", 4, 1,
-     "line 2 sweeps already: expected one '@flash:* cut' in a script"},
+    {HEAD "@flash:* cut\ndevice boot\n@flash:* fail\ndevice boot\n", 4, 1,
+     "line 2 sweeps already: expected one '@flash:*' in a script"},
     {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
      "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
@@ -279,8 +284,17 @@ static const struct {
     {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
      "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent, stay; in "
-     "seconds keep-alive= job-wait= data-wait= retry= next-check="},
+     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
+     "chunk= prefix= board=; "
+     "the application's stop=STEP done=STEP fail=STEP; in seconds keep-al"},
+    {HEAD "agent stop=nowhere\n", 2, 7,
+     "'stop=nowhere' is not understood here: expected direct, send-direct, no-result, permanent, "
+     "stay; chunk= prefix= "
+     "board=; the application's stop=STEP done=STEP fail=STEP; in seconds"},
+    {HEAD "agent chunk=1000\n", 2, 7,
+     "chunk=1000: must be 512, 1K, 2K or a multiple of 4K up to 64K"},
+    {HEAD "agent board=a+b\n", 2, 7, "board=a+b: not usable in a topic"},
+    {HEAD "agent connect-tries=21\n", 2, 7, "connect-tries=21: must be 1 to 20 tries"},
     {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
     {HEAD "agent job-wait=21\n", 2, 7, "job-wait=21: must be 1 to 20 seconds"},
     {HEAD "agent retry=0\n", 2, 7, "retry=0: must be 1 to 20 seconds"},
@@ -374,6 +388,26 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
     }
 }
 
+static void the_application_answers_its_agent(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD
+                           "agent chunk=8K prefix=OTAUpdate board=APP_X stop=write done=verify\n"
+                           "cloud offer v2\ndevice check\nexpect idle stopped\n",
+                           &script, &error),
+                     0);
+    assert_string_equal(script.agent.prefix, "OTAUpdate");
+    assert_int_equal(script.agent.chunk, 8192);
+    assert_string_equal(script.agent.board, "APP_X");
+    assert_int_equal(script.agent.answers.count, 2);
+    assert_string_equal(script.agent.answers.items[1].step, "verify");
+    assert_int_equal(script.agent.answers.items[1].answer, OTA_ANSWER_DONE);
+    assert_string_equal(script.agent.answer_words[0], "stop=write");
+    nb_script_free(&script);
+}
+
 static void a_push_has_a_plan(void **state)
 {
     struct nb_script script;
@@ -401,7 +435,7 @@ static void links_and_switches_are_headers(void **state)
     (void)state;
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
                                 "conformance nginx\n"
-                                "agent permanent stay keep-alive=1 data-wait=20\n"
+                                "agent permanent stay keep-alive=1 data-wait=20 data-tries=3\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
@@ -414,6 +448,7 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
     assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
     assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
+    assert_int_equal(script.agent.seconds[NB_DATA_TRIES], 3);
     assert_false(script.agent.no_result || script.agent.direct);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);
@@ -506,7 +541,7 @@ static void page_names_every_verb(void **state)
     nb_verbs_print(count_line, &lines);
     nb_faults_print(count_line, &faults);
     assert_true(lines > nb_script_verb_count * 2);
-    assert_int_equal(faults, 2 * (13 + NB_FAULT_KINDS)); /* each with its example */
+    assert_int_equal(faults, 2 * (14 + NB_FAULT_KINDS)); /* each with its example */
 }
 
 int main(void)
@@ -519,6 +554,7 @@ int main(void)
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(the_application_answers_its_agent),
         cmocka_unit_test(a_push_has_a_plan),
         cmocka_unit_test(links_and_switches_are_headers),
         cmocka_unit_test(lives_and_limits_are_steps),

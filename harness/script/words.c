@@ -549,8 +549,10 @@ static const struct nb_word_class classes[] = {
     {"LINK", "mqtt, http or https", nb_take_link},
     {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
     {"ASWITCH",
-     "direct, no-result, permanent, stay; in seconds keep-alive= job-wait= data-wait= "
-     "retry= next-check=",
+     "direct, send-direct, no-result, permanent, stay; chunk= prefix= board=; the application's "
+     "stop=STEP done=STEP "
+     "fail=STEP; in seconds keep-alive= job-wait= data-wait= connect-wait= next-check= retry= "
+     "retry-last=; connect-tries= data-tries=",
      nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
