@@ -127,7 +127,7 @@ static void add_switches(const struct nb_agent_switches *agent,
     }
 }
 
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct posix_stage *own = play->own;
     char cut[48];
@@ -146,14 +146,16 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
-    arguments[count++] = boot_only ? "--boot-only" : "--once";
+    if (!play->live_ms)
+        arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
         arguments[count++] = "--cut";
         arguments[count++] = cut;
     }
     arguments[count] = NULL;
-    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path};
-    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
+    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
+                                   play->live_ms};
+    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)
@@ -170,6 +172,8 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
+    if (play->script->devices > 1)
+        return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "the flash file of a device process never fails";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)
