@@ -452,6 +452,19 @@ static const char *event_name(int event)
     return event == ENTER ? "(enter)" : names[event];
 }
 
+const char *ota_state_word(unsigned state)
+{
+    return state < OTA_STATES ? state_names[state] : NULL;
+}
+
+bool ota_state_leads_to(unsigned from, unsigned to)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (table[i].state == from && (table[i].next & 1u << to) != 0)
+            return true;
+    return false;
+}
+
 void ota_states_print(void (*line)(void *context, const char *text), void *context)
 {
     line(context, "| state | event | what happens | next |");

@@ -158,6 +158,11 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event);
 /* Name of the present state ("idle", "connect", …); static. */
 const char *ota_state_name(const struct ota_agent *agent);
 
+/* The states by number, from 0 on: name, NULL beyond the last. */
+const char *ota_state_word(unsigned state);
+/* Does some row of the table lead from one state to another? */
+bool ota_state_leads_to(unsigned from, unsigned to);
+
 /* Prints the state table as Markdown rows through `line`, for `nobrick list states`. */
 void ota_states_print(void (*line)(void *context, const char *text), void *context);
 

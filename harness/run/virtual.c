@@ -1,6 +1,7 @@
 #include "harness/run/virtual.h"
 #include "flashsim/failing.h"
 #include "harness/prove/cuts.h"
+#include "harness/prove/explore.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
 #include "sim/virtual/device.h"
@@ -19,6 +20,7 @@ struct nb_virtual {
     struct flash_failing failing;
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
     uint32_t counter;
+    uint32_t operations;     /* most flash operations of a device step so far */
     struct sim_life_end end; /* of the last device step */
     /* what every play begins with */
     bool opened;
@@ -78,6 +80,8 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
 {
     struct nb_virtual *own = context;
     struct nb_play *play = &own->play;
+    if (number >= own->operations)
+        own->operations = number + 1;
     if (play->sweep_armed && own->cuts)
         nb_cut_list_add(own->cuts, own->sim, op, number);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
@@ -88,6 +92,12 @@ static void on_line(void *context, const char *line, int code)
     struct nb_virtual *own = context;
     (void)code;
     nb_play_device_line(&own->play, line);
+}
+
+static void on_journal(void *context, const char *line)
+{
+    struct nb_virtual *own = context;
+    nb_play_journal_line(&own->play, line);
 }
 
 static int run_device(struct nb_play *play, bool boot_only, int *code)
@@ -111,6 +121,7 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         .remember = !play->cell->compute,
         .crypto = own->crypto,
         .cut = on_operation,
+        .journal = play->cell->hash ? on_journal : NULL,
         .event = on_line,
         .context = own,
     };
@@ -159,20 +170,12 @@ struct nb_virtual *nb_virtual_new(const struct nb_script *script, const struct n
     struct nb_virtual *virtual = calloc(1, sizeof *virtual);
     if (!virtual)
         return NULL;
-    virtual->world = virtual_world_new();
-    if (!virtual->world) {
-        free(virtual);
-        return NULL;
-    }
-    const struct sim_world *table = virtual_world_table(virtual->world);
     struct nb_play *play = &virtual->play;
     play->script = script;
     play->cell = cell;
     play->outcome = &virtual->refusal;
     play->stage = &virtual_stage;
     play->own = virtual;
-    play->world = table;
-    play->net.world = table;
     play->net.makers = &nb_servers_virtual;
     play->net.own = &virtual->net;
     virtual->opened = nb_play_open(play);
@@ -195,6 +198,40 @@ void nb_virtual_free(struct nb_virtual *virtual)
     free(virtual);
 }
 
+void nb_virtual_script(struct nb_virtual *virtual, const struct nb_script *script)
+{
+    virtual->play.script = script;
+}
+
+const struct nb_trace *nb_virtual_trace(const struct nb_virtual *virtual)
+{
+    return &virtual->play.trace;
+}
+
+uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
+{
+    return virtual->operations;
+}
+
+const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
+{
+    return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
+}
+
+/* Every play has a world of its own: what happened in an earlier one, its clock and its chance, is
+ * nothing to the next. */
+static bool begin_world(struct nb_virtual *virtual)
+{
+    struct nb_play *play = &virtual->play;
+    virtual_world_free(virtual->world);
+    virtual->world = virtual_world_new();
+    if (!virtual->world)
+        return false;
+    choice_seed(virtual_world_choice(virtual->world), play->cell->seed);
+    play->world = play->net.world = virtual_world_table(virtual->world);
+    return true;
+}
+
 void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
                      struct nb_outcome *outcome)
 {
@@ -203,14 +240,18 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
         *outcome = virtual->refusal;
         return;
     }
+    if (!begin_world(virtual)) {
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+        return;
+    }
     flash_sim_restore(virtual->sim, virtual->factory);
     virtual->counter = 0;
     play->oracle = virtual->oracle;
     play->outcome = outcome;
-    play->trace.count = 0;
-    nb_trace_step(&play->trace);
+    nb_trace_clear(&play->trace);
+    play->history_hash = play->flash_hash = 0;
     play->next_cut = 0;
-    play->cut_armed = play->fail_armed = false;
+    play->cut_armed = play->fail_armed = play->fail_fired = false;
     play->err = 0;
     virtual->cuts = cuts;
     nb_play_steps(play);
@@ -220,6 +261,8 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome)
 {
     bool sweeps = false;
+    if (cell->explored)
+        return nb_explore_run(script, cell, outcome);
     for (size_t i = 0; i < script->step_count; i++)
         sweeps = sweeps || (script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all);
     if (sweeps && !cell->cut_count)

@@ -215,7 +215,7 @@ static const struct {
      "expected the device step that the fault of line 2 is for"},
     {HEAD "@chunk:3 drop\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
     {HEAD "flash slot1 v2 pending\n@flash:3 cut\nuntil stable boot v1\n", 4, 1,
-     "'until' boots without faults: expected the device step that the fault of line 3 is for"},
+     "'until' runs without faults: expected the device step that the fault of line 3 is for"},
     {HEAD "@flash:99999 cut\n@flash:5 cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\n@flash:5 cut\ndevice boot\n", 3, 1,

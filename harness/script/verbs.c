@@ -208,6 +208,9 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),
+    STEP(UNTIL_REPORTED, "until reported RESULT",
+         "checks until the report that was delivered last, in whatever step, says so",
+         "until reported success"),
 };
 
 const size_t nb_script_verb_count = sizeof nb_script_verbs / sizeof nb_script_verbs[0];
