@@ -194,7 +194,11 @@ void nb_net_stop(struct nb_net *net)
         nb_proxy_free(net->server[tls].proxy);
         anycloud_http_free(net->servers[tls]);
         net->servers[tls] = NULL;
+        net->server[tls] = (struct nb_door){0};
     }
+    net->broker = (struct nb_door){0};
+    net->offered = 0;
+    net->traffic = 0;
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;

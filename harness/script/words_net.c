@@ -132,6 +132,9 @@ bool nb_take_side(struct nb_line *line, const char *word, size_t length)
 bool nb_take_count(struct nb_line *line, const char *word, size_t length)
 {
     if (nb_word_is(word, length, "always")) {
+        if (line->verb->variant == NB_MQTT_DOUBLE_PUBACK ||
+            line->verb->variant == NB_MQTT_DOUBLE_PUBLISH)
+            return nb_word_complain(line, "so many copies never end: must be a number");
         line->step.fault.times = NB_FAULT_ALWAYS;
         return true;
     }
