@@ -76,6 +76,9 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
         return "nothing goes over MQTT here";
     if (talk == NB_TALK_BYTES && !uses(net, link))
         return "nobody connects there";
+    if (fault->place == NB_PLACE_CONNECT &&
+        (talk != NB_TALK_BYTES || fault->kind == NB_NET_CORRUPT))
+        return "it strikes at bytes or packets, not at a connection";
     if (talk != NB_TALK_BYTES && is_tls(net, link))
         return "the proxy cannot look into TLS";
     return NULL;

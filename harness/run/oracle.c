@@ -109,6 +109,7 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
+    oracle->flash_fails = false;
     oracle->booted_in_step = false;
 }
 
@@ -120,6 +121,11 @@ void nb_oracle_cut(struct nb_oracle *oracle)
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
+}
+
+void nb_oracle_flash_error(struct nb_oracle *oracle)
+{
+    oracle->flash_fails = true;
 }
 
 /* ---- what the device did ----------------------------------------------------------------- */
@@ -146,8 +152,9 @@ static bool may_run(const struct nb_oracle *oracle, const struct img_version *ve
 
 static void on_boot_none(struct nb_oracle *oracle)
 {
-    if (!oracle->primary_damaged)
+    if (!oracle->primary_damaged && !oracle->flash_fails)
         violate(oracle, "a boot finds no image");
+    oracle->flash_fails = false;
     oracle->has_running = false;
 }
 
@@ -197,6 +204,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->running = version;
     oracle->running_trial = trial;
     oracle->booted_in_step = true;
+    oracle->flash_fails = false;
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
@@ -293,6 +301,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "reported") == 0) {
         on_reported(oracle, strcmp(first, "success") == 0);
     } else if (strcmp(name, "reset") == 0) {
+        oracle->flash_fails = false;   /* what failed before it is over */
         oracle->progress_live = false; /* from here on the loader may move what was fetched */
     } else if (strcmp(name, "cut") == 0) {
         nb_oracle_cut(oracle);

@@ -18,6 +18,7 @@ struct nb_virtual {
     struct flash_sim *sim;
     struct crypto_openssl *crypto;
     struct flash_failing failing;
+    bool failure_told;        /* … the oracle that it failed */
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
     uint32_t counter;
     uint32_t operations;     /* most flash operations of a device step so far */
@@ -91,6 +92,9 @@ static void on_line(void *context, const char *line, int code)
 {
     struct nb_virtual *own = context;
     (void)code;
+    if (own->failing.fired && !own->failure_told)
+        nb_oracle_flash_error(&own->play.oracle);
+    own->failure_told = own->failing.fired;
     nb_play_device_line(&own->play, line);
 }
 
@@ -127,6 +131,7 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
     };
     nb_virtual_clients(&play->net, &config);
     flash_failing_init(&own->failing, own->sim);
+    own->failure_told = false;
     if (play->fail_armed) {
         flash_failing_arm(&own->failing, play->fail_op);
         config.flash = &own->failing.port;
