@@ -213,8 +213,11 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
 
 static void on_reject(struct nb_oracle *oracle)
 {
-    if (oracle->offered >= 0)
-        oracle->images[oracle->offered].refused = true;
+    struct nb_oracle_image *offered =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    /* What runs for good stays good, whatever is wrong with a later job for it. */
+    if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
+        offered->refused = true;
     oracle->refused_since_job = true;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }

@@ -112,6 +112,10 @@ static const struct {
      {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-hash",
       "boot 1.0.0 confirmed", "pending 2.0.0", "boot 2.0.0 trial test"},
      "2.0.0 runs, but it was refused"},
+    {OFFERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "boot 2.0.0 trial test",
+      "confirmed 2.0.0", "reported success", "reject json", "boot 2.0.0 confirmed"},
+     NULL},
     /* 6: reports */
     {FACTORY,
      {"boot 1.0.0 confirmed", "reported success"},

@@ -207,26 +207,36 @@ static bool until_stable(struct nb_play *play, const struct nb_step *step)
     return play->outcome->verdict != NB_FAIL;
 }
 
-/* "reported success", "reported failure bad-hash". */
-static bool last_report_says(const struct nb_play *play, const char *result)
+/* Was it delivered, in whatever step? Success must speak of what confirmed itself last. */
+static bool was_reported(const struct nb_play *play, const char *result)
 {
-    const char *line = nb_trace_latest(&play->trace, "reported");
-    size_t skipped = strlen("reported ");
-    return line && strncmp(line + skipped, result, strlen(result)) == 0;
+    const struct nb_trace *trace = &play->trace;
+    char wanted[NB_WORD + 16];
+    int length = snprintf(wanted, sizeof wanted, "reported %s", result);
+    for (size_t i = trace->count; i-- > 0;) {
+        const char *text = trace->lines[i].text;
+        if (trace->lines[i].cloud)
+            continue;
+        if (strncmp(text, wanted, (size_t)length) == 0)
+            return true;
+        if (strcmp(result, "success") == 0 && strncmp(text, "confirmed ", 10) == 0)
+            return false;
+    }
+    return false;
 }
 
 static bool until_reported(struct nb_play *play, const struct nb_step *step)
 {
     const char *result = step->expect.word;
-    for (int i = 0; i < REPORT_CHECKS && !last_report_says(play, result); i++)
+    for (int i = 0; i < REPORT_CHECKS && !was_reported(play, result); i++)
         if (!device_step(play, step, false) || play->outcome->verdict == NB_FAIL)
             return false;
-    if (last_report_says(play, result))
+    if (was_reported(play, result))
         return true;
     const char *last = nb_trace_latest(&play->trace, "reported");
-    nb_outcome_set(play->outcome, NB_FAIL, "line %u: after %d more checks %s%.60s, not %s",
-                   step->line, REPORT_CHECKS, last ? "the last report is: " : "nothing is reported",
-                   last ? last : "", result);
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: %d more checks do not report %s; %s%.60s",
+                   step->line, REPORT_CHECKS, result, last ? "last was: " : "nothing was reported",
+                   last ? last : "");
     return false;
 }
 

@@ -125,7 +125,7 @@ enum nb_step_kind {
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
-    NB_UNTIL_REPORTED, /* expect.word: the report that was delivered last */
+    NB_UNTIL_REPORTED, /* expect.word: the report that is to be delivered */
 };
 
 enum nb_chunk_fault {

@@ -210,7 +210,8 @@ const struct nb_script_verb nb_script_verbs[] = {
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),
     STEP(UNTIL_REPORTED, "until reported RESULT",
-         "checks until the report that was delivered last, in whatever step, says so",
+         "checks until such a report was delivered, now or in an earlier step; success: of what "
+         "confirmed itself last",
          "until reported success"),
 };
 
