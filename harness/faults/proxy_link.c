@@ -292,6 +292,9 @@ void nb_link_strike(struct nb_link *link, struct nb_armed *armed)
         link->silenced = true;
         link->deaf = true;
         break;
+    case NB_CLOCK_JUMP:
+        link->proxy->config.jump(link->proxy->config.context, armed->fault.value);
+        break;
     case NB_MQTT_TAKE_OVER:
         nb_proxy_take_over(link, armed);
         return;

@@ -110,6 +110,7 @@ static void draw_text(struct drawing *d)
 static bool draw_word(struct drawing *d, const char *class, size_t length)
 {
     static const char *const sides[] = {"broker", "server"};
+    static const char *const times[] = {"1s", "30s", "10m", "1h"};
     static const char *const phases[] = {"data", "job", "result"};
 #define IS(name) (length == sizeof name - 1 && memcmp(class, name, length) == 0)
     if (IS("N"))
@@ -122,6 +123,10 @@ static bool draw_word(struct drawing *d, const char *class, size_t length)
         draw_talk(d, "mqtt");
     else if (IS("HTTP"))
         draw_talk(d, "http");
+    else if (IS("CLOCK"))
+        draw_talk(d, "clock");
+    else if (IS("DURATION"))
+        put(d, "%s", times[choose(d->choice, sizeof times / sizeof times[0])]);
     else if (IS("VALUE"))
         draw_value(d);
     else if (IS("SIDE"))
@@ -216,6 +221,12 @@ static bool is_flash(const struct nb_script_verb *verb)
     return family_of(verb) == 0;
 }
 
+/* A server that answers a result so has refused it for good: the report is lost, and rightly. */
+static bool refuses_the_result(const char *line)
+{
+    return strstr(line, "http status 4") && strstr(line, " result");
+}
+
 size_t nb_draw(struct choice *choice, const struct nb_draw_room *room,
                struct nb_drawn out[NB_DRAWN])
 {
@@ -229,7 +240,8 @@ size_t nb_draw(struct choice *choice, const struct nb_draw_room *room,
             &nb_script_verbs[kinds[choose(choice, (uint32_t)kind_count)]];
         unsigned step = 1 + choose(choice, room->steps);
         bool flash = is_flash(verb);
-        if (!nb_draw_line(choice, verb, room->operations, out[count].line))
+        if (!nb_draw_line(choice, verb, room->operations, out[count].line) ||
+            refuses_the_result(out[count].line))
             continue;
         if (flash ? (flash_steps & 1u << step % 32) != 0 : !room->networked(room->context, step))
             continue;

@@ -118,7 +118,6 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
         return;
     }
     explorer->cell.seed = seed;
-        fputs(explorer->text, stderr);
     nb_virtual_script(explorer->virtual, &explorer->script);
     nb_virtual_play(explorer->virtual, NULL, outcome);
 }

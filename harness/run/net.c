@@ -70,6 +70,10 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
 {
     enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
     enum nb_link link = link_of(net, fault);
+    if (fault->kind == NB_NET_DNS)
+        return net->makers->fail_names ? NULL : "names are the machine's own here";
+    if (fault->kind == NB_CLOCK_JUMP && !net->makers->jump)
+        return "nobody turns the machine's own clock";
     if (talk == NB_TALK_HTTP && !over_http(link))
         return "nothing goes over HTTP here";
     if (talk == NB_TALK_MQTT && !uses(net, NB_LINK_MQTT))
@@ -127,6 +131,18 @@ static int start_cloud(struct nb_net *net, const struct sim_device *device, char
     return rc;
 }
 
+static void report(void *context, const char *line)
+{
+    const struct nb_net *net = context;
+    net->line(net->context, line);
+}
+
+static void jump(void *context, uint32_t ms)
+{
+    struct nb_net *net = context;
+    net->makers->jump(net, ms);
+}
+
 /* Puts a proxy in front of the server, where the script needs one. */
 static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
                      enum nb_fault_talk talk)
@@ -139,8 +155,9 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
         .chunk_magic = CHUNK_MAGIC,
         .chunk_header = CHUNK_HEADER,
         .job_path = ANYCLOUD_JOB_PATH,
-        .report = net->line,
-        .context = net->context,
+        .jump = net->makers->jump ? jump : NULL,
+        .report = report,
+        .context = net,
     };
     if (!proxied)
         return 0;
@@ -170,6 +187,10 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
                  const struct sim_device *device, char reason[NB_LINE])
 {
     uint16_t tls_port = 0;
+    net->by_name = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        net->by_name = net->by_name || (script->steps[i].kind == NB_FAULT_NET &&
+                                        script->steps[i].fault.kind == NB_NET_DNS);
     int rc = net->makers->broker(net, cell->kit, &net->broker_port, &tls_port, reason);
     if (rc)
         return rc;
@@ -236,7 +257,7 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
     offer->connection = connections[link];
     if (link == net->via && !closed)
         return; /* where the job came from */
-    snprintf(offer->host, sizeof offer->host, "127.0.0.1");
+    snprintf(offer->host, sizeof offer->host, "%s", net->by_name ? "localhost" : "127.0.0.1");
     offer->port = closed                  ? net->closed_port
                   : link == NB_LINK_MQTT  ? net->broker.port
                   : link == NB_LINK_HTTPS ? net->server[1].port
@@ -270,6 +291,13 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
     const struct nb_door *door =
         link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
     fault.text = step->raw_text;
+    if (fault.kind == NB_NET_DNS) {
+        if (!net->makers->fail_names)
+            return OTA_E_UNSUPPORTED;
+        net->makers->fail_names(net, fault.times);
+        net->names_armed = true;
+        return 0;
+    }
     if (fault.percent) {
         fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
         fault.percent = false;
@@ -304,12 +332,29 @@ static size_t end_proxy(struct nb_net *net, struct nb_proxy *proxy, const char *
     return unfired;
 }
 
+static size_t end_names(struct nb_net *net, const char **word)
+{
+    char line[NB_WORD];
+    uint32_t failed = net->names_armed ? net->makers->names_failed(net) : 0;
+    if (!net->names_armed)
+        return 0;
+    net->names_armed = false;
+    net->makers->fail_names(net, 0);
+    snprintf(line, sizeof line, "fault dns %u", failed);
+    if (failed)
+        net->line(net->context, line);
+    else
+        *word = nb_fault_rows[NB_NET_DNS].word;
+    return failed == 0;
+}
+
 size_t nb_net_end_step(struct nb_net *net, const char **word)
 {
     net->traffic = 0;
     size_t unfired = net->cloud ? anycloud_cloud_unfired(net->cloud) : 0;
     if (unfired)
         *word = "a fault of the cloud";
+    unfired += end_names(net, word);
     unfired += end_proxy(net, net->broker.proxy, word);
     for (int tls = 0; tls < 2; tls++)
         unfired += end_proxy(net, net->server[tls].proxy, word);

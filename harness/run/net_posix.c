@@ -86,8 +86,8 @@ static void stop_servers(struct nb_net *net)
     own->closed = 0;
 }
 
-const struct nb_servers nb_servers_posix = {make_broker, make_client, make_server, hold_closed_port,
-                                            stop_servers};
+const struct nb_servers nb_servers_posix = {
+    make_broker, make_client, make_server, hold_closed_port, stop_servers, NULL, NULL, NULL};
 
 /* ---- the device's options ---------------------------------------------------------------- */
 

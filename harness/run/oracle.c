@@ -123,6 +123,11 @@ void nb_oracle_cut(struct nb_oracle *oracle)
         oracle->cut_in_confirmation = true;
 }
 
+void nb_oracle_tampered(struct nb_oracle *oracle)
+{
+    oracle->tampered = true;
+}
+
 void nb_oracle_flash_error(struct nb_oracle *oracle)
 {
     oracle->flash_fails = true;
@@ -192,6 +197,8 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     if (again && was_trial && !trial && !oracle->cut_in_confirmation)
         violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
     bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
+    if (!known)
+        oracle->tampered = false; /* what was staged is what runs now */
     if (!known && !(again && was_trial))
         on_other_image(oracle, word, &version, trial);
     else if (again && was_trial && !trial) {
@@ -219,6 +226,7 @@ static void on_reject(struct nb_oracle *oracle)
     if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
         offered->refused = true;
     oracle->refused_since_job = true;
+    oracle->tampered = false;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
 
@@ -346,7 +354,7 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
     if (oracle->has_running && !oracle->cut_since_boot && !oracle->primary_damaged &&
         !oracle->has_pending && !lies_there(oracle, view))
         violate(oracle, "the primary slot does not hold the image that runs, byte for byte");
-    if (oracle->progress_live && oracle->offered >= 0) {
+    if (oracle->progress_live && oracle->offered >= 0 && !oracle->tampered) {
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
         uint32_t there =
             image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;

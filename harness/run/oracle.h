@@ -14,7 +14,7 @@
  *   6 Success is reported for what does not run confirmed, or without a job; Failure for what runs
  *     confirmed
  *   7 the bootloader's region changed
- *   8 progress claims more than lies in flash
+ *   8 progress claims more than lies in flash; what was changed on its way cannot be compared
  *   9 what lies in the primary slot is not, byte for byte, the image that boots
  *  10 the device does what its flash part forbids
  *
@@ -71,6 +71,7 @@ struct nb_oracle {
     bool cut_in_confirmation; /* … that may have taken place */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
+    bool tampered;           /* what comes, or lies in the secondary, was changed on its way */
     char violation[NB_LINE]; /* the first one; "" */
 };
 
@@ -88,6 +89,9 @@ void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms);
 /* The power was or will be cut in what happens next (the bench calls it for each cut). */
 void nb_oracle_cut(struct nb_oracle *oracle);
 
+/* The image's bytes are changed on their way to the device: what lies in flash may be others, until
+ * the device rejects them or something else boots. */
+void nb_oracle_tampered(struct nb_oracle *oracle);
 /* An operation of the flash has returned an error to the device. */
 void nb_oracle_flash_error(struct nb_oracle *oracle);
 

@@ -36,7 +36,14 @@ void nb_play_device_line(void *context, const char *text)
 
 void nb_play_cloud_line(void *context, const char *text)
 {
-    keep_line(context, true, text);
+    static const char *const tampering[] = {"fault corrupt ", "fault raw-chunk ",
+                                            "fault patch-chunk ", "fault other-image ",
+                                            "fault etag-change "};
+    struct nb_play *play = context;
+    for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++)
+        if (strncmp(text, tampering[i], strlen(tampering[i])) == 0)
+            nb_oracle_tampered(&play->oracle);
+    keep_line(play, true, text);
 }
 
 void nb_play_journal_line(void *context, const char *line)
