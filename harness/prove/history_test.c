@@ -166,7 +166,7 @@ static void tally_counts_what_fired(void **state)
 static void failures_are_made_small(void **state)
 {
     static const struct nb_drawn drawn[] = {
-        {1, "@net latency 300"}, {3, "@flash:90000 cut"}, {3, "@http status 404 result always"}};
+        {1, "@net latency 1"}, {3, "@flash:90000 cut"}, {3, "@http status 404 result always"}};
     struct nb_cell cell;
     struct nb_explorer *explorer = explorer_of(SCRIPT, &cell);
     struct nb_shrunk shrunk;

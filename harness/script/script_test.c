@@ -242,7 +242,7 @@ static const struct {
     {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
     {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
     {HEAD "@connect:2 @net reset\n", 2, 12,
-     "'@net' is not understood here: expected @net, @mqtt or @http"},
+     "'@net' is not understood here: expected @net, @clock, @mqtt or @http"},
     {HEAD "net reset\n", 2, 1, "'net' begins no line here: see nobrick list verbs"},
     {HEAD "@net slice 0\n", 2, 12, "0: must be 1 or more"},
     {HEAD "@net reset cloud\n", 2, 12,
