@@ -109,6 +109,8 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
+    if (oracle->has_pending || oracle->may_have_asked)
+        oracle->progress_live = false; /* the loader may move what was fetched */
     oracle->flash_fails = false;
     oracle->booted_in_step = false;
 }
