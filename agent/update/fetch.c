@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define TRAFFIC_FACTOR 4u /* times the size of the image, and a little for the first requests */
+#define RENEWALS_MAX 8u /* new jobs in a session: pre-signed URLs may live for minutes only */
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
@@ -30,8 +30,7 @@ static void next_range(struct ota_agent *agent, uint32_t *from, uint32_t *end)
 
 static enum ota_state ask_for_range(struct ota_agent *agent)
 {
-    const char *etag = agent->progress.etag;
-    bool strong = etag[0] == '"'; /* a weak tag says nothing of single bytes */
+    const char *etag = agent->etag;
     uint32_t from = 0;
     uint32_t end = OTA_CHUNK_SIZE;
     if (agent->state == OTA_STATE_FETCH)
@@ -45,7 +44,7 @@ static enum ota_state ask_for_range(struct ota_agent *agent)
         .ranged = true,
         .from = from,
         .to = end - 1,
-        .if_range = agent->total != 0 && strong ? etag : NULL,
+        .if_range = agent->total != 0 && etag[0] != 0 ? etag : NULL,
     };
     int error = ota_request(agent, &request);
     if (error != 0)
@@ -65,10 +64,36 @@ enum ota_state ota_fetch_begin(struct ota_agent *agent, const struct ota_event *
 
 /* ---- what the server says ---------------------------------------------------------------- */
 
-static bool is_other_tag(const struct ota_agent *agent, const struct http_head *head)
+/* The image was there and is not any more, or not for us: a link that has expired. */
+static bool is_gone(const struct ota_agent *agent, const struct http_head *head)
 {
-    const char *known = agent->progress.etag;
-    return known[0] != 0 && head->etag[0] != 0 && strcmp(known, head->etag) != 0;
+    static const unsigned statuses[] = {401, 403, 404, 410};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+        if (head->status == statuses[i])
+            return agent->done > 0;
+    return false;
+}
+
+/* After a pause: once more, and with a new job where there are jobs. */
+static enum ota_state renew(struct ota_agent *agent)
+{
+    enum ota_state next = ota_retry_request(agent, OTA_E_HTTP_STATUS);
+    bool may = agent->config.flow == OTA_FLOW_JOB && agent->renewals < RENEWALS_MAX;
+    if (next != OTA_STATE_PAUSE || !may)
+        return next;
+    agent->renewals++;
+    agent->renewing = true;
+    return next;
+}
+
+/* What tells these bytes from those of another image: a strong entity tag, or the date where there
+ * is no tag; "": nothing does. A weak tag says nothing of single bytes: copies of one file on
+ * several servers have several. */
+static const char *validator(const struct http_head *head)
+{
+    if (head->etag[0] == 0)
+        return head->modified;
+    return head->etag[0] == '"' ? head->etag : "";
 }
 
 /* A range must be the one that was asked for, or the beginning of it, and say how much there is. */
@@ -77,10 +102,11 @@ static int judge_range(const struct ota_agent *agent, const struct http_head *he
     const struct ota_reply *reply = &agent->reply;
     if (!head->has_range || !head->has_total || head->from != reply->from ||
         head->to < head->from || head->to >= head->total || head->to >= reply->end ||
-        (head->has_length && head->length != head->to - head->from + 1) ||
-        (agent->total != 0 && head->total != agent->total))
+        (head->has_length && head->length != head->to - head->from + 1))
         return OTA_E_HTTP_RANGE;
-    return 0;
+    if (agent->total == 0 || head->total == agent->total)
+        return 0;
+    return agent->resumed ? OTA_E_CHANGED : OTA_E_HTTP_RANGE;
 }
 
 /* A whole body: OTA_E_CHANGED when it cannot be joined to what lies in flash. */
@@ -95,7 +121,8 @@ static int judge_whole(const struct ota_agent *agent, const struct http_head *he
 
 static int judge_head(const struct ota_agent *agent, const struct http_head *head)
 {
-    if (head->status == 412 || (head->status < 300 && is_other_tag(agent, head)))
+    bool other = ota_progress_is_other(agent->etag, validator(head));
+    if (head->status == 412 || (head->status < 300 && other))
         return OTA_E_CHANGED;
     if (head->status == 416)
         return agent->past_end || agent->total == 0 ? OTA_E_HTTP_STATUS : OTA_E_CHANGED;
@@ -114,9 +141,8 @@ enum ota_state ota_fetch_head(struct ota_agent *agent, const struct ota_event *e
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);
     if (error != 0)
-        return ota_retry_request(agent, error);
-    error = ota_slot_expect(agent, whole ? head->length : head->total,
-                            head->etag[0] != 0 ? head->etag : agent->progress.etag);
+        return is_gone(agent, head) ? renew(agent) : ota_retry_request(agent, error);
+    error = ota_slot_expect(agent, whole ? head->length : head->total, validator(head));
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);
     if (error != 0)
@@ -137,18 +163,20 @@ static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
     return rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
 }
 
-/* The first chunk is there: in direct flow it says which version this is. It waits in `piece` until
- * the slot is erased, unless the server can only send everything at once. */
+/* The first chunk is there: it says whether this is an archive, and in direct flow which version.
+ * It waits in `piece` until the slot is erased, unless the server can only send everything at once.
+ */
 static enum ota_state peeked(struct ota_agent *agent)
 {
-    if (!agent->announced) {
-        struct img_header header;
-        int error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
+    struct img_header header;
+    int error = ota_archive_look(agent, agent->piece, chunk_size(agent, 0));
+    if (error == 0 && !agent->announced) {
+        error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
             error = ota_announce(agent, &header.version);
-        if (error != 0)
-            return ota_decline(agent, error);
     }
+    if (error != 0)
+        return ota_slot_failed(agent, error);
     agent->peeked = true;
     agent->held = !agent->reply.whole && !ota_is_covered(agent, 0);
     agent->tries = 0;
@@ -162,7 +190,7 @@ static enum ota_state take_piece(struct ota_agent *agent, uint32_t offset, uint3
         return peeked(agent);
     int error = ota_slot_store(agent, offset, size, agent->piece);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     agent->reply.progress = true;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;
@@ -178,8 +206,7 @@ enum ota_state ota_fetch_body(struct ota_agent *agent, const struct ota_event *e
     enum ota_state next = agent->state;
     if (!reply->begun)
         return next; /* of a page that explains an error */
-    agent->fetched += left;
-    if (agent->fetched > (uint64_t)agent->total * TRAFFIC_FACTOR + OTA_HTTP_STEP)
+    if (ota_slot_count(agent, left) != 0)
         return ota_fail(agent, OTA_E_TRAFFIC);
     while (left > 0 && next == agent->state) {
         uint32_t offset = reply->at / OTA_CHUNK_SIZE * OTA_CHUNK_SIZE;

@@ -51,6 +51,8 @@ enum ota_state ota_ask_late(struct ota_agent *agent, const struct ota_event *eve
     if (agent->unacked > 0)
         return ota_retry(agent, OTA_E_TIMEOUT); /* not even the broker answers */
     ota_log(agent, OTA_LOG_NOTICE, "no answer", OTA_E_TIMEOUT);
+    if (agent->renewing)
+        return ota_fail(agent, OTA_E_TIMEOUT);
     agent->outcome = OTA_E_TIMEOUT;
     return OTA_STATE_LEAVE;
 }
@@ -62,7 +64,7 @@ int ota_judge_offer(const struct ota_agent *agent)
     const struct ota_record *record = &agent->record;
     if (img_version_compare(&agent->offer, &agent->running) <= 0)
         return OTA_E_JOB_VERSION;
-    if (record->failures >= REVERTS_MAX && img_version_compare(&agent->offer, &record->failed) == 0)
+    if (ota_record_failures(record, &agent->offer) >= REVERTS_MAX)
         return OTA_E_REJECTED;
     return 0;
 }
@@ -94,10 +96,6 @@ static enum ota_state begin_fetch(struct ota_agent *agent)
     agent->fetching = true;
     agent->tries = 0;
     agent->waits = 0;
-    agent->bad_chunks = 0;
-    agent->restarts = 0;
-    agent->fetched = 0;
-    agent->past_end = false;
     if (agent->announced)
         ota_notify(agent, OTA_NOTICE_JOB, 0);
     int error = ota_slot_begin(agent);
@@ -113,17 +111,29 @@ enum ota_state ota_begin_direct(struct ota_agent *agent)
     return begin_fetch(agent);
 }
 
+/* The new job is for the version that is being fetched, wherever it lies by now. */
+static enum ota_state go_on(struct ota_agent *agent)
+{
+    int error = ota_slot_move(agent);
+    return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
+}
+
 /* Many publishers, and every document on a server, go on offering what this device runs by now. */
 static bool is_nothing_new(const struct ota_agent *agent, int error)
 {
     return error == OTA_E_JOB_VERSION && img_version_compare(&agent->offer, &agent->running) == 0;
 }
 
-/* The world has no HTTP. */
+/* The world has no HTTP; or no HTTPS where the job says so and names no server of its own: what was
+ * meant to be secret is not fetched in clear text. */
 static int judge_source(const struct ota_agent *agent)
 {
-    bool by_http = agent->source.connection != OTA_BY_MQTT;
-    return by_http && agent->ports.http == NULL ? OTA_E_UNSUPPORTED : 0;
+    const struct ota_source *source = &agent->source;
+    if (source->connection == OTA_BY_MQTT)
+        return 0;
+    bool clear = source->connection == OTA_BY_HTTPS && source->host[0] == 0 &&
+                 agent->config.connection != OTA_BY_HTTPS && !agent->config.server_tls;
+    return clear || agent->ports.http == NULL ? OTA_E_UNSUPPORTED : 0;
 }
 
 static bool is_waived(int error)
@@ -135,7 +145,9 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
 {
     struct ota_speaker speaker;
     struct ota_message message;
+    bool renewed = agent->renewing;
     (void)event;
+    agent->renewing = false;
     ota_speaker(agent, &speaker);
     int error = agent->config.protocol->read(&speaker, (const uint8_t *)agent->text,
                                              (size_t)agent->text_length, &message);
@@ -144,6 +156,7 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         return OTA_STATE_LEAVE;
     }
     agent->offered = true;
+    renewed = renewed && img_version_compare(&agent->offer, &message.version) == 0;
     agent->offer = message.version;
     agent->source = message.source;
     if (error == 0)
@@ -159,5 +172,5 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     if (error != 0)
         return ota_fail(agent, error);
     agent->announced = true;
-    return begin_fetch(agent);
+    return renewed ? go_on(agent) : begin_fetch(agent);
 }

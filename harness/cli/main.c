@@ -1,44 +1,7 @@
-/* The program `nobrick`: looks the verb up and runs it. */
+/* The program `nobrick`. */
 #include "harness/cli/verbs.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#define VERSION "0.1.0"
-
-static void print_help(FILE *out)
-{
-    fputs("usage: nobrick VERB [--help] ...\n"
-          "\n"
-          "Proves that an over-the-air update cannot brick a device.\n"
-          "\n",
-          out);
-    for (const struct nb_verb *verb = nb_verbs; verb->name != NULL; verb++)
-        fprintf(out, "  %-10s %s\n", verb->name, verb->summary);
-    fputs("\n"
-          "example:\n"
-          "  nobrick list parts\n",
-          out);
-}
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("nobrick " VERSION);
-        return 0;
-    }
-    for (const struct nb_verb *verb = nb_verbs; verb->name != NULL; verb++)
-        if (strcmp(argv[1], verb->name) == 0)
-            return verb->run(argc - 1, argv + 1);
-    fprintf(stderr, "nobrick: no verb '%s' (nobrick --help)\n", argv[1]);
-    return 2;
+    return nb_main(argc, argv);
 }

@@ -14,7 +14,13 @@ struct nb_verb {
 /* Ends with a row whose name is NULL. */
 extern const struct nb_verb nb_verbs[];
 
+/* The whole program: runs the verb of argv[1] and returns the exit code. When standard output could
+ * not be written that is never 0, and stderr says so in one line. */
+int nb_main(int argc, char **argv);
+
 int nb_cmd_device(int argc, char **argv);
 int nb_cmd_list(int argc, char **argv);
+/* The list that takes options. */
+int nb_list_requirements(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_MQTT_SWAP_PUBLISH] = {"swap-publish", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_CONNACK] = {"no-connack", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_PINGRESP] = {"no-pingresp", NB_TALK_MQTT, false, true},
+    [NB_MQTT_DOUBLE_PINGRESP] = {"double-pingresp", NB_TALK_MQTT, false, true},
     [NB_MQTT_TAKE_OVER] = {"take-over", NB_TALK_MQTT, false, false},
     [NB_HTTP_WRONG_LENGTH] = {"wrong-length", NB_TALK_HTTP, false, false},
     [NB_HTTP_SHORT_BODY] = {"short-body", NB_TALK_HTTP, false, false},
@@ -40,6 +41,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_HTTP_REDIRECT_RELATIVE] = {"redirect-relative", NB_TALK_HTTP, false, false},
     [NB_HTTP_REDIRECT_NOWHERE] = {"redirect-nowhere", NB_TALK_HTTP, false, false},
     [NB_HTTP_RAW] = {"raw", NB_TALK_HTTP, false, false},
+    [NB_HTTP_EXPIRE] = {"expire", NB_TALK_HTTP, false, false},
 };
 
 void nb_fault_complete(struct nb_fault *fault, enum nb_fault_kind kind)

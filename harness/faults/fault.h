@@ -28,6 +28,7 @@ enum nb_fault_kind {
     NB_MQTT_SWAP_PUBLISH, /* to the device: it comes behind the next one */
     NB_MQTT_NO_CONNACK,
     NB_MQTT_NO_PINGRESP,
+    NB_MQTT_DOUBLE_PINGRESP,
     NB_MQTT_TAKE_OVER, /* a second client with the device's client id connects to the broker */
     /* replies of HTTP: the server's own, made wrong … */
     NB_HTTP_WRONG_LENGTH,  /* Content-Length says more than comes */
@@ -51,6 +52,8 @@ enum nb_fault_kind {
     NB_HTTP_REDIRECT_RELATIVE, /* 302 to a path */
     NB_HTTP_REDIRECT_NOWHERE,  /* 302 without Location */
     NB_HTTP_RAW,               /* text: the whole reply; \r \n \t \\ \0 are understood */
+    /* of the server itself, not of a proxy */
+    NB_HTTP_EXPIRE, /* value: the status that the image's path has from now on; jobs name another */
     NB_FAULT_KINDS
 };
 

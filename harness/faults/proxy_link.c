@@ -99,11 +99,9 @@ static size_t send_some(struct nb_link *link, enum nb_way way, const uint8_t *da
     struct nb_armed *slice = nb_proxy_lasting(link, NB_NET_SLICE);
     struct nb_lane *lane = &link->lanes[way];
     size_t total = 0;
-    lane->tired = false;
-    for (int i = 0; total < size && !lane->full; i++) {
+    for (int i = 0; i < MAX_WRITES && total < size && !lane->full; i++) {
         size_t part = piece(link, rate, slice, size - total);
-        lane->tired = part > 0 && i == MAX_WRITES;
-        if (part == 0 || lane->tired)
+        if (part == 0)
             break;
         size_t sent = proxy->config.world->send(target_of(link, way), data + total, part);
         lane->full = sent < part;
@@ -157,6 +155,7 @@ static void pump_lane(struct nb_link *link, enum nb_way way)
     }
 }
 
+/* When there is something to do for the lane that nobody will call for. */
 static uint64_t lane_due(struct nb_link *link, enum nb_way way)
 {
     const struct nb_lane *lane = &link->lanes[way];
@@ -166,8 +165,8 @@ static uint64_t lane_due(struct nb_link *link, enum nb_way way)
     struct nb_armed *rate = rate_of(link, way);
     if (lane->first->due > now)
         return lane->first->due;
-    if (lane->tired || !rate)
-        return now + 1;
+    if (!rate)
+        return now + 1; /* there were too many writes */
     uint64_t value = rate->fault.value;
     uint64_t left = lane->first->size - lane->first->sent;
     uint64_t wanted = value * PIECE_MS / 1000;

@@ -39,7 +39,6 @@ struct nb_lane {
     struct nb_bytes held; /* read, and not yet understood */
     bool paused;          /* too much is queued: not read from */
     bool full;            /* the target has no room: `writable` will come */
-    bool tired;           /* many small writes in one go: others come first */
     bool ended;           /* its source has ended, or we end it: pass the end on when all is sent */
     bool shut;            /* … done */
 };

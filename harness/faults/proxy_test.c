@@ -112,9 +112,11 @@ static void refuse_closes_the_listener(void **state)
     meet();
     until(dial() == OTA_E_CONNECT);
     nb_proxy_device_gave_up(proxy);
-    assert_fired("fault refuse server connection 2");
+    assert_non_null(strstr(lines, "fault refuse server connection 2"));
+    assert_int_equal(nb_proxy_unfired(proxy, NULL), 1); /* once is not twice */
     assert_int_equal(dial(), OTA_E_CONNECT);
     nb_proxy_device_gave_up(proxy);
+    assert_fired("fault refuse server connection 2");
     meet(); /* refused twice, then served */
     end();
 }
@@ -257,6 +259,27 @@ static size_t push(const uint8_t *data, size_t size)
     return sent;
 }
 
+static void a_virtual_proxy_rests_until_the_server_is_there(void **state)
+{
+    (void)state;
+    if (!in_virtual)
+        return;
+    begin(NB_TALK_BYTES);
+    virtual_world_hop(virtual, 5);
+    assert_int_equal(
+        world->connect(world->context, proxy_port, &end_events, &client, &client.stream), OTA_OK);
+    (void)world->run(world->context, 7); /* the proxy is on its way to the server … */
+    virtual_world_hop(virtual, 500);     /* … whose answer takes long */
+    (void)world->run(world->context, 4);
+    assert_true(client.opened);
+    virtual_world_hop(virtual, 1);
+    say_text(&client, "hello");
+    assert_int_equal(run_dry(), 511);
+    assert_int_equal(server.size, 5);
+    assert_true(virtual_world_events(virtual) <= 8);
+    end();
+}
+
 /* A device that takes nothing stops the server, too, and gets everything in the end. */
 static void a_slow_device_slows_the_server(void **state)
 {
@@ -317,6 +340,7 @@ int main(void)
         cmocka_unit_test(rate_limits),
         cmocka_unit_test(slice_changes_nothing_but_the_pieces),
         cmocka_unit_test(a_virtual_proxy_rests_when_nothing_waits),
+        cmocka_unit_test(a_virtual_proxy_rests_until_the_server_is_there),
         cmocka_unit_test(a_slow_device_slows_the_server),
         cmocka_unit_test(a_step_forgets_what_was_armed),
         cmocka_unit_test(bytes_know_no_packets),

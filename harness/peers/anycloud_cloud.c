@@ -435,6 +435,7 @@ static void on_message(struct anycloud_cloud *cloud, const struct ota_event *eve
         on_request(cloud, request.topic);
         break;
     case ANYCLOUD_SEND_DIRECT_UPDATE:
+        tell(cloud, "direct %s", cloud->direct_topic);
         on_request(cloud, cloud->direct_topic);
         break;
     case ANYCLOUD_REQUEST_DATA_CHUNK:

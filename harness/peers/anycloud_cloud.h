@@ -57,7 +57,7 @@ struct anycloud_fault {
 
 /* What the cloud saw and did, as a line for logs and scenario `expect`s:
  *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC
- *   request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
+ *   direct TOPIC | request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
  *   result success TOPIC | result failure TOPIC | fault WORD INDEX | bad WHY */
 typedef void (*anycloud_observer)(void *context, const char *line);
 

@@ -15,6 +15,7 @@
 #define MOVED_PREFIX "/moved" /* where redirects lead: the same things again */
 #define LOOP_PREFIX  "/loop"
 #define LOCATION     1024u
+#define TOKEN        "/token-%u" /* before the image's path, once the one before has expired */
 
 /* The image on offer, or one that is being replaced and still on its way to somebody. */
 struct content {
@@ -26,6 +27,7 @@ struct content {
 struct fault {
     struct anycloud_http_fault what;
     char *location; /* NULL: here */
+    bool fired;
 };
 
 struct anycloud_http {
@@ -38,6 +40,10 @@ struct anycloud_http {
     struct content *image;       /* NULL: no update */
     char digest[17];             /* of the image, in hex */
     unsigned generation;         /* ETag changes so far */
+    unsigned token;              /* of the image's path; those before have expired … */
+    unsigned expired_status;     /* … and are answered with this */
+    void (*moved)(void *context);
+    void *moved_context;
     struct fault faults[FAULTS];
     size_t fault_count;
 };
@@ -50,6 +56,7 @@ struct question {
     bool post;
     char shown[PATH_SHOWN]; /* path for lines */
     enum anycloud_http_target target;
+    bool expired;
 };
 
 __attribute__((format(printf, 2, 3))) static void tell(const struct anycloud_http *http,
@@ -82,6 +89,7 @@ static const char *fault_word(enum anycloud_http_fault_kind kind)
         [ANYCLOUD_HTTP_REDIRECT_ABSOLUTE] = "redirect-absolute",
         [ANYCLOUD_HTTP_REDIRECT_LOOP] = "redirect-loop",
         [ANYCLOUD_HTTP_SLOW] = "slow",
+        [ANYCLOUD_HTTP_EXPIRE] = "expire",
     };
     return words[kind];
 }
@@ -96,7 +104,9 @@ static const struct fault *fire(struct anycloud_http *http, enum anycloud_http_f
             (what->target != ANYCLOUD_HTTP_ANY && what->target != target) ||
             (what->from > 0 && (target != ANYCLOUD_HTTP_IMAGE || from < what->from)))
             continue;
-        what->count--;
+        if (what->count != ANYCLOUD_HTTP_ALWAYS)
+            what->count--;
+        http->faults[i].fired = true;
         tell(http, "fault http-%s %u", fault_word(kind), what->argument);
         return &http->faults[i];
     }
@@ -108,24 +118,35 @@ int anycloud_http_fault(struct anycloud_http *http, const struct anycloud_http_f
     char *location = NULL;
     if (http->fault_count == FAULTS)
         return OTA_E_NO_SPACE;
+    bool status = fault->kind == ANYCLOUD_HTTP_STATUS || fault->kind == ANYCLOUD_HTTP_EXPIRE;
     if (fault->kind >= ANYCLOUD_HTTP_FAULTS || fault->target > ANYCLOUD_HTTP_RESULT ||
-        (fault->kind == ANYCLOUD_HTTP_STATUS && (fault->argument < 200 || fault->argument > 599)))
+        (status && (fault->argument < 200 || fault->argument > 599)))
         return OTA_E_ARGUMENT;
     if (fault->location != NULL) {
         location = strdup(fault->location);
         if (location == NULL)
             return OTA_E_NO_SPACE;
     }
-    http->faults[http->fault_count++] = (struct fault){*fault, location};
+    http->faults[http->fault_count++] = (struct fault){*fault, location, false};
     return OTA_OK;
 }
 
 size_t anycloud_http_unfired(const struct anycloud_http *http)
 {
     size_t count = 0;
-    for (size_t i = 0; i < http->fault_count; i++)
-        count += http->faults[i].what.count > 0;
+    for (size_t i = 0; i < http->fault_count; i++) {
+        const struct fault *fault = &http->faults[i];
+        bool always = fault->what.count == ANYCLOUD_HTTP_ALWAYS;
+        count += always ? !fault->fired : fault->what.count > 0;
+    }
     return count;
+}
+
+void anycloud_http_disarm(struct anycloud_http *http)
+{
+    for (size_t i = 0; i < http->fault_count; i++)
+        free(http->faults[i].location);
+    http->fault_count = 0;
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -242,6 +263,47 @@ static bool redirects(struct anycloud_http *http, const struct question *questio
     return true;
 }
 
+/* ---- paths that expire ------------------------------------------------------------------- */
+
+static const char *plain_file(const struct anycloud_http *http)
+{
+    return http->offer.file[0] != '\0' ? http->offer.file : ANYCLOUD_FILE;
+}
+
+void anycloud_http_file(const struct anycloud_http *http, char *out, size_t size)
+{
+    if (http->token == 0)
+        snprintf(out, size, "%s", plain_file(http));
+    else
+        snprintf(out, size, TOKEN "%s", http->token, plain_file(http));
+}
+
+/* The path is the image's, by this token. */
+static bool is_file(const struct anycloud_http *http, const char *path, unsigned *token)
+{
+    int length = 0;
+    *token = 0;
+    if (strcmp(path, plain_file(http)) == 0)
+        return true;
+    return sscanf(path, TOKEN "%n", token, &length) == 1 &&
+           strcmp(path + length, plain_file(http)) == 0 && *token <= http->token;
+}
+
+/* true: the path is no longer good, or is not from now on. */
+static bool expires(struct anycloud_http *http, const struct question *question, uint64_t from)
+{
+    if (question->target != ANYCLOUD_HTTP_IMAGE || question->expired)
+        return question->expired;
+    const struct fault *fault = fire(http, ANYCLOUD_HTTP_EXPIRE, question->target, from);
+    if (fault == NULL)
+        return false;
+    http->token++;
+    http->expired_status = fault->what.argument;
+    if (http->moved != NULL)
+        http->moved(http->moved_context);
+    return true;
+}
+
 /* ---- the job and the image --------------------------------------------------------------- */
 
 static void write_etag(const struct anycloud_http *http, char *out, size_t size)
@@ -317,9 +379,12 @@ static void send_job(struct anycloud_http *http, const struct question *question
 {
     char text[ANYCLOUD_DOCUMENT] = ANYCLOUD_NO_UPDATE;
     int length = sizeof ANYCLOUD_NO_UPDATE - 1;
-    if (http->image != NULL)
-        length = anycloud_offer_document(&http->offer, "Update Available", http->board,
-                                         &http->offer.version, NULL, text, sizeof text);
+    if (http->image != NULL) {
+        struct anycloud_offer offer = http->offer;
+        anycloud_http_file(http, offer.file, sizeof offer.file);
+        length = anycloud_offer_document(&offer, "Update Available", http->board, &offer.version,
+                                         NULL, text, sizeof text);
+    }
     if (length < 0) {
         tell(http, "bad http job is too long");
         send_status(question, 500);
@@ -388,14 +453,15 @@ static bool is_get(const struct question *question)
 
 static void find_target(const struct anycloud_http *http, struct question *question)
 {
-    const char *file = http->offer.file[0] != '\0' ? http->offer.file : ANYCLOUD_FILE;
     bool post = strcmp(question->request->method, "POST") == 0;
+    unsigned token;
     question->post = post;
     question->plain = without(question->request->path, MOVED_PREFIX);
     question->target = ANYCLOUD_HTTP_ANY;
-    if (strcmp(question->plain, file) == 0)
+    if (is_file(http, question->plain, &token)) {
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_IMAGE;
-    else if (strcmp(question->plain, http->job_path) == 0) /* a job that named no file */
+        question->expired = !post && token < http->token;
+    } else if (strcmp(question->plain, http->job_path) == 0) /* a job that named no file */
         question->target = post ? ANYCLOUD_HTTP_RESULT : ANYCLOUD_HTTP_JOB;
     size_t length = 0;
     for (const char *at = question->request->path; *at != '\0' && length < PATH_SHOWN - 1; at++)
@@ -429,6 +495,8 @@ static void answer(struct anycloud_http *http, const struct question *question)
                    fault->what.argument == 416 ? "Content-Range" : NULL, size);
     } else if (redirects(http, question, from)) {
         return;
+    } else if (expires(http, question, from)) {
+        send_empty(http, question, http->expired_status, NULL, NULL);
     } else if (question->target == ANYCLOUD_HTTP_RESULT) {
         take_result(http, question);
     } else if (question->target == ANYCLOUD_HTTP_JOB) {
@@ -477,6 +545,7 @@ int anycloud_http_offer(struct anycloud_http *http, const struct anycloud_offer 
     release(http->image);
     http->image = image;
     http->offer = *offer;
+    http->token = 0;
     return OTA_OK;
 }
 
@@ -490,6 +559,8 @@ struct anycloud_http *anycloud_http_new(const struct nb_peer_server *server,
     http->server = server;
     http->observer = observer;
     http->context = context;
+    http->moved = config->moved;
+    http->moved_context = config->moved_context;
     snprintf(http->board, sizeof http->board, "%s", config->board != NULL ? config->board : "");
     snprintf(http->job_path, sizeof http->job_path, "%s",
              config->job_path != NULL ? config->job_path : ANYCLOUD_JOB_PATH);
@@ -504,7 +575,6 @@ void anycloud_http_free(struct anycloud_http *http)
         return;
     http->server->serve(http->server->context, NULL);
     release(http->image);
-    for (size_t i = 0; i < http->fault_count; i++)
-        free(http->faults[i].location);
+    anycloud_http_disarm(http);
     free(http);
 }

@@ -18,6 +18,10 @@ struct anycloud_http;
 struct anycloud_http_config {
     const char *board;    /* named by jobs whose offer names none */
     const char *job_path; /* NULL: ANYCLOUD_JOB_PATH */
+    /* May be NULL. The image has another path from now on, see ANYCLOUD_HTTP_EXPIRE: whoever else
+     * hands out jobs for it must name anycloud_http_file. */
+    void (*moved)(void *context);
+    void *moved_context;
 };
 
 /* What a request is about. */
@@ -36,16 +40,20 @@ enum anycloud_http_fault_kind {
     ANYCLOUD_HTTP_REDIRECT_ABSOLUTE, /* to another path, by a full URL */
     ANYCLOUD_HTTP_REDIRECT_LOOP,     /* to a path that leads to itself for ever */
     ANYCLOUD_HTTP_SLOW,              /* answered after `argument` ms */
+    ANYCLOUD_HTTP_EXPIRE, /* the image's path is answered with status `argument` from now on; the
+                           * job names another one */
     ANYCLOUD_HTTP_FAULTS
 };
+
+#define ANYCLOUD_HTTP_ALWAYS UINT32_MAX
 
 /* Each is consumed by the first request it fits; `count` times. */
 struct anycloud_http_fault {
     enum anycloud_http_fault_kind kind;
     enum anycloud_http_target target;
     uint32_t argument;
-    uint32_t from; /* ranges of the image that begin before this byte do not fit */
-    uint32_t count;
+    uint32_t from;        /* ranges of the image that begin before this byte do not fit */
+    uint32_t count;       /* or ANYCLOUD_HTTP_ALWAYS */
     const char *location; /* ANYCLOUD_HTTP_REDIRECT; copied; NULL: here */
 };
 
@@ -59,13 +67,17 @@ struct anycloud_http *anycloud_http_new(const struct nb_peer_server *server,
                                         anycloud_observer observer, void *context);
 void anycloud_http_free(struct anycloud_http *http); /* NULL is fine */
 
-/* From now on. The image is copied: answers that are under way keep theirs. Image NULL: the job
- * says that there is no update. */
+/* From now on, at a path that has not expired. The image is copied: answers that are under way keep
+ * theirs. Image NULL: the job says that there is no update. */
 OTA_MUST_CHECK int anycloud_http_offer(struct anycloud_http *http,
                                        const struct anycloud_offer *offer);
 OTA_MUST_CHECK int anycloud_http_fault(struct anycloud_http *http,
                                        const struct anycloud_http_fault *fault);
 /* Faults armed and not yet fired. */
 size_t anycloud_http_unfired(const struct anycloud_http *http);
+/* Forgets all that are armed. What has expired stays so. */
+void anycloud_http_disarm(struct anycloud_http *http);
+/* The path that a job names for the image at present. */
+void anycloud_http_file(const struct anycloud_http *http, char *out, size_t size);
 
 #endif

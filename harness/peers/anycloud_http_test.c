@@ -12,6 +12,7 @@ struct bench {
     struct anycloud_offer offer;
     struct line line; /* the client's */
     char lines[8192];
+    unsigned moves; /* of the image to another path */
     /* the last answer */
     unsigned status;
     char head[2048];
@@ -98,12 +99,19 @@ static void ask(struct bench *bench, const char *what, const char *headers)
     assert_true(strlen(bench->head) < 500);
 }
 
+static void on_moved(void *context)
+{
+    struct bench *bench = context;
+    bench->moves++;
+}
+
 static int set_up(void **state, bool is_virtual)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
     rig_open(&bench->rig, is_virtual);
-    const struct anycloud_http_config config = {.board = "CY8CPROTO_062_4343W"};
+    const struct anycloud_http_config config = {
+        .board = "CY8CPROTO_062_4343W", .moved = on_moved, .moved_context = bench};
     bench->http = anycloud_http_new(bench->rig.peer, &config, on_line, bench);
     assert_non_null(bench->http);
     for (size_t i = 0; i < IMAGE_SIZE; i++)
@@ -343,6 +351,49 @@ static void status_faults(void **state)
     assert_int_equal(anycloud_http_unfired(bench->http), 0);
 }
 
+static void a_link_that_expires(void **state)
+{
+    struct bench *bench = *state;
+    char file[64];
+    arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = 403,
+                                            .from = 4096});
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-4095\r\n");
+    assert_int_equal(bench->status, 206);
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=4096-8191\r\n");
+    assert_int_equal(bench->status, 403);
+    assert_int_equal(bench->moves, 1);
+    assert_int_equal(anycloud_http_unfired(bench->http), 0);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-4095\r\n"); /* for good */
+    assert_int_equal(bench->status, 403);
+    ask(bench, "GET /token-2/ota-update.bin", ""); /* nobody was given that */
+    assert_int_equal(bench->status, 404);
+    anycloud_http_file(bench->http, file, sizeof file);
+    assert_string_equal(file, "/token-1/ota-update.bin");
+    ask(bench, "GET /ota_update.json", "Range: bytes=0-\r\n");
+    assert_non_null(strstr((char *)bench->body, "\"/token-1/ota-update.bin\""));
+    ask(bench, "GET /token-1/ota-update.bin", "Range: bytes=4096-8191\r\n");
+    assert_int_equal(bench->status, 206);
+    ask(bench, "POST /token-1/ota-update.bin", "");
+    assert_int_equal(bench->status, 200);
+    assert_int_equal(bench->moves, 1);
+    arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = 410,
+                                            .count = ANYCLOUD_HTTP_ALWAYS});
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /token-1/ota-update.bin", "");
+    assert_int_equal(bench->status, 410);
+    ask(bench, "GET /token-2/ota-update.bin", "");
+    assert_int_equal(bench->status, 410);
+    assert_int_equal(anycloud_http_unfired(bench->http), 0);
+    anycloud_http_disarm(bench->http);
+    ask(bench, "GET /token-3/ota-update.bin", "");
+    assert_int_equal(bench->status, 200);
+}
+
 static void range_and_etag_faults(void **state)
 {
     struct bench *bench = *state;
@@ -414,6 +465,12 @@ static void slow_fault(void **state)
     start = rig_now(&bench->rig);
     ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
     assert_true(rig_now(&bench->rig) - start < 150);
+    /* a request is delayed by one fault only */
+    arm(bench,
+        (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_SLOW, .argument = 20, .count = 2});
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
     /* one that is still waiting does not stand in the way of the end */
     arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_SLOW, .argument = 60000});
     send_bytes(bench, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);
@@ -530,6 +587,7 @@ int main(void)
         CASE(results),
         CASE(other_paths_and_methods),
         CASE(status_faults),
+        CASE(a_link_that_expires),
         CASE(range_and_etag_faults),
         CASE(redirect_faults),
         CASE(slow_fault),

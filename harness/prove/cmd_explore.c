@@ -1,6 +1,6 @@
 /* The verb `explore`: which scripts, which cells, how many seeds, and what is shown. */
 #include "agent/update/session.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/prove/shrink.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
@@ -450,9 +450,12 @@ static bool number_from(const char *text, uint64_t least, uint64_t most, uint64_
 
 static int explore_all(struct search *search, const struct nb_paths *paths)
 {
-    search->kit = nb_kit_new();
-    if (!search->kit)
+    char reason[NB_LINE];
+    search->kit = nb_kit_new(reason, sizeof reason);
+    if (!search->kit) {
+        fprintf(stderr, "nobrick explore: %s\n", reason);
         return 2;
+    }
     search->jobs = mmap(NULL, MAX_JOBS * sizeof *search->jobs, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (search->jobs == MAP_FAILED) {

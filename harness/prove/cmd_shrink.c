@@ -1,5 +1,5 @@
 /* The verb `shrink`: a failing history by its replay id, made small. */
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/prove/shrink.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
@@ -100,7 +100,9 @@ int nb_cmd_shrink(int argc, char **argv)
     nb_paths_free(&paths);
     char *text = strndup((const char *)bytes, size);
     free(bytes);
-    cell.kit = nb_kit_new();
+    cell.kit = nb_kit_new(error.message, sizeof error.message);
+    if (!cell.kit)
+        fprintf(stderr, "nobrick shrink: %s\n", error.message);
     rc = text && cell.kit ? shrink_text(text, shown, &cell) : 2;
     nb_kit_free(cell.kit);
     free(text);

@@ -1,5 +1,5 @@
 #include "harness/prove/explore.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/run/virtual.h"
 
 #include <errno.h>

@@ -217,7 +217,8 @@ static void faults_for_no_step_are_refused(void **state)
 static int make_kit(void **state)
 {
     (void)state;
-    kit = nb_kit_new();
+    char reason[NB_LINE];
+    kit = nb_kit_new(reason, sizeof reason);
     return kit ? 0 : -1;
 }
 

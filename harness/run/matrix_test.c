@@ -102,7 +102,7 @@ static void lists_span_the_matrix(void **state)
 
 static void world_is_virtual_unless_only_others_are_named(void **state)
 {
-    static const char *const headers[] = {"", "world virtual posix cortexm\n", "world cortexm\n"};
+    static const char *const headers[] = {"", "world posix virtual cortexm\n", "world cortexm\n"};
     static const char *const worlds[] = {"virtual", "virtual", "cortexm"};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -116,9 +116,9 @@ static void world_is_virtual_unless_only_others_are_named(void **state)
         assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
         assert_string_equal(matrix.cells[0].world, worlds[i]);
         nb_matrix_free(&matrix);
-        snprintf(choice.world, sizeof choice.world, "virtual");
+        snprintf(choice.world, sizeof choice.world, "posix");
         assert_int_equal(nb_matrix_expand(&script, &choice, &matrix, &error), 0);
-        assert_string_equal(matrix.cells[0].world, "virtual");
+        assert_string_equal(matrix.cells[0].world, "posix");
         nb_matrix_free(&matrix);
         nb_script_free(&script);
     }
@@ -173,15 +173,18 @@ static void replay_id_comes_back_as_the_same_cell(void **state)
     char path[256];
     char cuts[100];
     (void)state;
-    nb_replay_id("boot/swap test;x.ota", &cell, "37.half+2.before", id, sizeof id);
+    nb_replay_id("boot/swap test;x.ota", &cell, "37.half+2.fail", id, sizeof id);
     assert_string_equal(id, "boot/swap%20test%3Bx.ota:posix:part=nrf52840,scheme=swap-move,"
-                            "size=larger,install=permanent:cuts=37.half+2.before");
+                            "size=larger,install=permanent:cuts=37.half+2.fail");
     assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
     assert_string_equal(path, "boot/swap test;x.ota");
     assert_true(back.replay);
     assert_int_equal(back.cut_count, 2);
     assert_int_equal(back.cuts[0].op, 37);
     assert_int_equal(back.cuts[0].tear, FLASH_TEAR_HALF);
+    assert_false(back.cuts[0].fails);
+    assert_int_equal(back.cuts[1].op, 2);
+    assert_true(back.cuts[1].fails);
     nb_cuts_print(&back, cuts, sizeof cuts);
     nb_replay_id(path, &back, cuts, again, sizeof again);
     assert_string_equal(again, id);

@@ -1,6 +1,8 @@
 #include "harness/run/net.h"
+#include "harness/run/tar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
@@ -83,7 +85,7 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
     if (fault->place == NB_PLACE_CONNECT &&
         (talk != NB_TALK_BYTES || fault->kind == NB_NET_CORRUPT))
         return "it strikes at bytes or packets, not at a connection";
-    if (talk != NB_TALK_BYTES && is_tls(net, link))
+    if (talk != NB_TALK_BYTES && is_tls(net, link) && fault->kind != NB_HTTP_EXPIRE)
         return "the proxy cannot look into TLS";
     return NULL;
 }
@@ -165,10 +167,24 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
     return door->proxy ? 0 : OTA_E_NO_SPACE;
 }
 
+/* The link to the image on one of the servers has expired: the jobs of the others name the new
+ * one. */
+static void on_moved(void *context)
+{
+    struct nb_net *net = context;
+    struct anycloud_offer offer = net->offer;
+    bool tls = offer.connection == ANYCLOUD_OVER_HTTPS;
+    anycloud_http_file(net->servers[tls], offer.file, sizeof offer.file);
+    anycloud_cloud_offer(net->cloud, &offer);
+    if (net->servers[!tls] && anycloud_http_offer(net->servers[!tls], &offer) != 0)
+        net->line(net->context, "bad offer: out of memory");
+}
+
 static int start_server(struct nb_net *net, struct nb_kit *kit, const char *board, bool tls,
                         char reason[NB_LINE])
 {
-    const struct anycloud_http_config config = {.board = board};
+    const struct anycloud_http_config config = {
+        .board = board, .moved = on_moved, .moved_context = net};
     const struct nb_peer_server *peer;
     int rc = net->makers->server(net, kit, tls, &peer, reason);
     if (rc)
@@ -181,6 +197,27 @@ static int start_server(struct nb_net *net, struct nb_kit *kit, const char *boar
 enum nb_tls nb_net_tls(const struct nb_net *net)
 {
     return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
+}
+
+/* A real server has both ports, whichever of them this cell uses. */
+static int start_servers(struct nb_net *net, const struct nb_script *script, struct nb_kit *kit,
+                         const char *board, char reason[NB_LINE])
+{
+    uint16_t real[2] = {0};
+    net->real = script->nginx;
+    int rc = net->real ? net->makers->real_server(net, kit, real, reason) : 0;
+    for (int tls = 0; rc == 0 && tls < 2; tls++) {
+        struct nb_door *door = &net->server[tls];
+        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
+            continue;
+        if (net->real)
+            *door = (struct nb_door){.port = real[tls], .tls = tls};
+        else
+            rc = start_server(net, kit, board, tls, reason);
+        if (rc == 0)
+            rc = open_door(net, door, script->needs_proxy, "server", NB_TALK_HTTP);
+    }
+    return rc;
 }
 
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
@@ -201,13 +238,8 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
         rc = start_cloud(net, device, reason);
     if (rc == 0)
         rc = open_door(net, &net->broker, script->needs_proxy, "broker", NB_TALK_MQTT);
-    for (int tls = 0; rc == 0 && tls < 2; tls++) {
-        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
-            continue;
-        rc = start_server(net, cell->kit, device->board, tls, reason);
-        if (rc == 0)
-            rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
-    }
+    if (rc == 0)
+        rc = start_servers(net, script, cell->kit, device->board, reason);
     return rc;
 }
 
@@ -221,7 +253,7 @@ void nb_net_stop(struct nb_net *net)
         net->server[tls] = (struct nb_door){0};
     }
     net->broker = (struct nb_door){0};
-    net->offered = 0;
+    net->offer = (struct anycloud_offer){0};
     net->traffic = 0;
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
@@ -231,6 +263,8 @@ void nb_net_stop(struct nb_net *net)
     net->clock = NULL;
     if (net->makers)
         net->makers->stop(net);
+    free(net->archive);
+    net->archive = NULL;
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -242,6 +276,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
     for (int tls = 0; rc == 0 && tls < 2; tls++)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
+    if (rc == 0 && net->real)
+        rc = net->makers->serve(net, ANYCLOUD_FILE, offer->image, offer->size);
     return rc;
 }
 
@@ -264,25 +300,56 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
                                           : net->server[0].port;
 }
 
+/* Puts the image on offer into an archive. */
+static int pack(struct nb_net *net, enum nb_tar kind, struct anycloud_offer *offer)
+{
+    int rc =
+        nb_tar_make(kind, &offer->version, offer->image, offer->size, &net->archive, &offer->size);
+    offer->image = net->archive;
+    return rc;
+}
+
+static void describe(struct nb_net *net, const struct nb_image *image, const char *board,
+                     struct anycloud_offer *offer)
+{
+    if (image->chunk)
+        offer->chunk_size = image->chunk;
+    snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
+    direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
+}
+
 int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
-    net->offered = 0;
-    if (!image)
-        return give(net, &offer);
-    offer.image = blob->data;
-    offer.size = blob->size;
-    offer.version = image->has_announce ? image->announce : image->version;
-    if (image->chunk)
-        offer.chunk_size = image->chunk;
-    snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
-    direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offered = blob->size;
-    return give(net, &offer);
+    uint8_t *before = net->archive;
+    net->archive = NULL;
+    if (image) {
+        offer.image = blob->data;
+        offer.size = blob->size;
+        offer.version = image->has_announce ? image->announce : image->version;
+    }
+    int rc = image && image->tar ? pack(net, image->tar, &offer) : 0;
+    if (rc == 0 && image)
+        describe(net, image, board, &offer);
+    net->offer = offer;
+    if (rc == 0)
+        rc = give(net, &offer);
+    free(before); /* nobody offers it any more */
+    return rc;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
+
+static int arm_server(struct anycloud_http *http, const struct nb_fault *fault)
+{
+    const struct anycloud_http_fault own = {.kind = ANYCLOUD_HTTP_EXPIRE,
+                                            .target = ANYCLOUD_HTTP_IMAGE,
+                                            .argument = fault->value,
+                                            .from = fault->at,
+                                            .count = fault->times};
+    return anycloud_http_fault(http, &own);
+}
 
 int nb_net_arm(struct nb_net *net, const struct nb_step *step)
 {
@@ -299,9 +366,11 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
         return 0;
     }
     if (fault.percent) {
-        fault.at = (uint32_t)((uint64_t)net->offered * fault.at / 100);
+        fault.at = (uint32_t)((uint64_t)net->offer.size * fault.at / 100);
         fault.percent = false;
     }
+    if (fault.kind == NB_HTTP_EXPIRE)
+        return arm_server(net->servers[link == NB_LINK_HTTPS], &fault);
     return door->proxy ? nb_proxy_arm(door->proxy, &fault) : OTA_E_UNSUPPORTED;
 }
 
@@ -356,8 +425,15 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
         *word = "a fault of the cloud";
     unfired += end_names(net, word);
     unfired += end_proxy(net, net->broker.proxy, word);
-    for (int tls = 0; tls < 2; tls++)
+    for (int tls = 0; tls < 2; tls++) {
         unfired += end_proxy(net, net->server[tls].proxy, word);
+        size_t own = net->servers[tls] ? anycloud_http_unfired(net->servers[tls]) : 0;
+        if (own)
+            *word = nb_fault_rows[NB_HTTP_EXPIRE].word;
+        unfired += own;
+        if (net->servers[tls])
+            anycloud_http_disarm(net->servers[tls]);
+    }
     return unfired;
 }
 

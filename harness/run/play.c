@@ -270,7 +270,7 @@ static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
 {
     unsigned long long traffic = play->net.traffic;
     nb_note_add(play->outcome, "line %u: %llu bytes went to the device; the image has %u",
-                step->line, traffic, play->net.offered);
+                step->line, traffic, play->net.offer.size);
     if (traffic <= step->value && traffic > 0)
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",
@@ -305,7 +305,8 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING)
+        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
+            step->kind == NB_DEVICE_PUSH)
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;
@@ -320,11 +321,23 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = false;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
     play->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
     if (step->all && play->cut_armed)
         play->cut = play->cell->cuts[play->next_cut++];
+}
+
+static void arm_fail(struct nb_play *play, const struct nb_step *step)
+{
+    play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = play->sweep_armed;
+    play->fail_armed = !play->sweep_armed;
+    play->fail_fired = false;
+    play->fail_op = step->value;
+    if (step->all && play->fail_armed)
+        play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
 
 /* False: the run is over. */
@@ -349,9 +362,7 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         arm_cut(play, step);
         break;
     case NB_FAULT_FAIL:
-        play->fail_armed = true;
-        play->fail_fired = false;
-        play->fail_op = step->value;
+        arm_fail(play, step);
         break;
     case NB_FAULT_CHUNK:
     case NB_FAULT_REVERSE:

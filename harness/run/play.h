@@ -57,7 +57,8 @@ struct nb_play {
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
     struct nb_cut cut;
-    bool sweep_armed; /* `@flash:* cut`: every cut of this step is to be tried (prove/cuts.h) */
+    bool sweep_armed; /* `@flash:*`: every cut or error of this step is tried (prove/cuts.h) */
+    bool sweep_fails; /* … it is errors */
     size_t next_cut;  /* of the cell's list */
     bool fail_armed;
     bool fail_fired;

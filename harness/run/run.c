@@ -57,6 +57,11 @@ struct options {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+bool nb_world_is_built(const char *world)
+{
+    return strcmp(world, "cortexm") != 0;
+}
+
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
@@ -95,8 +100,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (strcmp(cell->world, "cortexm") == 0) {
-        nb_outcome_set(outcome, NB_SKIP, "the cortexm world is not built yet");
+    } else if (!nb_world_is_built(cell->world)) {
+        nb_outcome_set(outcome, NB_SKIP, "the %s world is not built yet", cell->world);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
@@ -136,7 +141,10 @@ static void report_bad(const struct nb_teller *teller, const char *path,
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     if (!outcome)
         return;
-    nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    if (error->line) /* else it is not about a place in the script */
+        nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    else
+        nb_outcome_set(outcome, NB_ERROR, "%s", error->message);
     nb_tell_begin(teller, path, "", 1, 0);
     nb_tell_cell(teller, "", "", outcome);
     nb_tell_end(teller);
@@ -186,7 +194,7 @@ static void on_signal(int number)
 /* The first Ctrl-C ends the run in order; the second one ends it at once. SIGTERM may come twice,
  * to us and to our group, and always means in order. What whoever started us ignores (nohup, a
  * shell's background) stays ignored. */
-static void catch_signals(void)
+void nb_run_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -209,12 +217,12 @@ static int usage(const char *verb, const char *what, const char *value)
 /* Runs one script with a kit of its own: in this process, or in a child. */
 static void run_one(void *context, const struct nb_teller *teller, const char *path)
 {
-    struct nb_kit *kit = nb_kit_new();
+    struct flash_text_error error = {0};
+    struct nb_kit *kit = nb_kit_new(error.message, sizeof error.message);
     if (kit)
         run_script(teller, kit, context, path);
     else
-        report_bad(teller, path,
-                   &(struct flash_text_error){.message = "no scratch directory or no test keys"});
+        report_bad(teller, path, &error);
     nb_kit_free(kit);
 }
 
@@ -228,7 +236,7 @@ static int run_all(struct options *options, const struct nb_paths *paths)
         return 2;
     }
     report.colour = terminal && nb_report_wants_colour();
-    catch_signals();
+    nb_run_catch_signals();
     nb_report_plan(&report, paths->count);
     int failed = 0;
     if (options->jobs > 1 && paths->count > 1)
@@ -248,8 +256,8 @@ static int run_all(struct options *options, const struct nb_paths *paths)
         fprintf(stderr, "nobrick run: stopped\n");
         return 128 + nb_run_stop;
     }
-    if (rc || ferror(stdout) || fflush(stdout) != 0) {
-        fprintf(stderr, "nobrick run: %s: cannot be written\n", rc ? options->junit : "output");
+    if (rc) {
+        fprintf(stderr, "nobrick run: %s: cannot be written\n", options->junit);
         return 2;
     }
     return nb_report_exit_code(&report);
@@ -311,9 +319,10 @@ int nb_cmd_run(int argc, char **argv)
             options.hash = options.tap = true;
         else if (option == COMPUTE)
             options.compute = true;
-        else if (option == HELP)
-            return fputs(run_help, stdout) < 0 ? 2 : 0;
-        else
+        else if (option == HELP) {
+            fputs(run_help, stdout);
+            return 0;
+        } else
             return usage("run", option == ':' ? "this option needs a value" : "unknown option",
                          argv[optind - 1]);
         if (!good)
@@ -351,7 +360,7 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
 {
     size_t sweeps = 0;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+        sweeps += script->steps[i].all;
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
@@ -360,9 +369,13 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
     if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:* cut' line";
+        return "the id has cuts, and the script no '@flash:*' line";
     if (cell->cut_count > sweeps)
-        return "the id has more cuts than the script has '@flash:* cut' lines";
+        return "the id has more cuts than the script has '@flash:*' lines";
+    for (size_t i = 0, cut = 0; i < script->step_count && cut < cell->cut_count; i++)
+        if (script->steps[i].all &&
+            cell->cuts[cut++].fails != (script->steps[i].kind == NB_FAULT_FAIL))
+            return "the id has a cut where the script has errors, or the other way round";
     return NULL;
 }
 
@@ -377,12 +390,16 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
         return 2;
     }
     sim_device_free(&device);
-    cell->kit = nb_kit_new();
+    cell->kit = nb_kit_new(error.message, sizeof error.message);
+    if (!cell->kit) {
+        fprintf(stderr, "nobrick replay: %s\n", error.message);
+        return 2;
+    }
     bool terminal = isatty(STDOUT_FILENO) == 1 && !cell->hash;
-    if (!cell->kit || nb_report_open(&report, stdout, terminal, NULL) != 0)
+    if (nb_report_open(&report, stdout, terminal, NULL) != 0)
         return 2;
     report.colour = report.terminal && nb_report_wants_colour();
-    catch_signals();
+    nb_run_catch_signals();
     nb_report_plan(&report, 1);
     nb_report_begin(&report, shown, script->title, 1, 0);
     report_cell(&teller, shown, script, cell);
@@ -401,8 +418,10 @@ int nb_cmd_replay(int argc, char **argv)
     struct nb_cell cell;
     struct nb_script script;
     struct flash_text_error error;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        return fputs(replay_help, stdout) < 0 ? 2 : 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(replay_help, stdout);
+        return 0;
+    }
     bool hash = argc == 3 && strcmp(argv[1], "--hash") == 0;
     if (argc != 2 + hash || argv[1 + hash][0] == '-')
         return usage("replay", "expected one replay id", NULL);

@@ -24,8 +24,10 @@ struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made s
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+/* What a sweep does to one flash operation of the device step. */
 struct nb_cut {
     uint32_t op;
+    bool fails; /* `@flash:* fail`: it returns an error. Else the power is cut: */
     enum flash_tear tear;
 };
 
@@ -49,7 +51,7 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
-    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
+    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:*` line */
     size_t cut_count;            /* 0: sweep them all */
     bool replay;
     bool explored; /* not the script itself but a history of it (prove/explore.h): of this seed … */
@@ -76,8 +78,8 @@ struct nb_outcome {
     char reason[NB_LINE];
     char story[NB_STORY_LINES][NB_LINE]; /* the last lines added */
     size_t story_count;
-    char cuts[NB_LINE];   /* "OP.TEAR+OP.TEAR" that made it fail; "": none */
-    uint64_t points;      /* cut points tried */
+    char cuts[NB_LINE];   /* "OP.TEAR+OP.fail" that made it fail; "": none */
+    uint64_t points;      /* cuts or errors tried */
     uint64_t validations; /* images checked in them */
     double seconds;
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
@@ -107,8 +109,10 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
 
-/* The signal that asked the run to stop, or 0. Set by the runner's signal handler. */
+/* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
+ * was made on the disk can be taken away. */
 extern volatile int nb_run_stop;
+void nb_run_catch_signals(void);
 
 /* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
  * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with
@@ -137,6 +141,9 @@ void nb_version_print(const struct img_version *version, char *out, size_t size)
 
 int nb_cmd_run(int argc, char **argv);
 int nb_cmd_replay(int argc, char **argv);
+
+/* Can a script run in this world, or is that world still to come? */
+bool nb_world_is_built(const char *world);
 
 /* For `nobrick list scenarios`: "PATH title" of every script in the data directory. */
 int nb_list_scenarios(void (*line)(void *context, const char *text), void *context);

@@ -57,17 +57,26 @@ static int run_captured(int (*verb)(int, char **), int argc, char **argv)
     return code;
 }
 
-static int run_script(const char *text)
+/* In that world; "": in the script's own. */
+static int run_script_in(const char *where, const char *text)
 {
     char path[200];
     char verb[] = "run";
-    char *argv[] = {verb, path, NULL};
+    char option[] = "--world";
+    char world[NB_WORD];
+    char *argv[] = {verb, path, option, world, NULL};
+    snprintf(world, sizeof world, "%s", where);
     path_in("test.ota", path, sizeof path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-    return run_captured(nb_cmd_run, 2, argv);
+    return run_captured(nb_cmd_run, *where ? 4 : 2, argv);
+}
+
+static int run_script(const char *text)
+{
+    return run_script_in("", text);
 }
 
 static void interrupt_self(int number)
@@ -115,6 +124,14 @@ static const struct {
     {"title T\npart nrf52840\nflash slot1 v2 pending\n@flash:0 cut half\ndevice boot\n"
      "until stable boot v2\n",
      3, "# vacuous: line 5: the tear `half` does not fit operation 0", false},
+    {"title T\nflash slot1 v2 pending permanent\n@flash:* fail\ndevice boot\nexpect boot v2\n"
+     "until stable boot v2\n",
+     0, " flash errors in ", false},
+    {"title T\nflash slot1 v2 pending\ndevice boot\n@flash:* fail\ndevice confirm\n"
+     "expect confirmed v2\n",
+     1, ":cuts=0.fail\n", false},
+    {"title T\n@flash:* fail\ndevice boot\nexpect boot v1\n", 3,
+     "the swept step does nothing to the flash", false},
     {"title T\nworld cortexm\ndevice boot\nexpect boot v1\n", 77,
      "# SKIP the cortexm world is not built yet", false},
     {"title T\ncloud offer none\ndevice check\nexpect idle no-update\n", 0, "\nok 1 - ", true},
@@ -131,16 +148,14 @@ static const struct {
     {"title T\nflash slot1 v2 pending\n@flash:* cut\ndevice boot\nflash slot0 flip 999999999\n"
      "expect boot v1\n",
      2, "# error: line 5: offset 999999999 lies outside the slot", false},
-    {"title T\nworld posix\ncloud offer v2\n@flash:* cut\ndevice check\nexpect boot v1\n", 77,
-     "trying every cut takes too long on a wall clock", true},
 };
 
-static void exit_code_and_words_are_right(bool cloud)
+static void exit_code_and_words_are_right(bool cloud, const char *world)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].cloud != cloud)
             continue;
-        int code = run_script(rows[i].text);
+        int code = run_script_in(world, rows[i].text);
         if (code != rows[i].code || !strstr(output, rows[i].says))
             print_error("%s--- exit %d\n%s", rows[i].text, code, output);
         assert_int_equal(code, rows[i].code);
@@ -152,42 +167,82 @@ static void exit_code_and_words_are_right(bool cloud)
 static void bench_runs_end_as_they_should(void **state)
 {
     (void)state;
-    exit_code_and_words_are_right(false);
+    exit_code_and_words_are_right(false, "");
+}
+
+static void virtual_runs_end_as_they_should(void **state)
+{
+    (void)state;
+    exit_code_and_words_are_right(true, "virtual");
 }
 
 static void posix_runs_end_as_they_should(void **state)
 {
     (void)state;
     need_mosquitto();
-    exit_code_and_words_are_right(true);
+    exit_code_and_words_are_right(true, "posix");
+}
+
+/* Every cut of an update: tried in the virtual world, which finds the cuts that are not survived
+ * as the script wants it; left out, and said so, on a wall clock. */
+static void every_cut_of_an_update_is_tried(void **state)
+{
+    static const char *const scripts[] = {
+        "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\nuntil stable boot v1|v2\n",
+        "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\nuntil stable boot v1\n",
+        "title T\ncloud offer none\n@flash:* cut\ndevice check\nexpect boot v1\n",
+    };
+    (void)state;
+    assert_int_equal(run_script(scripts[0]), 0);
+    assert_non_null(strstr(output, " power cuts in "));
+    assert_non_null(strstr(output, " 0 failed\n"));
+    assert_int_equal(run_script(scripts[1]), 1);
+    assert_non_null(strstr(output, "stable, but not as `until stable boot v1` says"));
+    assert_int_equal(run_script(scripts[2]), 3);
+    assert_non_null(strstr(output, "the swept step does nothing to the flash"));
+    assert_int_equal(run_script_in("posix", scripts[0]), 77);
+    assert_non_null(strstr(output, "trying every cut takes too long on a wall clock"));
 }
 
 static void missing_mosquitto_is_a_visible_skip(void **state)
 {
     (void)state;
     setenv("NOBRICK_MOSQUITTO", "/nonexistent", 1);
-    int code = run_script("title T\nworld posix\ncloud offer none\ndevice check\n"
-                          "expect idle no-update\n");
+    int code =
+        run_script_in("posix", "title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
     unsetenv("NOBRICK_MOSQUITTO");
     assert_int_equal(code, 77);
     assert_non_null(strstr(output, "# SKIP no mosquitto: apt-get install mosquitto"));
+}
+
+static void missing_nginx_is_a_visible_skip(void **state)
+{
+    (void)state;
+    need_mosquitto();
+    setenv("NOBRICK_NGINX", "/nonexistent", 1);
+    int code = run_script(
+        "title T\nworld posix\ndata http\nconformance nginx\ncloud offer none\ndevice check\n"
+        "expect idle no-update\n");
+    unsetenv("NOBRICK_NGINX");
+    assert_int_equal(code, 77);
+    assert_non_null(strstr(output, "# SKIP no nginx: apt-get install nginx-light"));
 }
 
 /* A device that lies about its end, dies, or breaks its flash's rules: whatever it did before. */
 static void end_and_violations_of_the_device_are_looked_at(void **state)
 {
     static const char *const misdeeds[][2] = {
-        {"exit-2", "# fail: line 4: the device ends with 2 and says exit 0"},
-        {"exit-1", "# fail: line 4: the device ends with 1 and says exit 0"},
-        {"signal", "# fail: line 4: the device ends with 134 and says nothing of it"},
-        {"violation", "# fail: line 4: the flash forbids what the device does: too many programs"},
+        {"exit-2", "# fail: line 3: the device ends with 2 and says exit 0"},
+        {"exit-1", "# fail: line 3: the device ends with 1 and says exit 0"},
+        {"signal", "# fail: line 3: the device ends with 134 and says nothing of it"},
+        {"violation", "# fail: line 3: the flash forbids what the device does: too many programs"},
     };
     (void)state;
     need_mosquitto();
     for (size_t i = 0; i < sizeof misdeeds / sizeof misdeeds[0]; i++) {
         setenv(MISDEED, misdeeds[i][0], 1);
-        int code = run_script("title T\nworld posix\ncloud offer none\ndevice check\n"
-                              "expect idle no-update\n");
+        int code = run_script_in(
+            "posix", "title T\ncloud offer none\ndevice check\nexpect idle no-update\n");
         unsetenv(MISDEED);
         if (!strstr(output, misdeeds[i][1]))
             print_error("%s", output);
@@ -253,10 +308,12 @@ static void replay_of_what_the_script_does_not_have_is_refused(void **state)
 {
     static const char *const wrong[][3] = {
         {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
-         "the id has cuts, and the script no '@flash:* cut' line"},
+         "the id has cuts, and the script no '@flash:*' line"},
         {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
-         ":posix:cuts=3.half+4.half",
-         "the id has more cuts than the script has '@flash:* cut' lines"},
+         ":posix:cuts=3.half+4.half", "the id has more cuts than the script has '@flash:*' lines"},
+        {"flash slot1 v2 pending\n@flash:* fail\ndevice boot\nexpect boot v1|v2\n",
+         ":posix:cuts=3.half",
+         "the id has a cut where the script has errors, or the other way round"},
         {"device boot\nexpect boot v1\n", ":moon",
          "no such world: expected virtual, posix or cortexm"},
     };
@@ -290,6 +347,26 @@ static void replay_repeats_a_failure(void **state)
     assert_int_equal(sscanf(at, "# nobrick replay %399s", id), 1);
     assert_int_equal(run_captured(nb_cmd_replay, 2, argv), 1);
     assert_non_null(strstr(output, id));
+}
+
+static void without_a_scratch_directory_it_says_which(void **state)
+{
+    const char *usual = getenv("TMPDIR");
+    char path[200];
+    char kept[200];
+    char verb[] = "run";
+    char *argv[] = {verb, path, NULL};
+    (void)state;
+    snprintf(kept, sizeof kept, "%s", usual);
+    assert_int_equal(run_script("title x\ndevice boot\nexpect boot v1\n"), 0);
+    path_in("test.ota", path, sizeof path);
+    assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
+    int code = run_captured(nb_cmd_run, 2, argv);
+    assert_int_equal(setenv("TMPDIR", kept, 1), 0);
+    assert_int_equal(code, 2);
+    assert_non_null(
+        strstr(output, "# error: cannot make a directory in /nonexistent: No such file"));
+    assert_null(strstr(output, "0:0"));
 }
 
 static void usage_errors_are_one_line(void **state)
@@ -349,14 +426,18 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bench_runs_end_as_they_should),
+        cmocka_unit_test(virtual_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
+        cmocka_unit_test(every_cut_of_an_update_is_tried),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
+        cmocka_unit_test(missing_nginx_is_a_visible_skip),
         cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),
         cmocka_unit_test(unwritable_directory_is_an_error_with_its_reason),
         cmocka_unit_test(signal_ends_a_sweep),
         cmocka_unit_test(ignored_signals_stay_ignored),
         cmocka_unit_test(replay_of_what_the_script_does_not_have_is_refused),
         cmocka_unit_test(replay_repeats_a_failure),
+        cmocka_unit_test(without_a_scratch_directory_it_says_which),
         cmocka_unit_test(usage_errors_are_one_line),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)

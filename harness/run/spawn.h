@@ -5,7 +5,7 @@
 
 #include "sim/posix/loop.h"
 
-#define NB_SPAWN_ARGUMENTS 48
+#define NB_SPAWN_ARGUMENTS 80
 
 struct nb_spawn {
     struct posix_loop *loop;

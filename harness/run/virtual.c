@@ -84,7 +84,7 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
     if (number >= own->operations)
         own->operations = number + 1;
     if (play->sweep_armed && own->cuts)
-        nb_cut_list_add(own->cuts, own->sim, op, number);
+        nb_cut_list_add(own->cuts, own->sim, op, number, play->sweep_fails);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
 }
 
@@ -114,11 +114,23 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         .counter = &own->counter,
         .world = own->world,
         .session = {.by_http = nb_net_via_http(&play->net),
-                    .flow = agent->direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
+                    .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
                     .file = agent->direct ? ANYCLOUD_FILE : NULL,
+                    .send_direct = agent->send_direct,
+                    .chunk_size = agent->chunk,
+                    .answers = agent->answers,
                     .no_result = agent->no_result,
                     .permanent = agent->permanent,
-                    .stay = agent->stay},
+                    .stay = agent->stay,
+                    .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
+                               .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
+                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
+                               .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
+                               .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
+                               .retry_first = 1000 * agent->seconds[NB_RETRY],
+                               .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
+                               .connect_tries = agent->seconds[NB_CONNECT_TRIES],
+                               .data_tries = agent->seconds[NB_DATA_TRIES]}},
         .timing = SIM_TIMING_FAST,
         .once = true,
         .boot_only = boot_only,
@@ -269,7 +281,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
     if (cell->explored)
         return nb_explore_run(script, cell, outcome);
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps = sweeps || (script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all);
+        sweeps = sweeps || script->steps[i].all;
     if (sweeps && !cell->cut_count)
         return nb_cuts_sweep(script, cell, outcome);
     struct nb_virtual *virtual = nb_virtual_new(script, cell);

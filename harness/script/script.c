@@ -1,5 +1,5 @@
 #include "harness/script/script.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/script/words.h"
 
 #include <ctype.h>
@@ -247,6 +247,8 @@ static int header_line(struct parser *p, const struct nb_line *line)
         snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
+    } else if (header == NB_HEADER_CONFORMANCE) {
+        script->nginx = p->line;
     } else if (header == NB_HEADER_AGENT) {
         script->agent = line->agent;
     } else {
@@ -294,7 +296,7 @@ static int arm(struct parser *p, const struct nb_step *step)
         return fail(p, at, "line %u has a flash fault for the same device step: expected one",
                     p->flash_line);
     if (step->all && p->sweep_line)
-        return fail(p, at, "line %u sweeps already: expected one '@flash:* cut' in a script",
+        return fail(p, at, "line %u sweeps already: expected one '@flash:*' in a script",
                     p->sweep_line);
     p->armed_line = p->line;
     p->armed_cloud = p->armed_cloud || !flash;
@@ -355,7 +357,8 @@ static int step_line(struct parser *p, struct nb_line *line)
     if (expects)
         step->expect.kind = (enum nb_expect_kind)line->verb->kind;
     step->chunk_fault = (enum nb_chunk_fault)line->verb->variant;
-    step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
+    step->all = (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) &&
+                p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
     if (step->kind == NB_FAULT_NET)
@@ -423,6 +426,15 @@ static int parse_line(struct parser *p, const char *start, const char *end)
 
 /* ---- whole scripts ----------------------------------------------------------------------- */
 
+/* Is every value of the list one that these letters begin? */
+static bool all_begin(const struct nb_list *list, const char *letters)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->items[i], letters, strlen(letters)) != 0)
+            return false;
+    return true;
+}
+
 static int whole(struct parser *p)
 {
     const struct nb_script *script = p->script;
@@ -438,6 +450,13 @@ static int whole(struct parser *p)
     if (!p->device_ran) {
         p->line = p->checks_line;
         return fail(p, p->start, "no device step: this sees only what the script itself put down");
+    }
+    if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
+                          !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {
+        p->line = script->nginx;
+        return fail(p, p->start,
+                    "nginx serves images only: expected a job by mqtt, and 'data http', "
+                    "'data https' or both");
     }
     if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
         p->line = script->device.line;

@@ -152,13 +152,16 @@ int posix_loop_post(struct posix_loop *loop, void (*call)(void *context, void *d
         return OTA_E_NO_SPACE;
     *message = (struct posted){NULL, call, context, data};
     pthread_mutex_lock(&loop->lock);
-    if (loop->last != NULL)
+    bool alone = loop->last == NULL;
+    if (!alone)
         loop->last->next = message;
     else
         loop->first = message;
     loop->last = message;
     pthread_mutex_unlock(&loop->lock);
-    uint64_t one = 1; /* fails only when the counter is full, and then it is readable anyway */
+    if (!alone)
+        return OTA_OK; /* the loop was woken for the one before, or is awake */
+    uint64_t one = 1;  /* fails only when the counter is full, and then it is readable anyway */
     ssize_t written = write(loop->wake_fd, &one, sizeof one);
     (void)written;
     return OTA_OK;

@@ -2,6 +2,8 @@
 
 #include "sim/posix/world.h"
 
+#include <time.h>
+
 static struct posix_loop *loop;
 static struct posix_world *posix;
 
@@ -24,7 +26,33 @@ static int drop(void **state)
     return 0;
 }
 
+/* What is left alone must not keep the processor busy: bytes and an end that nobody wants yet, an
+ * end that was told, a connection that was refused. */
+static void who_waits_rests(void **state)
+{
+    (void)state;
+    rig_meet();
+    world->pause(far_end.stream, true);
+    assert_int_equal(world->send(near_end.stream, "x", 1), 1);
+    world->end(near_end.stream);
+    world->end(far_end.stream);
+    until(near_end.ended == 1);
+    clock_t before = clock();
+    assert_int_equal(world->run(world->context, 200), OTA_E_TIMEOUT);
+    world->unlisten(rig_listener);
+    rig_listener = NULL;
+    rig_close(&near_end, false);
+    rig_connect();
+    until(near_end.opened == 1);
+    assert_int_equal(near_end.code, OTA_E_CONNECT);
+    assert_int_equal(world->run(world->context, 200), OTA_E_TIMEOUT);
+    assert_true(clock() - before < CLOCKS_PER_SEC / 20);
+}
+
 int main(void)
 {
-    return rig_run(make, drop);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_waits_rests, make, drop),
+    };
+    return rig_run(make, drop) + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,91 @@
+/* What `nobrick bench` leaves behind when it is stopped: nothing. */
+#include "harness/prove/bench.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TRIES 500
+
+static void nap(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static unsigned entries(const char *path)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+/* Starts it in a scratch directory of its own, and stops it when it has one and is at work. */
+static void stop(const char *what, int number)
+{
+    char dir[] = "/tmp/nobrick-bench-XXXXXX";
+    char verb[] = "bench";
+    char word[16];
+    char *argv[] = {verb, word, NULL};
+    int status;
+    snprintf(word, sizeof word, "%s", what);
+    assert_non_null(mkdtemp(dir));
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("TMPDIR", dir, 1);
+        if (freopen("/dev/null", "w", stdout) == NULL)
+            _exit(126);
+        exit(nb_cmd_bench(2, argv));
+    }
+    for (int i = 0; i < TRIES && entries(dir) == 0; i++)
+        nap(10);
+    assert_int_equal(entries(dir), 1);
+    nap(300);
+    assert_int_equal(kill(child, number), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + number);
+    assert_int_equal(entries(dir), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void a_sweep_that_is_stopped(void **state)
+{
+    (void)state;
+    stop("sweep", SIGINT);
+    stop("sweep", SIGTERM);
+}
+
+static void a_download_that_is_stopped(void **state)
+{
+    (void)state;
+    stop("download", SIGINT);
+}
+
+/* Started with a verb this program would be the device, which the bench starts: it is not, so that
+ * the bench waits for it until it is stopped. */
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1)
+        nap(20000);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sweep_that_is_stopped),
+        cmocka_unit_test(a_download_that_is_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
