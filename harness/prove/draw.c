@@ -62,6 +62,7 @@ static void draw_value(struct drawing *d)
     static const uint32_t slices[] = {1000, 100, 17};
     switch (d->verb->variant) {
     case NB_HTTP_STATUS:
+    case NB_HTTP_EXPIRE:
         put(d, "%u", one_of(d, statuses, sizeof statuses / sizeof statuses[0]));
         break;
     case NB_NET_LATENCY:
