@@ -214,7 +214,9 @@ static void learn_room(struct nb_explorer *explorer)
         const struct nb_script_verb *verb = &nb_script_verbs[i];
         struct nb_drawn drawn = {.step = step};
         struct flash_text_error error;
-        if (!nb_draw_line(&explorer->choice, verb, room->operations, drawn.line))
+        bool for_good = verb->kind == NB_FAULT_NET && verb->variant == NB_HTTP_EXPIRE &&
+                        explorer->base.agent.direct; /* without a job there is no new link */
+        if (for_good || !nb_draw_line(&explorer->choice, verb, room->operations, drawn.line))
             continue;
         snprintf(drawn.line, sizeof drawn.line, "%s", verb->example);
         room->usable[i] = nb_explorer_arm(explorer, &drawn, 1, &error) == 0;

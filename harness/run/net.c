@@ -423,6 +423,8 @@ size_t nb_net_end_step(struct nb_net *net, const char **word)
     size_t unfired = net->cloud ? anycloud_cloud_unfired(net->cloud) : 0;
     if (unfired)
         *word = "a fault of the cloud";
+    if (net->cloud)
+        anycloud_cloud_disarm(net->cloud); /* a fault is for one step */
     unfired += end_names(net, word);
     unfired += end_proxy(net, net->broker.proxy, word);
     for (int tls = 0; tls < 2; tls++) {
