@@ -101,7 +101,7 @@ static void draw_text(struct drawing *d)
     static const char *const replies[] = {"HTTP/1.1 200 OK\\r\\n\\r\\nhello",
                                           "nonsense\\r\\n\\r\\n",
                                           "HTTP/1.1 100 Continue\\r\\n\\r\\n"};
-    if (d->verb->kind == NB_FAULT_JOB_RAW)
+    if (d->verb->kind != NB_FAULT_NET)
         put(d, "%s", jobs[choose(d->choice, sizeof jobs / sizeof jobs[0])]);
     else
         put(d, "%s", replies[choose(d->choice, sizeof replies / sizeof replies[0])]);
@@ -124,6 +124,8 @@ static bool draw_word(struct drawing *d, const char *class, size_t length)
         draw_talk(d, "mqtt");
     else if (IS("HTTP"))
         draw_talk(d, "http");
+    else if (IS("MS"))
+        put(d, "%u", 1 + choose(d->choice, 3000));
     else if (IS("CLOCK"))
         draw_talk(d, "clock");
     else if (IS("DURATION"))
@@ -255,9 +257,13 @@ size_t nb_draw(struct choice *choice, const struct nb_draw_room *room,
 const char *nb_draw_word(const struct nb_script_verb *verb)
 {
     static const char *const chunks[] = {
-        [NB_CHUNK_DROP] = "drop",         [NB_CHUNK_REPEAT] = "repeat",
-        [NB_CHUNK_CORRUPT] = "corrupt",   [NB_CHUNK_RAW] = "raw-chunk",
+        [NB_CHUNK_DROP] = "drop",
+        [NB_CHUNK_REPEAT] = "repeat",
+        [NB_CHUNK_CORRUPT] = "corrupt",
+        [NB_CHUNK_RAW] = "raw-chunk",
         [NB_CHUNK_PATCH] = "patch-chunk",
+        [NB_CHUNK_LATE] = "late-chunk",
+        [NB_CHUNK_JOB] = "job-before-chunk",
     };
     switch (verb->kind) {
     case NB_FAULT_CUT:

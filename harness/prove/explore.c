@@ -247,6 +247,10 @@ static bool open_explorer(struct nb_explorer *explorer, const char *text,
         nb_outcome_set(outcome, NB_SKIP, "no cloud: every cut of it is tried by sweeps");
         return false;
     }
+    if (explorer->base.devices > 1) {
+        nb_outcome_set(outcome, NB_SKIP, "several devices have several ends");
+        return false;
+    }
     explorer->virtual = nb_virtual_new(&explorer->base, &explorer->cell);
     if (!explorer->virtual) {
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));

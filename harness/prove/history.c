@@ -43,7 +43,7 @@ static int add_line(struct nb_history *out, const char *at, const char *end)
     struct nb_history_line *line = &grown[out->count++];
     line->at = at;
     line->length = (size_t)(end - at);
-    line->network = begins(at, end, "device", "check");
+    line->network = begins(at, end, "device", "check") || begins(at, end, "device", "live");
     line->device = line->network || begins(at, end, "device", "boot");
     out->steps += line->device;
     return 0;

@@ -10,7 +10,7 @@ struct nb_history_line {
     const char *at;
     size_t length;
     bool device;  /* a device step, which faults may stand in front of */
-    bool network; /* … `device check`: faults of the network, too */
+    bool network; /* … a check: faults of the network, too */
 };
 
 /* A script's text, line by line. */

@@ -70,7 +70,8 @@ static void count_faults(const struct nb_script *script, const struct nb_trace *
     for (size_t i = 0; i < script->step_count; i++) {
         const struct nb_step *now = &script->steps[i];
         size_t row = row_of(now);
-        step += now->kind == NB_DEVICE_CHECK || now->kind == NB_DEVICE_BOOT;
+        step += now->kind == NB_DEVICE_LIVE || now->kind == NB_DEVICE_CHECK ||
+                now->kind == NB_DEVICE_BOOT;
         if (row == NB_VERBS_MAX)
             continue;
         tally->armed[row]++;

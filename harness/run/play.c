@@ -13,13 +13,38 @@
 #define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
 #define SIGNAL_EXIT   128 /* and more: killed by a signal */
 
+/* ---- devices ----------------------------------------------------------------------------- */
+
+/* Does it for each device in turn, until one says false: that one stays the present one. */
+static bool each(struct nb_play *play, const struct nb_step *step,
+                 bool (*look)(struct nb_play *play, const struct nb_step *step))
+{
+    for (size_t i = 0; i < play->unit_count; i++) {
+        play->unit = &play->units[i];
+        if (!look(play, step))
+            return false;
+    }
+    play->unit = &play->units[0];
+    return true;
+}
+
+static void oracle_offer(struct nb_play *play, const struct nb_oracle_image *image)
+{
+    for (size_t i = 0; i < play->unit_count; i++)
+        nb_oracle_offer(&play->units[i].oracle, image);
+}
+
 /* ---- events ------------------------------------------------------------------------------ */
 
-static void keep_line(struct nb_play *play, bool cloud, const char *text)
+static void keep_line(struct nb_play *play, struct nb_unit *unit, bool cloud, const char *text)
 {
-    int rc = nb_trace_add(&play->trace, cloud, text);
+    int rc = nb_trace_add(&unit->trace, cloud, text);
     if (rc)
         play->err = rc;
+}
+
+static void hash_line(struct nb_play *play, bool cloud, const char *text)
+{
     if (!play->cell->hash)
         return;
     play->history_hash = sim_journal_hash(play->history_hash, cloud ? "cloud" : "device");
@@ -29,8 +54,9 @@ static void keep_line(struct nb_play *play, bool cloud, const char *text)
 void nb_play_device_line(void *context, const char *text)
 {
     struct nb_play *play = context;
-    keep_line(play, false, text);
-    nb_oracle_event(&play->oracle, text);
+    keep_line(play, play->unit, false, text);
+    hash_line(play, false, text);
+    nb_oracle_event(&play->unit->oracle, text);
     nb_net_device_line(&play->net, text);
 }
 
@@ -40,10 +66,15 @@ void nb_play_cloud_line(void *context, const char *text)
                                             "fault patch-chunk ", "fault other-image ",
                                             "fault etag-change "};
     struct nb_play *play = context;
+    bool tampers = false;
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++)
-        if (strncmp(text, tampering[i], strlen(tampering[i])) == 0)
-            nb_oracle_tampered(&play->oracle);
-    keep_line(play, true, text);
+        tampers = tampers || strncmp(text, tampering[i], strlen(tampering[i])) == 0;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        if (tampers)
+            nb_oracle_tampered(&play->units[i].oracle);
+        keep_line(play, &play->units[i], true, text);
+    }
+    hash_line(play, true, text);
 }
 
 void nb_play_journal_line(void *context, const char *line)
@@ -57,7 +88,7 @@ void nb_play_journal_line(void *context, const char *line)
 static int offer(struct nb_play *play, const struct nb_step *step, struct flash_text_error *error)
 {
     if (step->kind == NB_CLOUD_NONE) {
-        nb_oracle_offer(&play->oracle, NULL);
+        oracle_offer(play, NULL);
         return nb_net_offer(&play->net, NULL, NULL, play->device.board);
     }
     const struct nb_image *image = &play->script->images[step->image];
@@ -70,7 +101,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
-    nb_oracle_offer(&play->oracle, &known);
+    oracle_offer(play, &known);
     return 0;
 }
 
@@ -79,7 +110,8 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
     static const enum anycloud_fault_kind chunk_kinds[] = {
         [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
         [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
-        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,
+        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,     [NB_CHUNK_JOB] = ANYCLOUD_JOB_BEFORE_CHUNK,
+        [NB_CHUNK_LATE] = ANYCLOUD_LATE_CHUNK,
     };
     struct anycloud_fault fault = {.index = step->value, .count = 1};
     switch (step->kind) {
@@ -88,6 +120,10 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
         fault.at = step->patch_at;
         fault.raw = step->raw;
         fault.raw_size = step->raw_size;
+        if (step->chunk_fault == NB_CHUNK_JOB) {
+            fault.raw = (const uint8_t *)step->raw_text;
+            fault.raw_size = strlen(step->raw_text);
+        }
         break;
     case NB_FAULT_REVERSE:
         fault.kind = ANYCLOUD_REVERSE;
@@ -109,9 +145,11 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
 /* A device that dies, or ends otherwise than it says, did wrong even when its events look well. */
 static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, int code)
 {
-    const char *said = nb_trace_last(&play->trace, "exit");
+    const char *said = nb_trace_last(&play->unit->trace, "exit");
     char words[NB_LINE];
     int told = -1;
+    if (play->live_ms && code == NB_SWITCHED_OFF)
+        return true;
     if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
         return true;
     play->stage->last_words(play, words, sizeof words);
@@ -121,58 +159,56 @@ static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, i
     return false;
 }
 
-/* Runs the device, and after a cut whose power comes back once more. */
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+/* Runs the devices, and after a cut whose power comes back once more. */
+static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
-    int rc = play->stage->run_device(play, boot_only, code);
+    const struct sim_world *world = play->world;
+    uint64_t begin = world->now_ms(world->context);
+    int rc = play->stage->run_device(play, boot_only, codes);
+    play->lasted = world->now_ms(world->context) - begin;
     play->sweep_armed = false;
-    if (rc == 0 && *code == SIM_CUT_EXIT && play->cut_returns) {
+    if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
-        rc = play->stage->run_device(play, boot_only, code);
+        rc = play->stage->run_device(play, boot_only, codes);
     }
-    (void)play->world->run(play->world->context, play->stage->settle_ms);
+    (void)world->run(world->context, play->stage->settle_ms);
     return rc ? rc : play->err;
 }
 
-static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
+/* One device has ended with this code. */
+static bool device_ended(struct nb_play *play, const struct nb_step *step, int code)
 {
-    int code = 0;
-    bool cut_armed = play->cut_armed;
-    nb_trace_step(&play->trace);
-    nb_oracle_step(&play->oracle, boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
-    int rc = run_device(play, boot_only, &code);
-    play->cut_armed = false;
-    if (play->fail_fired)
-        nb_play_cloud_line(play, "fault fail");
-    if (rc == OTA_E_TIMEOUT) {
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, play->stage->limit_s);
-        return false;
-    }
-    if (rc == 0 && play->trace.count == play->trace.from && code < SIGNAL_EXIT) {
+    const struct nb_trace *trace = &play->unit->trace;
+    bool silent = true;
+    for (size_t i = trace->from; i < trace->count; i++)
+        silent = silent && trace->lines[i].cloud;
+    if (silent && code < SIGNAL_EXIT) {
         char words[NB_LINE];
         play->stage->last_words(play, words, sizeof words);
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: the device does not start: %.120s",
                        step->line, words);
         return false;
     }
-    if (rc == 0)
-        rc = nb_play_show_flash(play);
+    int rc = nb_play_show_flash(play);
     if (rc) {
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
         return false;
     }
-    if (!ended_as_it_said(play, step, code))
-        return false;
+    return ended_as_it_said(play, step, code);
+}
+
+/* False: what follows was written for a device that was cut. */
+static bool faults_fired(struct nb_play *play, const struct nb_step *step, bool cut_armed)
+{
+    const struct nb_trace *trace = &play->unit->trace;
     const char *unfired = "the power cut";
-    bool lenient = play->cell->explored; /* whoever draws faults counts those that fire */
-    bool misfit = cut_armed && nb_trace_last(&play->trace, "cut-misfit");
-    bool vacuous = cut_armed && !nb_trace_has(&play->trace, "cut");
-    if (misfit && !lenient) {
+    bool misfit = cut_armed && nb_trace_last(trace, "cut-misfit");
+    bool vacuous = cut_armed && !nb_trace_has(trace, "cut");
+    if (misfit && !play->cell->explored) { /* whoever draws faults counts those that fire */
         nb_outcome_set(play->outcome, NB_VACUOUS,
                        "line %u: the tear `%s` does not fit operation %u", step->line,
                        flash_tear_word(play->cut.tear), play->cut.op);
-        return false; /* what follows was written for a device that was cut */
+        return false;
     }
     if (play->fail_armed && !play->fail_fired) {
         vacuous = true;
@@ -180,44 +216,94 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     }
     play->fail_armed = play->fail_fired = false;
     vacuous = nb_net_end_step(&play->net, &unfired) > 0 || vacuous;
-    if (vacuous && !lenient)
+    if (vacuous && !play->cell->explored)
         nb_outcome_set(play->outcome, NB_VACUOUS, "line %u: %s armed for it never fired",
                        step->line, unfired);
     return true;
 }
 
+static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
+{
+    int codes[NB_DEVICES] = {0};
+    bool cut_armed = play->cut_armed;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        nb_trace_step(&play->units[i].trace);
+        nb_oracle_step(&play->units[i].oracle,
+                       boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
+    }
+    int rc = run_devices(play, boot_only, codes);
+    play->cut_armed = false;
+    if (play->fail_fired)
+        nb_play_cloud_line(play, "fault fail");
+    if (rc == OTA_E_TIMEOUT)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
+                       step->line, play->stage->limit_s);
+    else if (rc)
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
+    if (rc)
+        return false;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        play->unit = &play->units[i];
+        if (!device_ended(play, step, codes[i]))
+            return false;
+    }
+    play->unit = &play->units[0];
+    return faults_fired(play, step, cut_armed);
+}
+
+/* Of the flash of all devices together. */
+static int fingerprint_all(struct nb_play *play, uint64_t *out)
+{
+    int rc = 0;
+    *out = 0;
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        uint64_t one = 0;
+        play->unit = &play->units[i];
+        rc = nb_play_fingerprint(play, &one);
+        *out = (*out << 7 | *out >> 57) ^ one;
+    }
+    play->unit = &play->units[0];
+    return rc;
+}
+
+static bool boots_as_said(struct nb_play *play, const struct nb_step *step)
+{
+    const char *boot = nb_trace_latest(&play->unit->trace, "boot");
+    if (boot && (step->expect.version_count == 0 || nb_expect_matches(&step->expect, boot, false)))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says", step->line,
+                   step->text);
+    return false;
+}
+
 static bool until_stable(struct nb_play *play, const struct nb_step *step)
 {
+    play->live_ms = 0;
     uint64_t before = 0;
     uint64_t after = 0;
     int quiet = 0;
     for (int i = 0; i < STABLE_BOOTS && quiet < 2; i++) {
-        int rc = nb_play_fingerprint(play, &before);
+        int rc = fingerprint_all(play, &before);
         if (rc == 0 && !device_step(play, step, true))
             return false;
         if (rc == 0)
-            rc = nb_play_fingerprint(play, &after);
+            rc = fingerprint_all(play, &after);
         if (rc) {
             nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
             return false;
         }
         quiet = before == after ? quiet + 1 : 0;
     }
-    const char *boot = nb_trace_latest(&play->trace, "boot");
     if (quiet < 2)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: flash still changes after %d boots",
                        step->line, STABLE_BOOTS);
-    else if (!boot ||
-             (step->expect.version_count > 0 && !nb_expect_matches(&step->expect, boot, false)))
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says",
-                       step->line, step->text);
-    return play->outcome->verdict != NB_FAIL;
+    return quiet == 2 && each(play, step, boots_as_said);
 }
 
 /* Was it delivered, in whatever step? Success must speak of what confirmed itself last. */
 static bool was_reported(const struct nb_play *play, const char *result)
 {
-    const struct nb_trace *trace = &play->trace;
+    const struct nb_trace *trace = &play->units[0].trace;
     char wanted[NB_WORD + 16];
     int length = snprintf(wanted, sizeof wanted, "reported %s", result);
     for (size_t i = trace->count; i-- > 0;) {
@@ -235,12 +321,13 @@ static bool was_reported(const struct nb_play *play, const char *result)
 static bool until_reported(struct nb_play *play, const struct nb_step *step)
 {
     const char *result = step->expect.word;
+    play->live_ms = 0;
     for (int i = 0; i < REPORT_CHECKS && !was_reported(play, result); i++)
         if (!device_step(play, step, false) || play->outcome->verdict == NB_FAIL)
             return false;
     if (was_reported(play, result))
         return true;
-    const char *last = nb_trace_latest(&play->trace, "reported");
+    const char *last = nb_trace_latest(&play->units[0].trace, "reported");
     nb_outcome_set(play->outcome, NB_FAIL, "line %u: %d more checks do not report %s; %s%.60s",
                    step->line, REPORT_CHECKS, result, last ? "last was: " : "nothing was reported",
                    last ? last : "");
@@ -255,7 +342,7 @@ static bool expect_event(struct nb_play *play, const struct nb_step *step)
         step->expect.kind == NB_EXPECT_CLOUD || step->expect.kind == NB_EXPECT_CHUNK_REQUEST;
     const struct sim_world *world = play->world;
     uint64_t end = world->now_ms(world->context) + play->stage->expect_ms;
-    while (!nb_trace_meets(&play->trace, &step->expect)) {
+    while (!nb_trace_meets(&play->unit->trace, &step->expect)) {
         if (!cloud || world->now_ms(world->context) > end || nb_run_stop) {
             nb_outcome_set(play->outcome, NB_FAIL, "line %u: nothing met `%.100s`", step->line,
                            step->text);
@@ -264,6 +351,34 @@ static bool expect_event(struct nb_play *play, const struct nb_step *step)
         (void)world->run(world->context, POLL_MS);
     }
     return true;
+}
+
+static bool never_event(struct nb_play *play, const struct nb_step *step)
+{
+    const char *line = nb_trace_find(&play->unit->trace, &step->expect);
+    if (line)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: `%.60s`, and there is: %.80s", step->line,
+                       step->text, line);
+    return !line;
+}
+
+static bool expect_lasts(struct nb_play *play, const struct nb_step *step)
+{
+    if (play->lasted >= step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device step took %llu ms, not %u or more",
+                   step->line, (unsigned long long)play->lasted, step->value);
+    return false;
+}
+
+static bool expect_topics(struct nb_play *play, const struct nb_step *step)
+{
+    size_t topics = nb_trace_topics(&play->units[0].trace);
+    if (topics == step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: jobs were asked for on %zu topics, not %u",
+                   step->line, topics, step->value);
+    return false;
 }
 
 static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
@@ -329,6 +444,31 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
         play->cut = play->cell->cuts[play->next_cut++];
 }
 
+static bool expect_flash(struct nb_play *play, const struct nb_step *step)
+{
+    char reason[NB_LINE] = "";
+    if (nb_play_expect_flash(play, step, reason))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+    return false;
+}
+
+static bool done(struct nb_play *play, const struct nb_step *step, int rc,
+                 const struct flash_text_error *error)
+{
+    if (rc)
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line,
+                       error->message[0] ? error->message : ota_err_text(rc));
+    return rc == 0;
+}
+
+static bool flash_step(struct nb_play *play, const struct nb_step *step)
+{
+    struct flash_text_error error = {0};
+    int rc = nb_play_flash_step(play, step, &error);
+    return done(play, step, rc, &error);
+}
+
 static void arm_fail(struct nb_play *play, const struct nb_step *step)
 {
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
@@ -344,15 +484,16 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
 static bool play_step(struct nb_play *play, const struct nb_step *step)
 {
     struct flash_text_error error = {0};
-    char reason[NB_LINE] = "";
     int rc = 0;
     switch (step->kind) {
     case NB_CLOUD_OFFER:
     case NB_CLOUD_NONE:
         rc = offer(play, step, &error);
         break;
+    case NB_DEVICE_LIVE:
     case NB_DEVICE_CHECK:
     case NB_DEVICE_BOOT:
+        play->live_ms = step->kind == NB_DEVICE_LIVE ? 1000 * step->value : 0;
         return device_step(play, step, step->kind == NB_DEVICE_BOOT);
     case NB_UNTIL_STABLE:
         return until_stable(play, step);
@@ -375,21 +516,18 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         break;
     case NB_EXPECT_TRAFFIC:
         return expect_traffic(play, step);
+    case NB_EXPECT_LASTS:
+        return expect_lasts(play, step);
+    case NB_EXPECT_TOPICS:
+        return expect_topics(play, step);
     case NB_EXPECT:
-        return expect_event(play, step);
+        return each(play, step, step->expect.never ? never_event : expect_event);
     case NB_EXPECT_FLASH:
-        if (nb_play_expect_flash(play, step, reason))
-            return true;
-        nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
-        return false;
+        return each(play, step, expect_flash);
     default:
-        rc = nb_play_flash_step(play, step, &error);
-        break;
+        return each(play, step, flash_step);
     }
-    if (rc)
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line,
-                       error.message[0] ? error.message : ota_err_text(rc));
-    return rc == 0;
+    return done(play, step, rc, &error);
 }
 
 /* ---- one cell ---------------------------------------------------------------------------- */
@@ -407,12 +545,17 @@ bool nb_play_open(struct nb_play *play)
         return false;
     int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
     play->has_device = rc == 0;
-    if (rc == 0) {
-        nb_oracle_init(&play->oracle, play->device.scheme->reverts, play->device.validate_primary);
-        rc = play->stage->prepare(play, &error);
-    }
+    play->unit_count = play->script->devices;
+    play->unit = &play->units[0];
     if (rc == 0)
+        rc = play->stage->prepare(play, &error);
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        play->unit = &play->units[i];
+        nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
+                       play->device.validate_primary);
         rc = nb_play_fill_flash(play, &error);
+    }
+    play->unit = &play->units[0];
     if (rc)
         cannot_begin(play, rc, error.message);
     return rc == 0;
@@ -424,7 +567,16 @@ void nb_play_close(struct nb_play *play)
     if (play->has_device)
         sim_device_free(&play->device);
     free(play->loader_before);
-    nb_trace_free(&play->trace);
+    for (size_t i = 0; i < play->unit_count; i++)
+        nb_trace_free(&play->units[i].trace);
+}
+
+static bool keeps_the_rules(struct nb_play *play, const struct nb_step *step)
+{
+    const char *wrong = nb_oracle_violation(&play->unit->oracle);
+    if (wrong)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: %.150s", step->line, wrong);
+    return !wrong;
 }
 
 /* Plays the steps until one goes wrong; the oracle looks after each. */
@@ -434,9 +586,9 @@ static void play_all(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         bool going_on = play_step(play, step);
-        const char *wrong = nb_oracle_violation(&play->oracle);
-        if (wrong)
-            nb_outcome_set(outcome, NB_FAIL, "line %u: %.150s", step->line, wrong);
+        struct nb_unit *present = play->unit;
+        if (each(play, step, keeps_the_rules))
+            play->unit = present;
         if (!going_on || outcome->verdict == NB_FAIL)
             return;
         if (nb_run_stop) {
@@ -454,7 +606,7 @@ static void tell_story(struct nb_play *play)
     char last[NB_LINE] = "";
     if (outcome->story_count)
         memcpy(last, outcome->story[outcome->story_count - 1], NB_LINE);
-    nb_trace_tell(&play->trace, &told);
+    nb_trace_tell(&play->unit->trace, &told);
     memcpy(outcome->story, told.story, sizeof told.story);
     outcome->story_count = told.story_count;
     nb_story_add(outcome, "%s", last);

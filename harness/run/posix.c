@@ -146,7 +146,7 @@ static int read_journal(struct nb_play *play)
     return unlink(own->journal_path) == 0 ? 0 : OTA_E_IO;
 }
 
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct posix_stage *own = play->own;
     char cut[48];
@@ -165,7 +165,8 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
-    arguments[count++] = boot_only ? "--boot-only" : "--once";
+    if (!play->live_ms)
+        arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
         arguments[count++] = "--cut";
         arguments[count++] = cut;
@@ -175,9 +176,10 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         arguments[count++] = own->journal_path;
     }
     arguments[count] = NULL;
-    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path};
+    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
+                                   play->live_ms};
     if (rc == 0)
-        rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
+        rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
     if (rc == 0 && play->cell->hash)
         rc = read_journal(play);
     return rc;
@@ -197,6 +199,8 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
+    if (play->script->devices > 1)
+        return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "the flash file of a device process never fails";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)

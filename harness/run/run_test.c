@@ -204,6 +204,31 @@ static void every_cut_of_an_update_is_tried(void **state)
     assert_non_null(strstr(output, "trying every cut takes too long on a wall clock"));
 }
 
+/* One of two devices gets its job, the other one does not: whatever is said of both is wrong. */
+static void what_is_expected_is_expected_of_every_device(void **state)
+{
+    static const char *const wrong[] = {"expect job v2\n",         "expect idle timeout\n",
+                                        "expect flash slot0 v2\n", "expect flash slot1 erased\n",
+                                        "never job v2\n",          "until stable boot v1\n",
+                                        "until stable boot v2\n"};
+    char script[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(script, sizeof script,
+                 "title T\ndevices 2\ncloud offer v2\n@mqtt drop-publish 1\ndevice check\n%s",
+                 wrong[i]);
+        if (run_script(script) != 1)
+            fail_msg("%s%s", script, output);
+    }
+    assert_int_equal(run_script("title T\ndevices 2\ncloud offer v2\n@mqtt drop-publish 1\n"
+                                "device check\nexpect topics 2\nuntil stable boot v1|v2\n"),
+                     0);
+    assert_int_equal(run_script_in("posix", "title T\ndevices 2\ncloud offer v2\ndevice check\n"
+                                            "expect job v2\n"),
+                     77);
+    assert_non_null(strstr(output, "need the virtual world"));
+}
+
 static void missing_mosquitto_is_a_visible_skip(void **state)
 {
     (void)state;
@@ -429,6 +454,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(virtual_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
         cmocka_unit_test(every_cut_of_an_update_is_tried),
+        cmocka_unit_test(what_is_expected_is_expected_of_every_device),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
         cmocka_unit_test(missing_nginx_is_a_visible_skip),
         cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),

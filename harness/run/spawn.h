@@ -12,7 +12,8 @@ struct nb_spawn {
     /* A whole line of the device. */
     void (*line)(void *context, const char *text);
     void *context;
-    const char *log; /* file that takes its output */
+    const char *log;  /* file that takes its output */
+    uint32_t live_ms; /* then it is told to stop; 0: it stops by itself */
 };
 
 /* Runs the program with these arguments (NULL-terminated, without the program's name) and

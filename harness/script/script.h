@@ -19,6 +19,7 @@
 #define NB_LIST         16
 #define NB_ALTERNATIVES 4
 #define NB_RAW          96  /* bytes of a raw chunk */
+#define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
 
 /* ---- header ------------------------------------------------------------------------------ */
@@ -133,6 +134,7 @@ struct nb_image {
     uint32_t extra; /* bytes appended behind the image */
     /* what the job says of it */
     enum nb_link connection; /* NONE: as the `data` line says */
+    char path[NB_WORD];      /* of the image over HTTP; "": the usual one */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
     enum nb_tar tar;
@@ -143,6 +145,7 @@ struct nb_image {
 enum nb_step_kind {
     NB_CLOUD_OFFER,    /* image */
     NB_CLOUD_NONE,     /* `cloud offer none`, `cloud withdraw` */
+    NB_DEVICE_LIVE,    /* the device process for value seconds, check after check */
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
@@ -163,6 +166,8 @@ enum nb_step_kind {
     NB_EXPECT,         /* expect */
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
+    NB_EXPECT_LASTS,   /* value: least milliseconds that the last device step took */
+    NB_EXPECT_TOPICS,  /* value: topics on which devices asked for a job in it */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
     NB_UNTIL_REPORTED, /* expect.word: the report that is to be delivered */
 };
@@ -172,7 +177,9 @@ enum nb_chunk_fault {
     NB_CHUNK_REPEAT,
     NB_CHUNK_CORRUPT,
     NB_CHUNK_RAW,
-    NB_CHUNK_PATCH
+    NB_CHUNK_PATCH,
+    NB_CHUNK_LATE, /* patch_at: ms */
+    NB_CHUNK_JOB   /* text: a job that is sent before the chunk */
 };
 
 enum nb_expect_kind {
@@ -186,6 +193,7 @@ enum nb_expect_kind {
     NB_EXPECT_CONFIRMED,     /* versions */
     NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
     NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_PAUSE,         /* the device waits before it tries again */
     NB_EXPECT_CHUNK_REQUEST, /* value: offset */
     NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
     NB_EXPECT_KINDS
@@ -195,6 +203,8 @@ enum nb_boot_status { NB_STATUS_ANY, NB_STATUS_TRIAL, NB_STATUS_CONFIRMED };
 
 struct nb_expect {
     enum nb_expect_kind kind;
+    bool never; /* met when no such line comes in the device step, behind those that
+                 * met the expectations before */
     struct img_version versions[NB_ALTERNATIVES];
     size_t version_count;
     enum nb_boot_status status;
@@ -221,7 +231,7 @@ struct nb_step {
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
     uint8_t raw[NB_RAW];
     size_t raw_size;
-    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_HTTP_RAW */
+    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_CHUNK_JOB, NB_HTTP_RAW */
     struct nb_fault fault; /* NB_FAULT_NET; its text is raw_text */
     struct nb_expect expect;
 };
@@ -240,7 +250,8 @@ struct nb_script {
     struct nb_list data;
     struct nb_list via;
     struct nb_list tls;
-    unsigned nginx; /* line that says `conformance nginx`; 0: none */
+    unsigned devices; /* alike, but for their serial numbers; 1 when nothing is said */
+    unsigned nginx;   /* line that says `conformance nginx`; 0: none */
     struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;

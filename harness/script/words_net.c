@@ -123,6 +123,16 @@ bool nb_option_port(struct nb_line *line, const char *value, size_t length)
     return line->image.port_closed || nb_word_complain(line, "must be closed");
 }
 
+bool nb_option_file(struct nb_line *line, const char *value, size_t length)
+{
+    if (length < 2 || length >= sizeof line->image.path || value[0] != '/')
+        return nb_word_complain(line, "must be a path like /b.bin of at most %d characters",
+                                NB_WORD - 1);
+    memcpy(line->image.path, value, length);
+    line->image.path[length] = '\0';
+    return true;
+}
+
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)
 {
     if (nb_word_number(value, length, true, &line->image.chunk) && line->image.chunk >= MIN_CHUNK &&

@@ -257,7 +257,7 @@ static int make_ports(struct virtual_device *device)
         .flash = &device->flash.port,
         .crypto = &device->crypto_port,
         .nv = &device->nv,
-        .random = virtual_world_random(config->world),
+        .random = config->random != NULL ? config->random : virtual_world_random(config->world),
         .mqtt = config->mqtt_port(device->mqtt),
         .http = device->http != NULL ? config->http_port(device->http) : NULL,
         .agent_clock = world->clock_port(device->agent_clock),
