@@ -18,7 +18,8 @@
 
 #define SCRIPT                                                                                     \
     "title x\nvia http\ndata http\n\ncloud offer v2 size=8K\n@job silent\ndevice check\n"          \
-    "  expect boot v2\ncloud offer v3 size=8K\ndevice  boot\ndevice check\nuntil stable boot v3\n"
+    "  expect boot v2\nnever job v1\ncloud offer v3 size=8K\ndevice  boot\ndevice check\nuntil "   \
+    "stable boot v3\n"
 #define HEALED "device  check\ndevice  check\ndevice  check\n"
 
 static struct nb_kit *kit;
