@@ -17,7 +17,9 @@ enum nb_fault_kind {
     NB_NET_RATE,       /* value: bytes a second to the device */
     NB_NET_SLICE,      /* value: bytes a write, both ways */
     NB_NET_TRUNCATE,   /* the stream ends here, and the connection is closed in order */
+    NB_CLOCK_JUMP,     /* value: milliseconds that the world's clock jumps ahead */
     NB_NET_CORRUPT,    /* one byte is flipped */
+    NB_NET_DNS,        /* the device's look-ups of names find nothing; no proxy plays it */
     /* packets of MQTT; value: the N-th of them in the step; times: of a doubled one, copies */
     NB_MQTT_DROP_PUBACK, /* to the device */
     NB_MQTT_DOUBLE_PUBACK,
