@@ -60,9 +60,9 @@ struct nb_oracle {
     struct img_version pending;
     bool has_job;
     struct img_version job;
-    bool refused_since_job; /* by agent or loader */
-    bool fetched;           /* all of the job's image lies in the secondary */
-    bool may_have_asked;    /* … and a cut fell where the agent asks the loader for it */
+    bool refused_since_job;           /* by agent or loader */
+    bool asking;                      /* the agent is at asking the loader for the job's image */
+    bool may_have_asked;              /* … and a cut fell there */
     enum nb_oracle_confirms confirms; /* the present device step */
     bool booted_in_step;
     bool flash_fails; /* an operation of the present boot returned an error, or of what went before

@@ -169,7 +169,9 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
-        rc = play->stage->run_device(play, boot_only, codes);
+        rc = nb_play_show_flash(play); /* was what it said before the cut true? */
+        if (rc == 0)
+            rc = play->stage->run_device(play, boot_only, codes);
     }
     (void)world->run(world->context, play->stage->settle_ms);
     return rc ? rc : play->err;

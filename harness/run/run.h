@@ -109,6 +109,9 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
 
+/* A monotonic clock, for rates and durations. */
+double nb_seconds(void);
+
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */
 extern volatile int nb_run_stop;
