@@ -113,7 +113,8 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
 }
 
 /* Overwrite erases the request only after the copy, and that erase may be cut where image and
- * trailer share a sector: the secondary is damaged, the request stands, and yet all is done. */
+ * trailer share a sector: the secondary is damaged or has lost its header, the request stands, and
+ * yet all is done. Without a header there is nothing to refuse anyway. */
 static bool is_done_already(const struct boot_config *config)
 {
     uint8_t primary[IMG_HEADER_SIZE];
@@ -121,7 +122,8 @@ static bool is_done_already(const struct boot_config *config)
     return !config->scheme->reverts &&
            flash_area_read(&config->primary, 0, primary, sizeof primary) == 0 &&
            flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
-           memcmp(primary, secondary, sizeof primary) == 0;
+           (memcmp(primary, secondary, sizeof primary) == 0 ||
+            flash_area_is_erased(&config->secondary, 0, sizeof secondary) != 0);
 }
 
 /* The pending secondary must not run: take the request away, so that it is not asked again. */

@@ -313,11 +313,12 @@ static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
     if (step->kind == NB_FAULT_FAIL) {
-        flash_failing_arm(&bench->failing, step->value);
+        flash_failing_arm(&bench->failing, step->value, step->failure);
         return;
     }
     if (step->all && cell->cut_count == 0) {
         bench->sweep_armed = true;
+        bench->sweep_tears = step->tears;
         return;
     }
     bench->cut_armed = true;
@@ -351,6 +352,8 @@ static enum nb_verdict plain_step(struct nb_bench *bench, const struct nb_step *
     case NB_FLASH_ERASE:
     case NB_FLASH_FLIP:
     case NB_FLASH_BREAK:
+    case NB_FLASH_WEAKEN:
+    case NB_FLASH_STICK:
         err = nb_bench_damage(bench, step, &error);
         break;
     default:

@@ -53,6 +53,7 @@ struct nb_bench {
     struct nb_cut cut;
     bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
     bool sweep_armed; /* `@flash:* cut` */
+    enum flash_tears sweep_tears;
     struct flash_failing failing; /* `@flash:N fail` */
 };
 

@@ -142,6 +142,10 @@ int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
     }
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(bench->sim, region->address + at);
+    if (step->kind == NB_FLASH_WEAKEN)
+        return flash_sim_weaken_unit(bench->sim, region->address + at);
+    if (step->kind == NB_FLASH_STICK)
+        return flash_sim_stick_sector(bench->sim, region->address + at);
     err = flash_sim_peek(bench->sim, region->address + at, &byte, 1);
     byte ^= 1;
     return err != 0 ? err : flash_sim_put(bench->sim, region->address + at, &byte, 1);

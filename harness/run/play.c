@@ -263,6 +263,7 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_tears = step->tears;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
     play->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
@@ -293,6 +294,7 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         play->fail_armed = true;
         play->fail_fired = false;
         play->fail_op = step->value;
+        play->failure = step->failure;
         break;
     case NB_FAULT_CHUNK:
     case NB_FAULT_REVERSE:

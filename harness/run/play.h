@@ -57,11 +57,13 @@ struct nb_play {
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
     struct nb_cut cut;
+    enum flash_tears sweep_tears;
     bool sweep_armed; /* `@flash:* cut`: every cut of this step is to be tried (prove/cuts.h) */
     size_t next_cut;  /* of the cell's list */
     bool fail_armed;
     bool fail_fired;
     uint32_t fail_op;
+    enum flash_failure failure;
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,

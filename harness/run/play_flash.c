@@ -108,6 +108,10 @@ static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_s
     at += region->address;
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(sim, at);
+    if (step->kind == NB_FLASH_WEAKEN)
+        return flash_sim_weaken_unit(sim, at);
+    if (step->kind == NB_FLASH_STICK)
+        return flash_sim_stick_sector(sim, at);
     rc = flash_sim_peek(sim, at, &byte, 1);
     byte ^= 1;
     return rc ? rc : flash_sim_put(sim, at, &byte, 1);

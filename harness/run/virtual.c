@@ -79,7 +79,7 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
     struct nb_virtual *own = context;
     struct nb_play *play = &own->play;
     if (play->sweep_armed && own->cuts)
-        nb_cut_list_add(own->cuts, own->sim, op, number);
+        nb_cut_list_add(own->cuts, own->sim, op, number, play->sweep_tears);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
 }
 
@@ -120,7 +120,7 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
     nb_virtual_clients(&play->net, &config);
     flash_failing_init(&own->failing, own->sim);
     if (play->fail_armed) {
-        flash_failing_arm(&own->failing, play->fail_op);
+        flash_failing_arm(&own->failing, play->fail_op, play->failure);
         config.flash = &own->failing.port;
     }
     *code = virtual_device_run(&config, DEVICE_MS, &own->end);

@@ -8,7 +8,7 @@
 #define NOBRICK_HARNESS_SCRIPT_SCRIPT_H
 
 #include "agent/image/mcuboot.h"
-#include "flashsim/flashsim.h"
+#include "flashsim/failing.h"
 #include "harness/faults/fault.h"
 #include "sim/app_tag.h"
 #include "sim/push.h"
@@ -135,8 +135,10 @@ enum nb_step_kind {
     NB_FLASH_ERASE,    /* slot */
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
     NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
-    NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
-    NB_FAULT_FAIL,     /* value: operation that returns an error */
+    NB_FLASH_WEAKEN,   /* slot, value: offset of the unit that reads unstably */
+    NB_FLASH_STICK,    /* slot, value: offset in the sector that does not erase any more */
+    NB_FAULT_CUT,      /* value: operation; tear. Or all, and tears */
+    NB_FAULT_FAIL,     /* value: operation that fails; failure */
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
@@ -195,7 +197,9 @@ struct nb_step {
     bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
     bool all;           /* NB_FAULT_CUT: `@flash:*` */
     bool from_end;      /* value counts back from the slot's end */
-    enum flash_tear tear;
+    enum flash_tear tear;       /* COUNT: none was named */
+    enum flash_tears tears;     /* of a sweep */
+    enum flash_failure failure; /* NB_FAULT_FAIL */
     struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;

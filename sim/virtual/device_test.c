@@ -497,7 +497,7 @@ static void flash_errors_are_the_loaders(void **state)
     bench->config.flash = &failing.port;
     for (uint32_t at = 0; at < operations; at++) {
         flash_sim_restore(bench->sim, before);
-        flash_failing_arm(&failing, at);
+        flash_failing_arm(&failing, at, FLASH_FAIL_ERROR);
         assert_int_equal(run(bench), 1);
         assert_true(failing.fired);
         assert_int_equal(flash_sim_op_count(bench->sim), at);
