@@ -103,7 +103,6 @@ uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, ui
         return print;
     }
     uint32_t left = length < sim->size - address ? length : sim->size - address;
-    print ^= flash_stuck_print(sim, address, left);
     while (left > 0) {
         struct flash_piece piece;
         struct flash_view view;

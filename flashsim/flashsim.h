@@ -235,10 +235,11 @@ OTA_MUST_CHECK int flash_sim_miss_erase(struct flash_sim *sim, uint32_t address)
 /* Does every read of the range give the same? False when a unit in it reads unstably. */
 bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
-/* Which way weak units read next: part of a snapshot, of neither equality nor fingerprints. */
-unsigned flash_sim_turn(const struct flash_sim *sim);
+/* A hash of what lies in no block: the stuck sectors, and which way weak units read next. Part of a
+ * snapshot, not of fingerprints: who searches states adds it to them. */
+uint64_t flash_sim_marks(const struct flash_sim *sim);
 
-/* 64-bit fingerprint of the range's content, readability, stability and stuck sectors, kept up to date as flash changes:
+/* 64-bit fingerprint of the range's content, readability and stability, kept up to date as flash changes:
  * equal content at an equal address gives an equal value. Cost: one step a sector. */
 uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, uint32_t length);
 

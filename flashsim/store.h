@@ -289,8 +289,6 @@ int flash_disturb(struct flash_sim *sim, uint32_t from, uint32_t to);
 bool flash_is_stuck(const struct flash_sim *sim, uint32_t address);
 /* An erase begins: true when it will change nothing. */
 bool flash_erase_fails(struct flash_sim *sim, uint32_t address);
-/* A hash of the stuck sectors in the range, 0 without any. */
-uint64_t flash_stuck_print(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
 /* ---- sim.c ---- */
 
