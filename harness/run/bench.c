@@ -341,6 +341,8 @@ static enum nb_verdict plain_step(struct nb_bench *bench, const struct nb_step *
         return expect_event(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_EXPECT_FLASH:
         return nb_bench_expect_flash(bench, step, reason);
+    case NB_EXPECT_WEAR:
+        return nb_bench_expect_wear(bench, step, reason);
     case NB_UNTIL_STABLE:
         return until_stable(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_DEVICE_COUNTER:

@@ -81,6 +81,9 @@ OTA_MUST_CHECK int nb_bench_damage(struct nb_bench *bench, const struct nb_step 
 /* `expect flash slotN …`: pass, fail, or error when it cannot be told; with a reason. */
 enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
                                       char reason[NB_LINE]);
+/* `expect wear N`. */
+enum nb_verdict nb_bench_expect_wear(struct nb_bench *bench, const struct nb_step *step,
+                                     char reason[NB_LINE]);
 /* `pending` of this step means for good. */
 bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step);
 

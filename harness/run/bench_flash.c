@@ -151,6 +151,18 @@ int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
     return err != 0 ? err : flash_sim_put(bench->sim, region->address + at, &byte, 1);
 }
 
+enum nb_verdict nb_bench_expect_wear(struct nb_bench *bench, const struct nb_step *step,
+                                     char reason[NB_LINE])
+{
+    struct flash_stats stats;
+    flash_sim_stats(bench->sim, &stats);
+    if (stats.most_erases <= step->value)
+        return NB_PASS;
+    snprintf(reason, NB_LINE, "line %u: the sector at 0x%06x was erased %u times", step->line,
+             stats.most_erases_at, stats.most_erases);
+    return NB_FAIL;
+}
+
 enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
                                       char reason[NB_LINE])
 {

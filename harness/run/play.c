@@ -309,6 +309,11 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         return expect_traffic(play, step);
     case NB_EXPECT:
         return expect_event(play, step);
+    case NB_EXPECT_WEAR:
+        if (nb_play_expect_wear(play, step, reason))
+            return true;
+        nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+        return false;
     case NB_EXPECT_FLASH:
         if (nb_play_expect_flash(play, step, reason))
             return true;

@@ -87,6 +87,7 @@ OTA_MUST_CHECK int nb_play_fill_flash(struct nb_play *play, struct flash_text_er
 OTA_MUST_CHECK int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,
                                       struct flash_text_error *error);
 /* `expect flash …`. False with a reason. */
+bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 /* Shows the oracle what lies in flash. */
 OTA_MUST_CHECK int nb_play_show_flash(struct nb_play *play);

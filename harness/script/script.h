@@ -146,6 +146,7 @@ enum nb_step_kind {
     NB_FAULT_NET,      /* fault: of the network */
     NB_EXPECT,         /* expect */
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
+    NB_EXPECT_WEAR,    /* value: most erases of any one sector since the scenario began */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
 };

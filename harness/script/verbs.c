@@ -218,6 +218,8 @@ const struct nb_script_verb nb_script_verbs[] = {
     EXPECT_FLASH("expect flash SLOT KNOWN", "the slot begins with this image, byte for byte",
                  "expect flash slot0 v2"),
     EXPECT_FLASH("expect flash SLOT erased", "the slot is erased", "expect flash slot1 erased"),
+    STEP(EXPECT_WEAR, "expect wear N",
+         "no sector was erased more often than this since the scenario began", "expect wear 3"),
     STEP(EXPECT_TRAFFIC, "expect traffic VALUE",
          "no more bytes than this went to the device in the last device step",
          "expect traffic 1200K"),
