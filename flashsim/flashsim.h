@@ -223,7 +223,7 @@ OTA_MUST_CHECK int flash_sim_peek(const struct flash_sim *sim, uint32_t address,
 OTA_MUST_CHECK int flash_sim_break_unit(struct flash_sim *sim, uint32_t address);
 
 /* Makes the unit (code word) at `address` read unstably until its sector is erased: as it was
- * programmed, then half way back to erased, then erased, and so on with each read. With ecc: as it
+ * programmed, half way back to erased, erased, half way, and so on with each read. With ecc: as it
  * was, then not at all. */
 OTA_MUST_CHECK int flash_sim_weaken_unit(struct flash_sim *sim, uint32_t address);
 /* From now on erasing the sector that holds `address` changes nothing and says nothing.

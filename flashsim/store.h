@@ -68,7 +68,7 @@ struct flash_marks {
     uint8_t turn;     /* reads of weak units, modulo FLASH_TURNS */
     uint8_t unused;
 };
-#define FLASH_TURNS 3u
+#define FLASH_TURNS 4u
 
 struct flash_sim {
     struct flash_port port;

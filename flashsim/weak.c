@@ -18,7 +18,8 @@ int flash_read_weak(const struct flash_sim *sim, const struct flash_piece *piece
     if (region->part->ecc != 0) {
         return OTA_E_FLASH_READ;
     }
-    uint8_t lost = turn == 1 ? 0x55 : 0xFF; /* bits that read as erased */
+    static const uint8_t lost_bits[FLASH_TURNS] = {0x00, 0x55, 0xFF, 0xAA}; /* read as erased */
+    uint8_t lost = lost_bits[turn];
     uint8_t erased = region->part->erased;
     for (uint32_t i = 0; i < piece->length; i++) {
         uint32_t at = piece->offset + i;

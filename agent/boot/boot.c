@@ -8,7 +8,7 @@
 #define MAX_ROUNDS 3
 
 /* Of what may be left of a cut operation: it can read differently each time. */
-#define READS 3
+#define READS 4
 
 /* Of an installation that meets an error of the flash, in one boot. */
 #define TRIES 3

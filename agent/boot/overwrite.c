@@ -44,12 +44,11 @@ static enum img_swap_type interrupted(const struct boot_config *config, bool *be
 }
 
 /* A recovery has no request: without one, an interrupted copy would not be done again where the
- * primary is not validated. A trailer that is not clean, or takes nothing, cannot hold one: then it
- * goes without. */
+ * primary is not validated. A trailer that is not clean cannot hold one: then it goes without. */
 static int ensure_request(const struct boot_config *config)
 {
     int err = img_set_pending(&config->secondary, &config->format, true);
-    return err == OTA_E_TRAILER || err == OTA_E_FLASH_PROGRAM ? 0 : err;
+    return err == OTA_E_TRAILER ? 0 : err;
 }
 
 static int install(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end)

@@ -85,7 +85,7 @@ const struct nb_script_verb nb_script_verbs[] = {
          "makes a unit unreadable; a negative offset counts from the slot's end",
          "flash slot1 break -16"),
     STEP(FLASH_WEAKEN, "flash SLOT unstable OFFSET",
-         "makes a unit read differently each time: good, half erased, erased",
+         "makes a unit read differently each time: good, half erased, erased, half erased",
          "flash slot1 unstable -16"),
     STEP(FLASH_STICK, "flash SLOT stuck OFFSET",
          "makes the sector that holds the offset one that erases do not change",
