@@ -22,8 +22,8 @@ OTA_MUST_CHECK int flash_area_read(const struct flash_area *area, uint32_t offse
 OTA_MUST_CHECK int flash_area_program(const struct flash_area *area, uint32_t offset,
                                       const void *data, uint32_t length);
 
-/* Erases the sector that starts at `offset`. An erase without effect shows when it is programmed; who
- * leaves a part of it erased looks there. */
+/* Erases the sector that starts at `offset`. An erase without effect shows when it is programmed;
+ * who leaves a part of it erased looks there. */
 OTA_MUST_CHECK int flash_area_erase_sector(const struct flash_area *area, uint32_t offset);
 
 /* Erases the sectors that overlap [from, to), last one first, and looks at each: OTA_E_FLASH_ERASE

@@ -96,7 +96,7 @@ void flash_clear_faults(const struct flash_region *region, uint8_t *faults, uint
 {
     uint8_t *weak = faults + region->faults_size / 2;
     for (uint32_t word = words_in(region, from); word < to >> region->word_shift; word++) {
-        uint8_t others = (uint8_t)~(1u << (word % 8));
+        uint8_t others = (uint8_t) ~(1u << (word % 8));
         faults[word / 8] &= others;
         weak[word / 8] &= others;
     }

@@ -6,13 +6,11 @@
  *     0       8                  magic "nbflash1"; written last when the file is made
  *     8       8                  hash of the chips' geometry
  *     16      1                  1 when a unit was ever marked as not readable or as weak
- *     24      36                 sectors that do not erase: up to 8 starts of 4 bytes, their number,
- *                                a bit for each that stays so, the turn of weak units, 0
- *     64      4 a sector         erase counts
- *     then, for each run of sectors of each chip, at multiples of 8:
- *             1 a unit           programs since the erase; only of parts that limit them
- *             1 bit a code word  cannot be read
- *             1 bit a code word  reads unstably; both of each block side by side
+ *     24      36                 sectors that do not erase: up to 8 starts of 4 bytes, their
+ * number, a bit for each that stays so, the turn of weak units, 0 64      4 a sector         erase
+ * counts then, for each run of sectors of each chip, at multiples of 8: 1 a unit           programs
+ * since the erase; only of parts that limit them 1 bit a code word  cannot be read 1 bit a code
+ * word  reads unstably; both of each block side by side
  *
  * Both files are mapped and changed in place, so a killed process loses nothing that it has done.
  * The order keeps them consistent: a program changes bytes, then counts; an erase changes counts
@@ -367,8 +365,7 @@ static void take_stock(struct flash_sim *sim)
         for (uint32_t block = region->first_block; block < end; block++) {
             struct flash_view view;
             sim->file->blocks[block].faulty =
-                marks &&
-                !flash_is_all(faults_of(sim, region, block), region->faults_size, 0);
+                marks && !flash_is_all(faults_of(sim, region, block), region->faults_size, 0);
             flash_file_look(sim, region, block, &view);
             flash_count_missing(region, &view);
         }

@@ -1,9 +1,9 @@
 /* The 64-bit fingerprint of flash content.
  *
  * A block is hashed in four lanes of 64-bit words, lane = (rotate(lane, 29) ^ word) * odd constant,
- * which are then folded by a multiply-and-shift mix; the numbers of faulty and of weak code words follow. The
- * hashes of whole blocks and of one part of each block are remembered until the block changes, and
- * blocks shared between snapshots share them. Not a cryptographic hash. */
+ * which are then folded by a multiply-and-shift mix; the numbers of faulty and of weak code words
+ * follow. The hashes of whole blocks and of one part of each block are remembered until the block
+ * changes, and blocks shared between snapshots share them. Not a cryptographic hash. */
 #include "flashsim/store.h"
 
 #include <string.h>

@@ -32,16 +32,16 @@ struct flash_part {
     struct flash_sector_run runs[FLASH_MAX_RUNS];
     size_t run_count;
     uint32_t unit;
-    uint32_t page;         /* 0: none */
-    uint8_t erased;        /* 0xFF or 0x00 */
-    uint32_t programs;     /* of a unit or row between erases; FLASH_PROGRAMS_ANY */
-    uint32_t row;          /* bytes that `programs` counts together; 0: each unit by itself */
-    bool reprogram_zero;   /* write-once part that accepts an all-zero overwrite */
-    bool overstress;       /* a programmed bit may not be programmed again */
-    uint32_t ecc;          /* bytes per code word, 0: none: a torn word may not be readable */
-    uint32_t disturb;      /* a cut program may damage its aligned window of so many bytes */
-    uint32_t t_program_us; /* typical, per page or unit as `program_per` says */
-    uint32_t program_per;  /* bytes that t_program_us pays for */
+    uint32_t page;             /* 0: none */
+    uint8_t erased;            /* 0xFF or 0x00 */
+    uint32_t programs;         /* of a unit or row between erases; FLASH_PROGRAMS_ANY */
+    uint32_t row;              /* bytes that `programs` counts together; 0: each unit by itself */
+    bool reprogram_zero;       /* write-once part that accepts an all-zero overwrite */
+    bool overstress;           /* a programmed bit may not be programmed again */
+    uint32_t ecc;              /* bytes per code word, 0: none: a torn word may not be readable */
+    uint32_t disturb;          /* a cut program may damage its aligned window of so many bytes */
+    uint32_t t_program_us;     /* typical, per page or unit as `program_per` says */
+    uint32_t program_per;      /* bytes that t_program_us pays for */
     uint32_t t_program_max_us; /* 0: not known */
     uint32_t t_erase_us;       /* typical, one sector */
     uint32_t t_erase_max_us;   /* 0: not known */
@@ -239,8 +239,8 @@ bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t
  * snapshot, not of fingerprints: who searches states adds it to them. */
 uint64_t flash_sim_marks(const struct flash_sim *sim);
 
-/* 64-bit fingerprint of the range's content, readability and stability, kept up to date as flash changes:
- * equal content at an equal address gives an equal value. Cost: one step a sector. */
+/* 64-bit fingerprint of the range's content, readability and stability, kept up to date as flash
+ * changes: equal content at an equal address gives an equal value. Cost: one step a sector. */
 uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
 /* ---- snapshots (memory only) ------------------------------------------------------------- */

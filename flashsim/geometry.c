@@ -150,8 +150,8 @@ struct flash_sim *flash_geometry_new(const struct flash_chip *chips, size_t chip
         const struct flash_part *part = &chips[i].part;
         /* Pages count from address 0 of the device, so a chip has to start on one of its own. */
         if (flash_part_fault(part, &field) != NULL || chips[i].start != size ||
-            size % counted_size(part) != 0 || (part->disturb != 0 && size % part->disturb != 0) || (part->page != 0 && size % part->page != 0) ||
-            size + part->size > UINT32_MAX) {
+            size % counted_size(part) != 0 || (part->disturb != 0 && size % part->disturb != 0) ||
+            (part->page != 0 && size % part->page != 0) || size + part->size > UINT32_MAX) {
             free(sim);
             return NULL;
         }

@@ -122,11 +122,12 @@ static int check_bits(struct flash_sim *sim, const struct flash_piece *piece,
         while (!stresses_bits(old + at, data + at, 1, part->erased)) {
             at++;
         }
-        return weak ? OTA_E_FLASH_PROGRAM
-                    : flash_refuse(
-                          sim, OTA_E_FLASH_PROGRAM,
-                          "program at 0x%08x: 0x%02x over 0x%02x programs bits again, %s forbids it",
-                          address + at, data[at], old[at], part->name);
+        return weak
+                   ? OTA_E_FLASH_PROGRAM
+                   : flash_refuse(
+                         sim, OTA_E_FLASH_PROGRAM,
+                         "program at 0x%08x: 0x%02x over 0x%02x programs bits again, %s forbids it",
+                         address + at, data[at], old[at], part->name);
     }
     return 0;
 }

@@ -179,8 +179,8 @@ static int apply_erase(struct flash_sim *sim, const struct flash_op *op,
     const struct flash_region *region = flash_region_at(sim, op->address);
     sim->stats.erases++;
     sim->stats.modelled_us += region->part->t_erase_us;
-    sim->stats.modelled_max_us += region->part->t_erase_max_us != 0 ? region->part->t_erase_max_us
-                                                                    : region->part->t_erase_us;
+    sim->stats.modelled_max_us +=
+        region->part->t_erase_max_us != 0 ? region->part->t_erase_max_us : region->part->t_erase_us;
     sim->erases[flash_sector_number(region, op->address)]++;
     if (flash_erase_fails(sim, op->address)) {
         return 0;

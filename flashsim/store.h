@@ -30,7 +30,7 @@ struct flash_region {
     uint32_t chip_end;
     uint32_t sector_size;
     uint32_t block_size;
-    unsigned block_shift; /* 0: the block size is no power of two */
+    unsigned block_shift;  /* 0: the block size is no power of two */
     unsigned unit_shift;   /* of what programs are counted of: a unit, or a row */
     unsigned word_shift;   /* of a code word: what a fault makes unreadable */
     uint32_t first_sector; /* numbers run through the whole device */
@@ -79,7 +79,7 @@ struct flash_sim {
     uint32_t size;
     uint32_t sector_count;
     uint32_t block_count;
-    uint32_t *erases; /* of each sector; lies in the state file when there is one */
+    uint32_t *erases;          /* of each sector; lies in the state file when there is one */
     struct flash_marks *marks; /* so do these */
     struct flash_marks own_marks;
     struct flash_memory *memory;

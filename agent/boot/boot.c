@@ -105,7 +105,7 @@ static int requested(const struct boot_config *config, const struct img_trailer 
     bool trial;
     *type = IMG_SWAP_NONE;
     if (secondary->magic == IMG_MAGIC_GOOD) {
-        *type = !img_flag_on(secondary->image_ok)           ? IMG_SWAP_TEST
+        *type = !img_flag_on(secondary->image_ok)         ? IMG_SWAP_TEST
                 : secondary->swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT
                                                           : IMG_SWAP_PERM;
         return 0;

@@ -8,8 +8,7 @@
 #define MAX_FAILURES 100u /* then the verdict is clear enough */
 
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number,
-                     enum flash_tears kind)
+                     const struct flash_op *op, uint32_t number, enum flash_tears kind)
 {
     enum flash_tear tears[FLASH_TEAR_COUNT];
     size_t count = flash_sim_tears_of(sim, op, kind, tears);

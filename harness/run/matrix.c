@@ -219,8 +219,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     bool device_chosen = choice->device[0] != '\0';
     values(part_chosen ? &none : &script->device, NULL, &e->device);
     bool by_list = !part_chosen && !device_chosen;
-    bool typical = by_list && script->part.count == 1 &&
-                   strcmp(script->part.items[0], NB_TYPICAL) == 0;
+    bool typical =
+        by_list && script->part.count == 1 && strcmp(script->part.items[0], NB_TYPICAL) == 0;
     bool all_parts = (by_list && script->part.any) || (typical && every);
     typical = typical && !every;
     if (!all_parts && !typical)
@@ -231,8 +231,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     values(&script->data, NULL, &e->data);
     values(&script->via, NULL, &e->via);
     values(&script->tls, NULL, &e->tls);
-    e->star = !device_chosen && (all_parts || typical || script->scheme.any ||
-                                 (script->device.any && !part_chosen));
+    e->star = !device_chosen &&
+              (all_parts || typical || script->scheme.any || (script->device.any && !part_chosen));
     snprintf(dir, sizeof dir, "%s/devices", nb_data_dir());
     if (script->device.any && !device_chosen && !part_chosen)
         names_in_directory(dir, ".device", &e->device);

@@ -329,7 +329,8 @@ static int order(struct parser *p, const struct nb_step *step)
                     p->armed_line);
     }
     bool checks = step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                  step->kind == NB_EXPECT_WEAR || step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
+                  step->kind == NB_EXPECT_WEAR || step->kind == NB_EXPECT_TRAFFIC ||
+                  step->kind == NB_UNTIL_STABLE;
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;

@@ -189,19 +189,19 @@ struct nb_expect {
 
 struct nb_step {
     enum nb_step_kind kind;
-    unsigned line;      /* in the file */
-    char text[NB_TEXT]; /* the line as written, blanks squeezed: for stories and messages */
-    int image;          /* index into nb_script.images, or -1 */
-    unsigned slot;      /* 0 primary, 1 secondary */
-    bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
-    bool permanent;     /* … for good. false: as the cell's `install` says */
-    bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
-    bool all;           /* NB_FAULT_CUT: `@flash:*` */
-    bool from_end;      /* value counts back from the slot's end */
+    unsigned line;              /* in the file */
+    char text[NB_TEXT];         /* the line as written, blanks squeezed: for stories and messages */
+    int image;                  /* index into nb_script.images, or -1 */
+    unsigned slot;              /* 0 primary, 1 secondary */
+    bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
+    bool permanent;             /* … for good. false: as the cell's `install` says */
+    bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */
+    bool all;                   /* NB_FAULT_CUT: `@flash:*` */
+    bool from_end;              /* value counts back from the slot's end */
     enum flash_tear tear;       /* COUNT: none was named */
     enum flash_tears tears;     /* of a sweep */
     enum flash_failure failure; /* NB_FAULT_FAIL */
-    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
+    struct sim_push_plan push;  /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
