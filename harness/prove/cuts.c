@@ -8,10 +8,10 @@
 #define MAX_FAILURES 100u /* then the verdict is clear enough */
 
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number, bool fails)
+                     const struct flash_op *op, uint32_t number, bool fails, enum flash_tears kind)
 {
     enum flash_tear tears[FLASH_TEAR_COUNT] = {FLASH_TEAR_NONE};
-    size_t count = fails ? 1 : flash_sim_tears(sim, op, tears);
+    size_t count = fails ? 1 : flash_sim_tears_of(sim, op, kind, tears);
     if (list->count + count > list->room) {
         size_t room = (list->count + count) * 2;
         struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);

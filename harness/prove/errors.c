@@ -16,7 +16,7 @@ static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB
     for (uint32_t operation = 0; verdict == NB_PASS && !nb_run_stop; operation++) {
         flash_sim_restore(bench->sim, start);
         bench->state = start_state;
-        flash_failing_arm(&bench->failing, operation);
+        flash_failing_arm(&bench->failing, operation, bench->sweep_failure);
         verdict = nb_bench_steps(bench, index, reason, outcome);
         if (!bench->failing.fired) {
             verdict = operation > 0 ? NB_PASS : verdict; /* nothing but what never happened */

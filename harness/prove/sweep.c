@@ -50,7 +50,7 @@ static enum flash_tear collect(void *context, struct flash_sim *sim, const struc
         memcpy(moment->data, op->data, op->length);
         moment->op.data = moment->data;
     }
-    moment->tear_count = flash_sim_tears(sim, op, moment->tears);
+    moment->tear_count = flash_sim_tears_of(sim, op, sweep->bench->sweep_tears, moment->tears);
     moment->counter = sweep->bench->state.counter;
     moment->before = flash_sim_snapshot(sim);
     if (moment->before == NULL) {

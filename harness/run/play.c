@@ -438,6 +438,7 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_tears = step->tears;
     play->sweep_fails = false;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
@@ -450,6 +451,15 @@ static bool expect_flash(struct nb_play *play, const struct nb_step *step)
 {
     char reason[NB_LINE] = "";
     if (nb_play_expect_flash(play, step, reason))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+    return false;
+}
+
+static bool expect_wear(struct nb_play *play, const struct nb_step *step)
+{
+    char reason[NB_LINE] = "";
+    if (nb_play_expect_wear(play, step, reason))
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
     return false;
@@ -478,6 +488,7 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
     play->fail_armed = !play->sweep_armed;
     play->fail_fired = false;
     play->fail_op = step->value;
+    play->failure = step->failure;
     if (step->all && play->fail_armed)
         play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
@@ -524,6 +535,8 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         return expect_topics(play, step);
     case NB_EXPECT:
         return each(play, step, step->expect.never ? never_event : expect_event);
+    case NB_EXPECT_WEAR:
+        return each(play, step, expect_wear);
     case NB_EXPECT_FLASH:
         return each(play, step, expect_flash);
     default:

@@ -16,6 +16,7 @@
 #define NB_LINE         200
 #define NB_DRAWN        8
 #define NB_DEFAULT_SLOT (128u * 1024u)
+#define NB_TYPICAL      "typical" /* of a `part` line: the parts listed in the file of that name */
 #define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
 
 /* ---- the kit: what the cells of a scenario share ---------------------------------------- */
