@@ -31,7 +31,8 @@ struct nb_oracle_image {
     struct img_version version;
     const uint8_t *data; /* NULL: content not checked */
     uint32_t size;
-    uint32_t end; /* without what was appended behind the image; 0: `size` */
+    uint32_t end;      /* without what was appended behind the image; 0: `size` */
+    uint32_t wrapping; /* bytes of the archive that it comes in, without its own: progress too */
     bool genuine;
     bool refused; /* by loader or agent, and not accepted since */
 };
