@@ -46,7 +46,7 @@ static int add_image(struct nb_oracle *oracle, const struct nb_oracle_image *ima
         struct nb_oracle_image *known = &oracle->images[i];
         if (known->data == image->data && known->size == image->size &&
             same(&known->version, &image->version) && known->genuine == image->genuine &&
-            known->wrapping == image->wrapping)
+            known->packed == image->packed)
             return (int)i;
     }
     if (oracle->image_count == NB_ORACLE_IMAGES) {
@@ -361,7 +361,7 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
         uint32_t there =
             image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;
-        if (oracle->progress > (uint64_t)there + image->wrapping)
+        if (oracle->progress > there && !image->packed)
             violate(oracle, "progress says %u bytes, but %u lie in flash", oracle->progress, there);
     }
 }
