@@ -48,6 +48,7 @@ enum nb_fault_kind {
     NB_HTTP_CLOSE,         /* Connection: close after each reply: not wrong at all */
     /* … or one of our own */
     NB_HTTP_STATUS,            /* value: the status */
+    NB_HTTP_BUSY,              /* 503; value: seconds in Retry-After */
     NB_HTTP_REDIRECT,          /* 302 to an absolute URL, the same file */
     NB_HTTP_REDIRECT_RELATIVE, /* 302 to a path */
     NB_HTTP_REDIRECT_NOWHERE,  /* 302 without Location */

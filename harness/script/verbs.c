@@ -198,6 +198,8 @@ const struct nb_script_verb nb_script_verbs[] = {
             "the server closes after its reply, as it may", "@http close always"),
     NETWORK(NB_HTTP_STATUS, "[PLACE] HTTP status VALUE [PHASE] [COUNT]",
             "an error in place of the reply", "@http status 404 data always"),
+    NETWORK(NB_HTTP_BUSY, "[PLACE] HTTP busy VALUE [PHASE] [COUNT]",
+            "503, and come back after so many seconds", "@http busy 3 job"),
     NETWORK(NB_HTTP_REDIRECT, "[PLACE] HTTP redirect [PHASE] [COUNT]",
             "302 to the same file at an absolute URL", "@http redirect"),
     NETWORK(NB_HTTP_REDIRECT_RELATIVE, "[PLACE] HTTP redirect-relative [PHASE] [COUNT]",
