@@ -253,6 +253,15 @@ static void progress_must_lie_in_flash(void **state)
     nb_oracle_event(&oracle, "progress 64 64");
     assert_string_equal(look(&oracle, v1_bytes, torn, false),
                         "progress says 64 bytes, but 63 lie in flash");
+    /* of an archive it is another thing that lies there */
+    struct nb_oracle_image packed = v2;
+    packed.packed = true;
+    begin(&oracle, FACTORY);
+    nb_oracle_offer(&oracle, &packed);
+    nb_oracle_event(&oracle, "boot 1.0.0 confirmed");
+    nb_oracle_event(&oracle, "job 2.0.0");
+    nb_oracle_event(&oracle, "progress 1088 1088");
+    assert_string_equal(look(&oracle, v1_bytes, torn, false), "(none)");
 }
 
 /* Bytes that were changed on their way count as progress all the same, until they are rejected. */

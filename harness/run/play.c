@@ -101,6 +101,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
+    known.packed = play->net.offer.size > blob.size;
     oracle_offer(play, &known);
     return 0;
 }
