@@ -96,7 +96,9 @@ void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_orac
 
 void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *image)
 {
+    int before = oracle->offered;
     oracle->offered = image ? add_image(oracle, image) : -1;
+    oracle->reoffered = oracle->reoffered || oracle->offered != before;
 }
 
 void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
@@ -217,6 +219,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->flash_fails = false;
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
+    oracle->progress_untold = !oracle->reoffered;
     oracle->progress_live = false;
     oracle->asking = oracle->may_have_asked = false;
 }
@@ -270,6 +273,7 @@ static void on_confirmed(struct nb_oracle *oracle, const char *word)
     oracle->running_trial = false;
     oracle->has_confirmed = true;
     oracle->confirmed = version;
+    oracle->reoffered = false; /* what was fetched is used up */
 }
 
 static void on_reported(struct nb_oracle *oracle, bool success)
@@ -305,6 +309,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
+        oracle->reoffered = oracle->reoffered && oracle->progress > 0; /* it begins anew */
     } else if (strcmp(name, "state") == 0) {
         oracle->asking = strcmp(first, "install") == 0;
     } else if (strcmp(name, "reject") == 0) {

@@ -71,6 +71,8 @@ struct nb_oracle {
                        */
     bool cut_since_boot;
     bool cut_in_confirmation; /* … that may have taken place */
+    bool reoffered;           /* another image: what was fetched before may not be of it */
+    bool progress_untold;     /* since the boot nothing was said of what was fetched before it */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
     bool tampered;           /* what comes, or lies in the secondary, was changed on its way */

@@ -54,10 +54,18 @@ static void hash_line(struct nb_play *play, bool cloud, const char *text)
 void nb_play_device_line(void *context, const char *text)
 {
     struct nb_play *play = context;
+    struct nb_oracle *oracle = &play->unit->oracle;
     keep_line(play, play->unit, false, text);
     hash_line(play, false, text);
-    nb_oracle_event(&play->unit->oracle, text);
+    nb_oracle_event(oracle, text);
     nb_net_device_line(&play->net, text);
+    /* What a device believes to have fetched before it was cut must be there already. */
+    if (play->stage->live_flash && oracle->progress_untold && strncmp(text, "progress ", 9) == 0) {
+        oracle->progress_untold = false;
+        int rc = nb_play_show_flash(play);
+        if (rc)
+            play->err = rc;
+    }
 }
 
 void nb_play_cloud_line(void *context, const char *text)

@@ -44,6 +44,7 @@ struct nb_stage {
     void (*last_words)(const struct nb_play *play, char *out, size_t size);
     /* Why this world cannot play the step, or NULL. */
     const char *(*cannot)(const struct nb_play *play, const struct nb_step *step);
+    bool live_flash;    /* the flash can be opened while a device runs, too */
     uint32_t settle_ms; /* for messages under way when the device has ended */
     uint32_t expect_ms; /* for a line of the cloud that is still to come */
     uint32_t limit_s;   /* the longest that a device may take, for messages */

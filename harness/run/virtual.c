@@ -268,6 +268,7 @@ static const struct nb_stage virtual_stage = {
     .run_device = run_device,
     .last_words = last_words,
     .cannot = cannot,
+    .live_flash = true,
     .settle_ms = 60,
     .expect_ms = 2000,
     .limit_s = DEVICE_MS / 1000,
