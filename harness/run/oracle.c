@@ -98,7 +98,7 @@ void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *ima
 {
     int before = oracle->offered;
     oracle->offered = image ? add_image(oracle, image) : -1;
-    oracle->reoffered = oracle->reoffered || oracle->offered != before;
+    oracle->reoffered = oracle->reoffered || (before >= 0 && oracle->offered != before);
 }
 
 void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
