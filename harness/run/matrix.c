@@ -295,9 +295,11 @@ void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
 {
     size_t used = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < cell->cut_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%u.%s", i ? "+" : "", cell->cuts[i].op,
-                                 flash_tear_word(cell->cuts[i].tear));
+    for (size_t i = 0; i < cell->cut_count && used < size; i++) {
+        char text[NB_CUT_TEXT];
+        nb_cut_print(&cell->cuts[i], text);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "+" : "", text);
+    }
 }
 
 __attribute__((format(printf, 2, 3))) static int bad_id(struct flash_text_error *error,
@@ -314,17 +316,12 @@ static int parse_cuts(char *text, struct nb_cell *cell, struct flash_text_error 
 {
     for (char *save = NULL, *item = strtok_r(text, "+", &save); item;
          item = strtok_r(NULL, "+", &save)) {
-        char *end = NULL;
-        unsigned long op = strtoul(item, &end, 10);
-        enum flash_tear tear = *end == '.' && isdigit((unsigned char)*item)
-                                   ? flash_tear_from_word(end + 1, strlen(end + 1))
-                                   : FLASH_TEAR_COUNT;
-        if (tear == FLASH_TEAR_COUNT || op > UINT32_MAX)
+        struct nb_cut cut;
+        if (!nb_cut_parse(item, &cut))
             return bad_id(error, "'%.40s' is not a cut like 37.half", item);
         if (cell->cut_count == NB_CUTS)
             return bad_id(error, "'%.40s': too many cuts", item);
-        cell->cuts[cell->cut_count].op = (uint32_t)op;
-        cell->cuts[cell->cut_count++].tear = tear;
+        cell->cuts[cell->cut_count++] = cut;
     }
     return cell->cut_count ? 0 : bad_id(error, "no cut follows cuts=");
 }

@@ -343,14 +343,20 @@ int nb_cmd_run(int argc, char **argv)
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
     size_t sweeps = 0;
-    for (size_t i = 0; i < script->step_count; i++)
+    bool proves = false;
+    for (size_t i = 0; i < script->step_count; i++) {
         sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+        proves = proves || script->steps[i].kind == NB_PROVE;
+    }
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
-    if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:* cut' line";
-    if (cell->cut_count > sweeps)
+    if (cell->cut_count && sweeps == 0 && !proves)
+        return "the id has cuts, and the script neither a '@flash:* cut' nor a 'prove' line";
+    for (size_t i = 0; i < cell->cut_count && !proves; i++)
+        if (cell->cuts[i].tear == FLASH_TEAR_NONE || cell->cuts[i].action != NB_ACTION_BOOT)
+            return "the id has runs that only a 'prove' line knows";
+    if (cell->cut_count > sweeps && !proves)
         return "the id has more cuts than the script has '@flash:* cut' lines";
     return NULL;
 }

@@ -7,10 +7,10 @@
 #ifndef NOBRICK_HARNESS_RUN_RUN_H
 #define NOBRICK_HARNESS_RUN_RUN_H
 
+#include "harness/prove/search.h"
 #include "harness/script/script.h"
 #include "sim/device.h"
 
-#define NB_CUTS         8
 #define NB_STORY_LINES  12
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
@@ -22,11 +22,6 @@
 struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made so far */
 
 /* ---- cells ------------------------------------------------------------------------------- */
-
-struct nb_cut {
-    uint32_t op;
-    enum flash_tear tear;
-};
 
 /* One combination of header values. "" where the script does not name the dimension. */
 struct nb_cell {
@@ -42,9 +37,14 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
-    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
-    size_t cut_count;            /* 0: sweep them all */
+    /* replay: the i-th is for the i-th `@flash:* cut` line, or for the i-th run of a `prove` line
+     */
+    struct nb_cut cuts[NB_CUTS];
+    size_t cut_count; /* 0: sweep them all */
     bool replay;
+    enum nb_tears tears; /* of a `prove` line */
+    bool unmasked;       /* it takes nothing for dead */
+    const char *map;     /* where its picture goes; NULL: nowhere */
     bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 

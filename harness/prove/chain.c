@@ -1,0 +1,47 @@
+#include "harness/prove/chain.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const words[] = {"boot", "pending", "confirm"};
+#define WORDS (sizeof words / sizeof words[0])
+
+const char *nb_action_word(enum nb_action action)
+{
+    return words[action];
+}
+
+void nb_cut_print(const struct nb_cut *cut, char out[NB_CUT_TEXT])
+{
+    if (cut->tear == FLASH_TEAR_NONE)
+        snprintf(out, NB_CUT_TEXT, "%s", words[cut->action]);
+    else
+        snprintf(out, NB_CUT_TEXT, "%s%s%u.%s",
+                 cut->action == NB_ACTION_BOOT ? "" : words[cut->action],
+                 cut->action == NB_ACTION_BOOT ? "" : "@", cut->op, flash_tear_word(cut->tear));
+}
+
+bool nb_cut_parse(const char *text, struct nb_cut *out)
+{
+    *out = (struct nb_cut){.tear = FLASH_TEAR_NONE};
+    for (size_t i = 0; i < WORDS; i++) {
+        size_t length = strlen(words[i]);
+        if (strncmp(text, words[i], length) != 0)
+            continue;
+        out->action = (enum nb_action)i;
+        if (text[length] == '\0')
+            return true;
+        if (text[length] != '@' || i == NB_ACTION_BOOT)
+            return false;
+        text += length + 1;
+        break;
+    }
+    char *end;
+    unsigned long op = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '.' || op > UINT32_MAX)
+        return false;
+    out->op = (uint32_t)op;
+    out->tear = flash_tear_from_word(end + 1, strlen(end + 1));
+    return out->tear != FLASH_TEAR_COUNT && out->tear != FLASH_TEAR_NONE;
+}

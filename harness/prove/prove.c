@@ -1,0 +1,123 @@
+#include "harness/prove/prove.h"
+#include "harness/prove/device.h"
+#include "harness/prove/repeat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *tears_text(enum nb_tears tears)
+{
+    return tears == NB_TEARS_NONE     ? "clean cuts only"
+           : tears == NB_TEARS_PREFIX ? "cuts, first parts of programs, half erases"
+                                      : "cuts and every modelled tear";
+}
+
+/* "v1", "v2" or "v1 or v2" by the names that versions have in scripts. */
+static void rests_text(const struct nb_prove_device *device, unsigned rests, char *out, size_t size)
+{
+    char old[24];
+    char new[24];
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    snprintf(out, size, "%s%s%s", rests & NB_RUNS_OLD ? old : "",
+             rests == (NB_RUNS_OLD | NB_RUNS_NEW) ? " or " : "", rests & NB_RUNS_NEW ? new : "");
+}
+
+static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
+                         struct nb_outcome *outcome)
+{
+    const struct nb_cell *cell = device->bench->cell;
+    char rests[64];
+    rests_text(device, proof->rests, rests, sizeof rests);
+    nb_note_add(outcome, "%s: %u states (%u masked), %llu edges, depth %u, %.2f s%s%s",
+                proof->closed ? "closed" : "not closed", proof->states, proof->masked,
+                (unsigned long long)proof->edges, proof->depth, proof->seconds,
+                proof->failures == 0 && proof->closed ? "; every state ends in " : "",
+                proof->failures == 0 && proof->closed ? rests : "");
+    double seconds = proof->seconds > 0 ? proof->seconds : 1e-9;
+    nb_note_add(outcome, "%s, %s; %.0f states/s, %.0f edges/s; a model of flash, not silicon",
+                tears_text(cell->tears), cell->unmasked ? "nothing masked" : "dead data masked",
+                (double)proof->states / seconds, (double)proof->edges / seconds);
+}
+
+static void tell_chain(const struct nb_proof *proof, struct nb_outcome *outcome)
+{
+    size_t used = 0;
+    outcome->cuts[0] = '\0';
+    for (size_t i = 0; i < proof->chain_length && used < sizeof outcome->cuts; i++) {
+        char text[NB_CUT_TEXT];
+        nb_cut_print(&proof->chain[i], text);
+        used += (size_t)snprintf(outcome->cuts + used, sizeof outcome->cuts - used, "%s%s",
+                                 i ? "+" : "", text);
+    }
+}
+
+static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
+                             const struct nb_proof *proof, char reason[NB_LINE],
+                             struct nb_outcome *outcome)
+{
+    if (proof->failures != 0) {
+        unsigned cuts = 0;
+        for (size_t i = 0; i < proof->chain_length; i++)
+            cuts += proof->chain[i].tear != FLASH_TEAR_NONE;
+        tell_chain(proof, outcome);
+        snprintf(reason, NB_LINE, "line %u: after %u power cut%s %s (%u such states)", step->line,
+                 cuts, cuts == 1 ? "" : "s", proof->reason, proof->failures);
+        if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
+            return NB_FAIL;
+        snprintf(reason, NB_LINE,
+                 "line %u: the prover is at fault: its chain of cuts does not "
+                 "repeat: %.80s",
+                 step->line, proof->reason);
+        return NB_ERROR;
+    }
+    if (!proof->closed) {
+        snprintf(reason, NB_LINE, "line %u: not proved: %s", step->line, proof->stopped);
+        return NB_ERROR;
+    }
+    if (proof->states == 1) {
+        snprintf(reason, NB_LINE, "line %u: no flash operation happens that a cut could meet",
+                 step->line);
+        return NB_VACUOUS;
+    }
+    return NB_PASS;
+}
+
+enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
+                         struct nb_outcome *outcome)
+{
+    const struct nb_script *script = bench->script;
+    const struct nb_step *step = &script->steps[index];
+    const struct nb_step *rest = index + 1 < script->step_count ? step + 1 : NULL;
+    const struct nb_search_options options = {.tears = bench->cell->tears,
+                                              .unmasked = bench->cell->unmasked};
+    struct nb_search_options *o = (struct nb_search_options *)(uintptr_t)&options;
+    if (getenv("T"))
+        o->tears = atoi(getenv("T"));
+    if (getenv("U"))
+        o->unmasked = 1;
+    if (getenv("M"))
+        o->max_states = atoi(getenv("M"));
+    struct nb_prove_device *device = calloc(1, sizeof *device);
+    struct nb_search *search = NULL;
+    struct nb_proof proof;
+    enum nb_verdict verdict = NB_ERROR;
+    int err =
+        device == NULL ? OTA_E_NO_SPACE : nb_prove_device_init(device, bench, step, rest, reason);
+    if (err == 0 && bench->cell->cut_count != 0) {
+        verdict = nb_repeat(device, step, bench->cell->cuts, bench->cell->cut_count, reason);
+    } else if (err == 0) {
+        err =
+            nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
+        if (err == 0) {
+            tell_figures(device, &proof, outcome);
+            outcome->points += proof.edges;
+            verdict = judge(device, step, &proof, reason, outcome);
+        }
+    }
+    if (err != 0 && reason[0] == '\0')
+        snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
+    nb_search_free(search);
+    free(device);
+    return verdict;
+}
