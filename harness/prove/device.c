@@ -166,6 +166,10 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
         .demand = {.reverts = bench->device.scheme->reverts, .confirms = step->confirmed},
         .run = run,
     };
+    if (bench->device.format.max_sectors != 0) {
+        device->machine.entries_end = primary_end - img_trailer_swap_size(&bench->device.format);
+        device->machine.entries = primary_end - img_trailer_size(&bench->device.format);
+    }
     find_images(device);
     find_phase(device, step);
     struct nb_demand *demand = &device->machine.demand;

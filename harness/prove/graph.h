@@ -192,6 +192,14 @@ bool nb_is_covered(const struct nb_search *search, const struct nb_op *op);
 /* Makes states of them. */
 void nb_tear_up(struct nb_search *search, uint32_t op);
 
+/* ---- acts.c ---- */
+
+/* Is it a program of status entries? */
+bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op);
+/* What a boot from the machine's present flash does, as a number: its operations and its end. The
+ * flash is another one afterwards. */
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state);
+
 /* ---- merge.c ---- */
 
 /* The state that stands for `id`, whose flash is in the machine; NB_NOBODY: none does. */

@@ -91,13 +91,6 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
     const struct nb_step *rest = index + 1 < script->step_count ? step + 1 : NULL;
     const struct nb_search_options options = {.tears = bench->cell->tears,
                                               .unmasked = bench->cell->unmasked};
-    struct nb_search_options *o = (struct nb_search_options *)(uintptr_t)&options;
-    if (getenv("T"))
-        o->tears = atoi(getenv("T"));
-    if (getenv("U"))
-        o->unmasked = 1;
-    if (getenv("M"))
-        o->max_states = atoi(getenv("M"));
     struct nb_prove_device *device = calloc(1, sizeof *device);
     struct nb_search *search = NULL;
     struct nb_proof proof;

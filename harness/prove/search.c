@@ -109,18 +109,6 @@ static int search_all(struct nb_search *search, const volatile int *stop)
     for (;;) {
         int err = drain(search, stop);
         proof->rounds++;
-        if (getenv("D")) {
-            unsigned ran = 0, m = 0;
-            for (uint32_t i = 0; i < search->states.count; i++) {
-                ran += nb_state_at(search, i)->status == NB_RAN;
-                m += nb_state_at(search, i)->status == NB_MERGED;
-            }
-            fprintf(stderr,
-                    "round %u: %zu states %u ran %u merged, %zu ops %zu edges %zu links %zu "
-                    "questions\n",
-                    proof->rounds, search->states.count, ran, m, search->ops.count,
-                    search->edges.count, search->links.count, search->questions.count);
-        }
         if (err != 0 || proof->stopped != NULL)
             return err;
         if (!search->options.unmasked)

@@ -29,6 +29,9 @@ struct nb_machine {
     uint32_t *counter;           /* the device's security counter: state, as flash is */
     uint32_t from, to;           /* the flash that it uses: whole sectors */
     uint32_t loader, loader_end; /* nobody may write there */
+    /* Status entries, or from == to: only whether one is erased matters. The search believes it of
+     * torn ones that boot as complete ones do, and looks at each. */
+    uint32_t entries, entries_end;
     struct nb_demand demand;
     /* Performs the action on the present flash and counter. May not keep anything between runs. */
     void (*run)(void *context, enum nb_action action, const struct nb_seam *seam,

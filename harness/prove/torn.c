@@ -86,34 +86,55 @@ static void yield_torn(struct nb_search *search, uint32_t id, const struct flash
         *added = edge;
 }
 
+/* Does the torn entry in the present flash count as the complete one, which acts like that? */
+static bool counts_as_complete(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                               enum flash_tear *tear, uint64_t acts)
+{
+    const struct nb_op *torn = nb_op_at(search, id);
+    struct flash_sim *sim = search->machine->sim;
+    bool same = nb_acts(search, nb_state_at(search, torn->after)) == acts;
+    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
+    search->failed = search->failed || !perform(sim, op, tear);
+    return same;
+}
+
+/* The operation's bytes, which lie in the flash after it. */
+static bool fetch(struct nb_search *search, const struct nb_op *torn, struct flash_op *op,
+                  uint8_t *data)
+{
+    struct flash_sim *sim = search->machine->sim;
+    *op = (struct flash_op){.kind = torn->kind, .address = torn->address, .length = torn->length};
+    flash_sim_restore(sim, nb_state_at(search, torn->after)->flash);
+    if (data == NULL || flash_sim_peek(sim, op->address, data, op->length) != 0)
+        return false;
+    op->data = op->kind == FLASH_OP_PROGRAM ? data : NULL;
+    return true;
+}
+
 void nb_tear_up(struct nb_search *search, uint32_t id)
 {
     struct flash_sim *sim = search->machine->sim;
     struct nb_op *torn = nb_op_at(search, id);
-    uint64_t before_print = nb_state_at(search, torn->before)->print;
-    const struct flash_snapshot *before = nb_state_at(search, torn->before)->flash;
     enum flash_tear tears[FLASH_TEAR_COUNT];
+    struct flash_op op;
     uint8_t *data = malloc(torn->length);
-    struct flash_op op = {.kind = torn->kind, .address = torn->address, .length = torn->length};
     torn->torn = true;
     torn->edges = (uint32_t)search->edges.count;
-    torn->edge_count = torn->tears;
-    flash_sim_restore(sim, nb_state_at(search, torn->after)->flash);
-    if (data == NULL || flash_sim_peek(sim, op.address, data, op.length) != 0) {
-        search->failed = true;
-        free(data);
-        return;
-    }
-    op.data = op.kind == FLASH_OP_PROGRAM ? data : NULL;
-    flash_sim_restore(sim, before);
-    uint64_t rest = before_print - nb_pieces_print(sim, op.address, op.length);
+    search->failed = search->failed || !fetch(search, torn, &op, data);
+    bool entry = nb_writes_entry(search, &op);
+    uint64_t acts = entry ? nb_acts(search, nb_state_at(search, torn->after)) : 0;
+    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
+    uint64_t rest =
+        nb_state_at(search, torn->before)->print - nb_pieces_print(sim, op.address, op.length);
     size_t count = list(search, &op, tears);
     for (size_t i = 0; i < count && !search->failed; i++) {
-        if (!perform(sim, &op, &tears[i]))
-            search->failed = true;
-        yield_torn(search, id, &op, tears[i], rest + nb_pieces_print(sim, op.address, op.length));
-        before = nb_state_at(search, nb_op_at(search, id)->before)->flash;
-        flash_sim_restore(sim, before);
+        search->failed = !perform(sim, &op, &tears[i]);
+        if (!entry || !counts_as_complete(search, id, &op, &tears[i], acts))
+            yield_torn(search, id, &op, tears[i],
+                       rest + nb_pieces_print(sim, op.address, op.length));
+        flash_sim_restore(sim, nb_state_at(search, nb_op_at(search, id)->before)->flash);
     }
+    torn = nb_op_at(search, id);
+    torn->edge_count = (uint32_t)search->edges.count - torn->edges;
     free(data);
 }
