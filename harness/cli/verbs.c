@@ -4,12 +4,14 @@
 #include "harness/image/image.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/prove/bench.h"
+#include "harness/prove/cmd_prove.h"
 #include "harness/run/run.h"
 
 #include <stddef.h>
 
 const struct nb_verb nb_verbs[] = {
     {"run", nb_cmd_run, "run scenarios and judge what the device does"},
+    {"prove", nb_cmd_prove, "no number of power cuts bricks a boot scheme, or the list that does"},
     {"replay", nb_cmd_replay, "repeat one run by its replay id"},
     {"device", nb_cmd_device, "a device for anybody's cloud"},
     {"cloud", nb_cmd_cloud, "a cloud for anybody's device"},

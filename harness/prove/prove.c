@@ -104,6 +104,7 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
             nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
         if (err == 0) {
             tell_figures(device, &proof, outcome);
+            outcome->proof = proof;
             outcome->points += proof.edges;
             verdict = judge(device, step, &proof, reason, outcome);
         }

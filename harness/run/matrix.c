@@ -84,6 +84,11 @@ static enum nb_size size_from_word(const char *word)
     return NB_SIZE_NONE;
 }
 
+bool nb_size_is_word(const char *word)
+{
+    return size_from_word(word) != NB_SIZE_NONE;
+}
+
 /* The virtual world is where a script runs that names it, or none; else the first that it names. */
 static void choose_world(const struct nb_script *script, const struct nb_choice *choice,
                          char world[NB_WORD])
@@ -199,8 +204,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     bool device_chosen = choice->device[0] != '\0';
     values(part_chosen ? &none : &script->device, NULL, &e->device);
     values(device_chosen ? &none : &script->part, choice->part, &e->part);
-    values(device_chosen ? &none : &script->scheme, NULL, &e->scheme);
-    values(&script->size, NULL, &e->size);
+    values(device_chosen ? &none : &script->scheme, choice->scheme, &e->scheme);
+    values(&script->size, choice->size, &e->size);
     values(&script->install, NULL, &e->install);
     values(&script->data, NULL, &e->data);
     values(&script->via, NULL, &e->via);
@@ -212,7 +217,7 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
         names_in_directory(dir, ".device", &e->device);
     if (script->part.any && !part_chosen && !device_chosen)
         names_in_directory(nb_parts_dir(), ".part", &e->part);
-    if (script->scheme.any && !device_chosen)
+    if (script->scheme.any && !device_chosen && !choice->scheme[0])
         all_schemes(&e->scheme);
     int rc = expand(e);
     free(e);

@@ -17,7 +17,12 @@ struct nb_choice {
     char world[NB_WORD];
     char part[NB_WORD];
     char device[NB_TEXT];
+    char scheme[NB_WORD];
+    char size[NB_WORD];
 };
+
+/* Is it a word of the `size` line? */
+bool nb_size_is_word(const char *word);
 
 struct nb_matrix {
     struct nb_cell *cells;

@@ -63,9 +63,10 @@ struct nb_outcome {
     char reason[NB_LINE];
     char story[NB_STORY_LINES][NB_LINE]; /* the last lines added */
     size_t story_count;
-    char cuts[NB_LINE];   /* "OP.TEAR+OP.TEAR" that made it fail; "": none */
-    uint64_t points;      /* cut points tried */
-    uint64_t validations; /* images checked in them */
+    char cuts[NB_LINE];    /* "OP.TEAR+OP.TEAR" that made it fail; "": none */
+    struct nb_proof proof; /* of a `prove` line */
+    uint64_t points;       /* cut points tried */
+    uint64_t validations;  /* images checked in them */
     double seconds;
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
     size_t note_count;
