@@ -22,6 +22,17 @@ void nb_cut_print(const struct nb_cut *cut, char out[NB_CUT_TEXT])
                  cut->action == NB_ACTION_BOOT ? "" : "@", cut->op, flash_tear_word(cut->tear));
 }
 
+void nb_chain_print(const struct nb_cut *cuts, size_t count, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && used < size; i++) {
+        char text[NB_CUT_TEXT];
+        nb_cut_print(&cuts[i], text);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "+" : "", text);
+    }
+}
+
 bool nb_cut_parse(const char *text, struct nb_cut *out)
 {
     *out = (struct nb_cut){.tear = FLASH_TEAR_NONE};

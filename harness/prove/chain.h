@@ -25,6 +25,8 @@ struct nb_cut {
 };
 
 void nb_cut_print(const struct nb_cut *cut, char out[NB_CUT_TEXT]);
+/* The runs of a chain, joined by '+'. */
+void nb_chain_print(const struct nb_cut *cuts, size_t count, char *out, size_t size);
 /* False when the text is none of the above. */
 bool nb_cut_parse(const char *text, struct nb_cut *out);
 

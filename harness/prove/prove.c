@@ -34,22 +34,15 @@ static void tell_figures(const struct nb_prove_device *device, const struct nb_p
                 (unsigned long long)proof->edges, proof->depth, proof->seconds,
                 proof->failures == 0 && proof->closed ? "; every state ends in " : "",
                 proof->failures == 0 && proof->closed ? rests : "");
+    if (proof->depth > 1) {
+        char chain[NB_LINE - 40];
+        nb_chain_print(proof->deepest, proof->deepest_length, chain, sizeof chain);
+        nb_note_add(outcome, "a state that takes %u cuts: %s", proof->depth, chain);
+    }
     double seconds = proof->seconds > 0 ? proof->seconds : 1e-9;
     nb_note_add(outcome, "%s, %s; %.0f states/s, %.0f edges/s; a model of flash, not silicon",
                 tears_text(cell->tears), cell->unmasked ? "nothing masked" : "dead data masked",
                 (double)proof->states / seconds, (double)proof->edges / seconds);
-}
-
-static void tell_chain(const struct nb_proof *proof, struct nb_outcome *outcome)
-{
-    size_t used = 0;
-    outcome->cuts[0] = '\0';
-    for (size_t i = 0; i < proof->chain_length && used < sizeof outcome->cuts; i++) {
-        char text[NB_CUT_TEXT];
-        nb_cut_print(&proof->chain[i], text);
-        used += (size_t)snprintf(outcome->cuts + used, sizeof outcome->cuts - used, "%s%s",
-                                 i ? "+" : "", text);
-    }
 }
 
 static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
@@ -60,7 +53,7 @@ static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_ste
         unsigned cuts = 0;
         for (size_t i = 0; i < proof->chain_length; i++)
             cuts += proof->chain[i].tear != FLASH_TEAR_NONE;
-        tell_chain(proof, outcome);
+        nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
         snprintf(reason, NB_LINE, "line %u: after %u power cut%s %s (%u such states)", step->line,
                  cuts, cuts == 1 ? "" : "s", proof->reason, proof->failures);
         if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))

@@ -43,24 +43,25 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
 }
 
 /* The list of runs that leads to a state, from the root. */
-static void tell_chain(const struct nb_search *search, uint32_t id, struct nb_proof *proof)
+static size_t tell_chain(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS])
 {
     size_t length = 0;
     for (uint32_t at = id; nb_state_at(search, at)->parent != NB_NOBODY;
          at = nb_state_at(search, at)->parent)
         length++;
-    proof->chain_length = length < NB_CUTS ? length : NB_CUTS;
+    const size_t told = length < NB_CUTS ? length : NB_CUTS;
     for (uint32_t at = id; length > 0; length--) {
         const struct nb_state *state = nb_state_at(search, at);
         const struct nb_state *parent = nb_state_at(search, state->parent);
         if (length <= NB_CUTS)
-            proof->chain[length - 1] = (struct nb_cut){
+            chain[length - 1] = (struct nb_cut){
                 .action = nb_phase_action((enum nb_phase)parent->phase),
                 .op = state->op,
                 .tear = (enum flash_tear)state->tear,
             };
         at = state->parent;
     }
+    return told;
 }
 
 int nb_judge_rests(struct nb_search *search)
@@ -68,6 +69,7 @@ int nb_judge_rests(struct nb_search *search)
     struct nb_proof *proof = search->proof;
     uint8_t *colours = calloc(search->states.count, 1);
     uint32_t worst = NB_NOBODY;
+    uint32_t deepest = 0;
     if (colours == NULL)
         return OTA_E_NO_SPACE;
     for (uint32_t i = 0; i < search->states.count; i++) {
@@ -78,8 +80,10 @@ int nb_judge_rests(struct nb_search *search)
             settle(search, i, colours);
         proof->states++;
         if (state->depth > proof->depth)
-            proof->depth = state->depth;
+            deepest = i;
+        proof->depth = nb_state_at(search, deepest)->depth;
     }
+    proof->deepest_length = tell_chain(search, deepest, proof->deepest);
     for (uint32_t i = 0; i < search->ops.count; i++)
         proof->masked += nb_op_at(search, i)->torn ? 0 : nb_op_at(search, i)->tears;
     for (uint32_t i = 0; i < search->states.count; i++) {
@@ -93,7 +97,7 @@ int nb_judge_rests(struct nb_search *search)
     }
     if (worst != NB_NOBODY) {
         proof->reason = nb_state_at(search, worst)->wrong;
-        tell_chain(search, worst, proof);
+        proof->chain_length = tell_chain(search, worst, proof->chain);
     }
     free(colours);
     return 0;

@@ -66,6 +66,9 @@ struct nb_proof {
     const char *reason;
     struct nb_cut chain[NB_CUTS];
     size_t chain_length;
+    /* of a state with the most cuts */
+    struct nb_cut deepest[NB_CUTS];
+    size_t deepest_length;
 };
 
 struct nb_search;

@@ -298,13 +298,7 @@ void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts
 
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
 {
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < cell->cut_count && used < size; i++) {
-        char text[NB_CUT_TEXT];
-        nb_cut_print(&cell->cuts[i], text);
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "+" : "", text);
-    }
+    nb_chain_print(cell->cuts, cell->cut_count, out, size);
 }
 
 __attribute__((format(printf, 2, 3))) static int bad_id(struct flash_text_error *error,
