@@ -5,20 +5,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define MAX_OPS 2000000u /* of one run; more is a loop without end */
+
 /* The device's flash with one cut in it. */
 struct cutter {
     const struct nb_cut *cut;
-    bool fell;
-    struct flash_op op;
+    struct flash_op op; /* that was cut */
 };
 
 static enum flash_tear cut_there(void *context, struct flash_sim *sim, const struct flash_op *op)
 {
     struct cutter *cutter = context;
     (void)sim;
-    if (op->index != cutter->cut->op)
+    if (op->index == MAX_OPS)
+        return FLASH_TEAR_BEFORE;
+    if (cutter->cut->tear == FLASH_TEAR_NONE || op->index != cutter->cut->op)
         return FLASH_TEAR_NONE;
-    cutter->fell = true;
     cutter->op = *op;
     return cutter->cut->tear;
 }
@@ -38,12 +40,13 @@ static bool play(struct nb_prove_device *device, const struct nb_cut *cut, struc
     struct cutter cutter = {.cut = cut};
     const struct nb_seam seam = {flash_sim_port(sim), ignore, NULL};
     flash_sim_restart_count(sim);
-    if (cut->tear != FLASH_TEAR_NONE)
-        flash_sim_observe(sim, cut_there, &cutter);
+    flash_sim_observe(sim, cut_there, &cutter);
     memset(end, 0, sizeof *end);
     device->machine.run(device, cut->action, &seam, end);
     flash_sim_observe(sim, NULL, NULL);
-    bool is_cut = flash_sim_is_off(sim);
+    bool is_cut = flash_sim_is_off(sim) && cut->tear != FLASH_TEAR_NONE;
+    if (flash_sim_is_off(sim) && !is_cut)
+        end->wrong = "the run changes flash without end";
     flash_sim_power_on(sim);
     if (is_cut)
         nb_bench_event(bench, "%s, power cut %s operation %u: %s %u bytes at 0x%06x",

@@ -98,6 +98,11 @@ int nb_judge_rests(struct nb_search *search)
     if (worst != NB_NOBODY) {
         proof->reason = nb_state_at(search, worst)->wrong;
         proof->chain_length = tell_chain(search, worst, proof->chain);
+        if (proof->chain_length < NB_CUTS) /* the run that shows it: a chain is never empty */
+            proof->chain[proof->chain_length++] = (struct nb_cut){
+                .tear = FLASH_TEAR_NONE,
+                .action = nb_phase_action((enum nb_phase)nb_state_at(search, worst)->phase),
+            };
     }
     free(colours);
     return 0;

@@ -62,7 +62,7 @@ struct nb_proof {
     uint32_t failures; /* states that fail */
     unsigned rounds;   /* of the liveness check, until it held */
     double seconds;
-    /* of the failing state with the fewest cuts */
+    /* of the failing state with the fewest cuts; the chain ends with the run that shows it */
     const char *reason;
     struct nb_cut chain[NB_CUTS];
     size_t chain_length;
