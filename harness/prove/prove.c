@@ -1,7 +1,9 @@
 #include "harness/prove/prove.h"
 #include "harness/prove/device.h"
+#include "harness/prove/map.h"
 #include "harness/prove/repeat.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,36 @@ static void tell_figures(const struct nb_prove_device *device, const struct nb_p
     nb_note_add(outcome, "%s, %s; %.0f states/s, %.0f edges/s; a model of flash, not silicon",
                 tears_text(cell->tears), cell->unmasked ? "nothing masked" : "dead data masked",
                 (double)proof->states / seconds, (double)proof->edges / seconds);
+}
+
+static int draw(const struct nb_prove_device *device, const struct nb_search *search,
+                const struct nb_outcome *outcome)
+{
+    const struct nb_bench *bench = device->bench;
+    const struct sim_device *sim = &bench->device;
+    struct nb_seen_op *ops = NULL;
+    char title[NB_LINE];
+    char old[24];
+    char new[24];
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    snprintf(title, sizeof title, "%s on %s", sim->scheme->name, sim->name);
+    struct nb_map map = {
+        .title = title,
+        .subtitle = bench->script->title,
+        .verdict = outcome->note_count != 0 ? outcome->notes[0] : "",
+        .areas = {{"slot 1", sim->secondary.address, sim->secondary.size},
+                  {"slot 0", sim->primary.address, sim->primary.size}},
+        .area_count = 2,
+        .old = old,
+        .new = new,
+    };
+    int err = nb_search_ops(search, &ops, &map.op_count);
+    map.ops = ops;
+    if (err == 0)
+        err = nb_map_write(&map, bench->cell->map);
+    free(ops);
+    return err;
 }
 
 static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
@@ -100,6 +132,8 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
             outcome->proof = proof;
             outcome->points += proof.edges;
             verdict = judge(device, step, &proof, reason, outcome);
+            if (bench->cell->map != NULL && draw(device, search, outcome) != 0)
+                nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
         }
     }
     if (err != 0 && reason[0] == '\0')

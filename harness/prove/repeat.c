@@ -166,6 +166,7 @@ static void repeat_and_tell(const struct nb_script *script, const struct nb_cell
         return;
     again.compute = true;
     again.replay = true;
+    again.map = NULL;
     memcpy(again.cuts, proof->chain, sizeof again.cuts);
     again.cut_count = proof->chain_length;
     if (nb_bench_run(script, &again, outcome) != 0)
@@ -184,7 +185,7 @@ bool nb_repeat_elsewhere(const struct nb_script *script, const struct nb_cell *c
     int ends[2];
     struct nb_outcome *told = calloc(1, sizeof *told);
     size_t got = 0;
-    if (told == NULL || pipe(ends) != 0) {
+    if (told == NULL || proof->chain_length == 0 || pipe(ends) != 0) {
         free(told);
         return false;
     }

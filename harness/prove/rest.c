@@ -112,14 +112,17 @@ int nb_judge_rests(struct nb_search *search)
 
 static enum nb_fate fate_of(const struct nb_search *search, uint32_t id)
 {
+    enum nb_runs first = NB_RUNS_NOTHING;
     for (uint32_t i = 0; i < search->states.count; i++) { /* no longer than that */
         id = nb_state_at(search, id)->stands;
         const struct nb_state *state = nb_state_at(search, id);
         if (state->wrong != NULL || state->end_count == 0)
             return NB_FATE_FAIL;
+        if (first == NB_RUNS_NOTHING)
+            first = (enum nb_runs)state->runs;
         uint32_t next = after(search, state);
         if (next == id)
-            return state->runs == NB_RUNS_OLD ? NB_FATE_OLD : NB_FATE_NEW;
+            return first == NB_RUNS_OLD ? NB_FATE_OLD : NB_FATE_NEW;
         id = next;
     }
     return NB_FATE_FAIL;
@@ -136,6 +139,20 @@ static enum nb_fate fate_of_cuts(const struct nb_search *search, const struct nb
         fate = fate == one ? one : NB_FATE_EITHER;
     }
     return fate;
+}
+
+/* Does a way to a failing state begin with a cut in this operation of the run? */
+static bool leads_to_failure(const struct nb_search *search, uint32_t run, uint32_t number)
+{
+    for (uint32_t i = 0; i < search->states.count; i++) {
+        const struct nb_state *state = nb_state_at(search, i);
+        if (state->status != NB_RAN || state->wrong == NULL)
+            continue;
+        for (; state->parent != NB_NOBODY; state = nb_state_at(search, state->parent))
+            if (state->parent == run && state->tear != FLASH_TEAR_NONE && state->op == number)
+                return true;
+    }
+    return false;
 }
 
 int nb_search_ops(const struct nb_search *search, struct nb_seen_op **out, size_t *count)
@@ -160,7 +177,9 @@ int nb_search_ops(const struct nb_search *search, struct nb_seen_op **out, size_
                 return OTA_E_NO_SPACE;
             }
             *added = (struct nb_seen_op){op->kind, op->address, op->length, run,
-                                         fate_of_cuts(search, op)};
+                                         leads_to_failure(search, at, state->ops - left)
+                                             ? NB_FATE_FAIL
+                                             : fate_of_cuts(search, op)};
             links = op->links;
         }
         if (state->wrong != NULL || state->end_count == 0 || after(search, state) == at)

@@ -81,15 +81,15 @@ OTA_MUST_CHECK int nb_search_run(struct nb_machine *machine, enum nb_phase phase
                                  struct nb_search **search, struct nb_proof *proof);
 void nb_search_free(struct nb_search *search);
 
-/* What a cut in an operation comes to: for a picture. */
+/* What boots after a cut in an operation; FAIL also when it takes more cuts after it. */
 enum nb_fate { NB_FATE_OLD, NB_FATE_NEW, NB_FATE_EITHER, NB_FATE_FAIL };
 
 struct nb_seen_op {
     enum flash_op_kind kind;
     uint32_t address;
     uint32_t length;
-    unsigned run;      /* of the uncut runs from the root, in order */
-    enum nb_fate fate; /* where the cuts of this operation come to rest */
+    unsigned run; /* of the uncut runs from the root, in order */
+    enum nb_fate fate;
 };
 
 /* The operations of the uncut runs from the root until flash rests: malloc'ed, the caller's. */
