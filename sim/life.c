@@ -1,6 +1,7 @@
 #include "sim/life.h"
 
 #include "agent/protocol/anycloud.h"
+#include "sim/push.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,7 +49,15 @@ static void boot_configure(struct sim_life *life, struct boot_config *out)
                            &life->platform, life->buffer, sizeof life->buffer, out);
 }
 
-/* Runs the loader. 0, or the exit code of a device that cannot go on. */
+/* A reset that nobody asked for: the next life, unless a check has had enough of them. */
+static bool begins_anew(struct sim_life *life)
+{
+    life->past->crashes++;
+    return !life->config->once || life->past->crashes < SIM_MAX_CRASHES;
+}
+
+/* Runs the loader. 0, SIM_LIFE_RESET when it met an error and may have better luck the next time,
+ * or the exit code of a device that cannot go on. */
 static int power_on(struct sim_life *life)
 {
     struct boot_config config;
@@ -57,6 +66,11 @@ static int power_on(struct sim_life *life)
     if (life->boot.refused != OTA_OK) {
         life->past->failure = life->boot.refused;
         say(life, life->boot.refused, "refused %s", ota_err_word(life->boot.refused));
+    }
+    if (result != OTA_OK && result != OTA_E_NO_IMAGE) {
+        say(life, result, "loader-error %s", ota_err_word(result));
+        if (begins_anew(life))
+            return SIM_LIFE_RESET;
     }
     if (result != OTA_OK) {
         say(life, result, "boot none %s", ota_err_word(result));
@@ -154,16 +168,18 @@ static void on_notice(void *context, const struct ota_notice *notice)
 
 static bool is_connection_failure(int code)
 {
-    return code == OTA_E_CONNECT || code == OTA_E_TLS || code == OTA_E_TLS_CA ||
-           code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME;
+    return code == OTA_E_CONNECT || ota_err_is_tls(code);
 }
 
 /* A connection did not come about, or broke. */
 static void note_failure(struct sim_life *life, int code, const struct sim_link *link)
 {
-    snprintf(life->link, sizeof life->link, "cannot connect to %.120s:%u: %.100s", link->host,
-             link->port, link->reason(link->client));
-    if (is_connection_failure(code) && code != OTA_E_CONNECT)
+    char configured[280];
+    snprintf(configured, sizeof configured, "%s:%u", link->host, link->port);
+    snprintf(life->link, sizeof life->link, "cannot connect to %.120s: %.100s",
+             link->peer != NULL ? link->peer(link->client) : configured,
+             link->reason(link->client));
+    if (ota_err_is_tls(code))
         say(life, code, "tls-refused %s", ota_err_word(code));
 }
 
@@ -256,16 +272,18 @@ static struct ota_timing timing_of(const struct sim_life_config *config)
     struct ota_timing timing = config->timing == SIM_TIMING_FAST   ? fast_timing
                                : config->timing == SIM_TIMING_DESK ? desk_timing
                                                                    : ota_default_timing;
-    if (wish->initial_check != 0)
-        timing.initial_check = wish->initial_check;
-    if (wish->next_check != 0)
-        timing.next_check = wish->next_check;
-    if (wish->job_wait != 0)
-        timing.job_wait = wish->job_wait;
-    if (wish->data_wait != 0)
-        timing.data_wait = wish->data_wait;
-    if (wish->retry_first != 0)
-        timing.retry_first = wish->retry_first;
+#define WISH(field) (timing.field = wish->field != 0 ? wish->field : timing.field)
+    WISH(initial_check);
+    WISH(next_check);
+    WISH(job_wait);
+    WISH(data_wait);
+    WISH(connect_wait);
+    WISH(retry_first);
+    WISH(retry_last);
+    WISH(keep_alive);
+    WISH(connect_tries);
+    WISH(data_tries);
+#undef WISH
     if (timing.retry_last < timing.retry_first)
         timing.retry_last = timing.retry_first;
     return timing;
@@ -294,7 +312,10 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .connection = !session->by_http         ? OTA_BY_MQTT
                       : life->ports->server.tls ? OTA_BY_HTTPS
                                                 : OTA_BY_HTTP,
+        .server_tls = life->ports->server.tls,
         .flow = session->flow,
+        .send_direct = session->send_direct,
+        .chunk_size = session->chunk_size,
         .http_file = session->file,
         .do_not_send_result = session->no_result,
         .stay_after_complete = session->stay,
@@ -318,6 +339,7 @@ static int start_app(struct sim_life *life)
                   .random = ports->random,
                   .platform = &life->platform},
         .clock = ports->app_clock,
+        .answers = life->config->session.answers,
         .watchdog_ms = life->config->device->watchdog_ms,
         .crash = on_crash,
         .context = life,
@@ -374,8 +396,9 @@ static int conclude_reset(struct sim_life *life)
     bool asked_for = strcmp(life->reset, "install") == 0;
     say_bytes(life);
     say(life, OTA_OK, "reset %s", life->reset);
-    life->past->crashes = asked_for ? 0 : life->past->crashes + 1;
-    if (!life->config->once || life->past->crashes < SIM_MAX_CRASHES)
+    if (asked_for)
+        life->past->crashes = 0;
+    if (asked_for || begins_anew(life))
         return SIM_LIFE_RESET;
     sim_life_end_set(life->end, false, "%d resets in a row and no application that stays up",
                      SIM_MAX_CRASHES);
@@ -392,6 +415,71 @@ bool sim_life_leave(struct sim_life *life)
     const struct mqtt_port *mqtt = life->ports->mqtt;
     life->leaving = true;
     return mqtt->disconnect(mqtt->context) == OTA_OK;
+}
+
+/* ---- a host that pushes ------------------------------------------------------------------ */
+
+static void on_push(void *context, const char *line, int code)
+{
+    const struct sim_life *life = context;
+    life->config->event(life->config->context, line, code);
+}
+
+/* With no cloud to prove itself to, the application confirms itself when it starts. */
+static int confirm_at_start(struct sim_life *life, const struct boot_config *boot)
+{
+    char runs[40];
+    const struct flash_port *flash = life->ports->flash;
+    if (!life->boot.trial)
+        return OTA_OK;
+    int result = img_confirm(&boot->primary, &boot->format);
+    if (result == OTA_OK)
+        result = flash->sync(flash->context);
+    if (result == OTA_OK) {
+        running_version(life, runs, sizeof runs);
+        say(life, OTA_OK, "confirmed %s", runs);
+    }
+    return result;
+}
+
+/* 0: pending. */
+static int take_push(struct sim_life *life, const struct boot_config *boot)
+{
+    const struct sim_life_config *config = life->config;
+    const struct sim_push_plan plan = {.image = config->push, .size = (uint32_t)config->push_size};
+    struct ota_progress progress;
+    struct ota_push push;
+    int result = sim_push_init(&push, config->device, boot, config->session.permanent, &progress);
+    return result == OTA_OK ? sim_push(&push, &plan, on_push, life) : result;
+}
+
+/* Returns what sim_life_begin does. */
+static int run_push(struct sim_life *life)
+{
+    struct boot_config boot;
+    char runs[40];
+    boot_configure(life, &boot);
+    running_version(life, runs, sizeof runs);
+    bool came_back = life->past->pushed;
+    int result = confirm_at_start(life, &boot);
+    if (result == OTA_OK && !came_back) {
+        life->past->pushed = true;
+        result = take_push(life, &boot);
+        life->pending = result == OTA_OK;
+    } else if (result == OTA_OK) {
+        result = life->past->failure;
+    }
+    if (result != OTA_OK)
+        sim_life_end_set(life->end, false, "push failed: %s; %s runs", ota_err_text(result), runs);
+    else if (came_back)
+        sim_life_end_set(life->end, true, "updated: %s runs, confirmed", runs);
+    else if (life->config->session.stay)
+        sim_life_end_set(life->end, true, "a new image waits for the next reset; %s runs", runs);
+    else {
+        life->reset = "install";
+        return conclude_reset(life);
+    }
+    return life->end->good ? 0 : 1;
 }
 
 /* ---- begin ------------------------------------------------------------------------------- */
@@ -421,5 +509,8 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                          life->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
+    bool stays_up = life->behaviour == APP_GOOD || life->behaviour == APP_OFFLINE;
+    if (config->push != NULL && stays_up)
+        return run_push(life);
     return start_app(life) == OTA_OK ? SIM_LIFE_RUNS : 2;
 }

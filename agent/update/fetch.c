@@ -30,8 +30,7 @@ static void next_range(struct ota_agent *agent, uint32_t *from, uint32_t *end)
 
 static enum ota_state ask_for_range(struct ota_agent *agent)
 {
-    const char *etag = agent->progress.etag;
-    bool strong = etag[0] == '"'; /* a weak tag says nothing of single bytes */
+    const char *etag = agent->etag;
     uint32_t from = 0;
     uint32_t end = OTA_CHUNK_SIZE;
     if (agent->state == OTA_STATE_FETCH)
@@ -45,7 +44,7 @@ static enum ota_state ask_for_range(struct ota_agent *agent)
         .ranged = true,
         .from = from,
         .to = end - 1,
-        .if_range = agent->total != 0 && strong ? etag : NULL,
+        .if_range = agent->total != 0 && etag[0] != 0 ? etag : NULL,
     };
     int error = ota_request(agent, &request);
     if (error != 0)
@@ -87,10 +86,14 @@ static enum ota_state renew(struct ota_agent *agent)
     return next;
 }
 
-static bool is_other_tag(const struct ota_agent *agent, const struct http_head *head)
+/* What tells these bytes from those of another image: a strong entity tag, or the date where there
+ * is no tag; "": nothing does. A weak tag says nothing of single bytes: copies of one file on
+ * several servers have several. */
+static const char *validator(const struct http_head *head)
 {
-    const char *known = agent->progress.etag;
-    return known[0] != 0 && head->etag[0] != 0 && strcmp(known, head->etag) != 0;
+    if (head->etag[0] == 0)
+        return head->modified;
+    return head->etag[0] == '"' ? head->etag : "";
 }
 
 /* A range must be the one that was asked for, or the beginning of it, and say how much there is. */
@@ -118,7 +121,8 @@ static int judge_whole(const struct ota_agent *agent, const struct http_head *he
 
 static int judge_head(const struct ota_agent *agent, const struct http_head *head)
 {
-    if (head->status == 412 || (head->status < 300 && is_other_tag(agent, head)))
+    bool other = ota_progress_is_other(agent->etag, validator(head));
+    if (head->status == 412 || (head->status < 300 && other))
         return OTA_E_CHANGED;
     if (head->status == 416)
         return agent->past_end || agent->total == 0 ? OTA_E_HTTP_STATUS : OTA_E_CHANGED;
@@ -138,8 +142,7 @@ enum ota_state ota_fetch_head(struct ota_agent *agent, const struct ota_event *e
         return ota_slot_restart(agent, error);
     if (error != 0)
         return is_gone(agent, head) ? renew(agent) : ota_retry_request(agent, error);
-    error = ota_slot_expect(agent, whole ? head->length : head->total,
-                            head->etag[0] != 0 ? head->etag : agent->progress.etag);
+    error = ota_slot_expect(agent, whole ? head->length : head->total, validator(head));
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);
     if (error != 0)
@@ -160,18 +163,20 @@ static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
     return rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
 }
 
-/* The first chunk is there: in direct flow it says which version this is. It waits in `piece` until
- * the slot is erased, unless the server can only send everything at once. */
+/* The first chunk is there: it says whether this is an archive, and in direct flow which version.
+ * It waits in `piece` until the slot is erased, unless the server can only send everything at once.
+ */
 static enum ota_state peeked(struct ota_agent *agent)
 {
-    if (!agent->announced) {
-        struct img_header header;
-        int error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
+    struct img_header header;
+    int error = ota_archive_look(agent, agent->piece, chunk_size(agent, 0));
+    if (error == 0 && !agent->announced) {
+        error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
             error = ota_announce(agent, &header.version);
-        if (error != 0)
-            return ota_decline(agent, error);
     }
+    if (error != 0)
+        return ota_slot_failed(agent, error);
     agent->peeked = true;
     agent->held = !agent->reply.whole && !ota_is_covered(agent, 0);
     agent->tries = 0;
@@ -185,7 +190,7 @@ static enum ota_state take_piece(struct ota_agent *agent, uint32_t offset, uint3
         return peeked(agent);
     int error = ota_slot_store(agent, offset, size, agent->piece);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     agent->reply.progress = true;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;

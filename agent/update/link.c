@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define KEEP_ALIVE_S      60
 #define SERIAL_IN_ID      13u /* with "nb" and 8 digits: 23 characters */
 #define NONCE_DIGITS      8u
 #define QOS_AT_LEAST_ONCE 1
@@ -16,6 +15,21 @@ static uint32_t jittered(const struct ota_agent *agent, uint32_t ms, uint32_t pa
     if (agent->ports.random->bytes(agent->ports.random->context, &chance, sizeof chance) != 0)
         return ms;
     return ms - chance % (part + 1);
+}
+
+static uint32_t doubled(uint32_t ms, uint32_t times, uint32_t most)
+{
+    for (; times > 0 && ms < most; times--)
+        ms = ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
+    return ms < most ? ms : most;
+}
+
+/* Before the next try: doubled for each one that failed since the last progress. */
+static uint32_t pause_ms(const struct ota_agent *agent)
+{
+    const struct ota_timing *timing = &agent->config.timing;
+    return doubled(timing->retry_first, agent->tries > 0 ? agent->tries - 1 : 0,
+                   timing->retry_last);
 }
 
 /* A topic and a client id that no other device and no earlier session uses. */
@@ -43,7 +57,10 @@ static int name_session(struct ota_agent *agent)
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
     ota_speaker(agent, &speaker);
-    int length = agent->config.protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
+    const struct ota_protocol *protocol = agent->config.protocol;
+    int length = agent->config.send_direct
+                     ? protocol->direct_inbox(&speaker, agent->inbox, sizeof agent->inbox)
+                     : protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
 }
 
@@ -62,6 +79,7 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->archived = false;
     agent->bad_chunks = 0;
     agent->renewals = 0;
     agent->restarts = 0;
@@ -72,15 +90,25 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->source = (struct ota_source){0};
 }
 
-enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *event)
+/* Until the next session. Neither a network that was away for a minute costs a day, nor is a peer
+ * that is gone for good asked for ever as often. */
+static uint32_t idle_ms(const struct ota_agent *agent)
 {
     const struct ota_timing *timing = &agent->config.timing;
-    (void)event;
     uint32_t ms = timing->next_check;
+    if (agent->setbacks > 0)
+        ms = doubled(pause_ms(agent), agent->setbacks - 1, timing->next_check);
     if ((ota_is_due(agent) || agent->trial) && timing->retry_last < ms)
         ms = timing->retry_last; /* neither what is owed nor a confirmation waits for a day */
+    return jittered(agent, ms, agent->setbacks > 0 ? ms / 2 : ms / 8);
+}
+
+enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    agent->setbacks = ota_is_passing(agent->outcome) ? agent->setbacks + 1 : 0;
     ota_notify(agent, OTA_NOTICE_IDLE, agent->outcome);
-    ota_wait(agent, jittered(agent, ms, ms / 8));
+    ota_wait(agent, idle_ms(agent));
     return OTA_STATE_IDLE;
 }
 
@@ -201,9 +229,7 @@ static void drop_link(struct ota_agent *agent)
 /* For the application "cannot connect" says enough, but why nobody is trusted matters. */
 static int reason_of(int code)
 {
-    bool tls = code == OTA_E_TLS_CA || code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME ||
-               code == OTA_E_TLS;
-    return tls ? code : OTA_E_CONNECT;
+    return ota_err_is_tls(code) ? code : OTA_E_CONNECT;
 }
 
 static enum ota_state try_again(struct ota_agent *agent, int code)
@@ -251,6 +277,13 @@ enum ota_state ota_link_failed(struct ota_agent *agent, const struct ota_event *
 
 /* ---- connecting -------------------------------------------------------------------------- */
 
+/* 0 would mean none: a fraction counts as a second. */
+static uint16_t keep_alive_s(uint32_t ms)
+{
+    uint32_t seconds = ms / 1000 + (ms % 1000 != 0);
+    return seconds > UINT16_MAX ? UINT16_MAX : (uint16_t)seconds;
+}
+
 enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
@@ -260,7 +293,7 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .host = elsewhere ? agent->source.host : NULL,
         .port = elsewhere ? agent->source.port : 0,
         .client_id = agent->client_id,
-        .keep_alive_s = KEEP_ALIVE_S,
+        .keep_alive_s = keep_alive_s(agent->config.timing.keep_alive),
         .clean_session = true,
         .will_topic = agent->config.protocol->will_topic,
         .will_payload = agent->config.protocol->will_payload,
@@ -328,13 +361,8 @@ enum ota_state ota_switch_begin(struct ota_agent *agent, const struct ota_event 
 
 enum ota_state ota_pause_begin(struct ota_agent *agent, const struct ota_event *event)
 {
-    const struct ota_timing *timing = &agent->config.timing;
     (void)event;
-    uint32_t ms = timing->retry_first;
-    for (uint32_t i = 1; i < agent->tries && ms < timing->retry_last; i++)
-        ms = ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
-    if (ms > timing->retry_last)
-        ms = timing->retry_last;
+    uint32_t ms = pause_ms(agent);
     ota_wait(agent, jittered(agent, ms, ms / 2));
     return OTA_STATE_PAUSE;
 }

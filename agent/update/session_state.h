@@ -4,6 +4,7 @@
 #define NOBRICK_AGENT_UPDATE_SESSION_STATE_H
 
 #include "agent/protocol/protocol.h"
+#include "agent/update/untar.h"
 
 #define OTA_CLIENT_ID_MAX 24u  /* 23 characters: what every broker accepts */
 #define OTA_UNIT_MAX      512u /* largest program unit of any part */
@@ -60,21 +61,22 @@ struct ota_agent {
     uint8_t erased;     /* value of its erased bytes */
 
     /* the session */
-    bool checking;    /* it is to look for an update, not only to report */
-    bool offered;     /* a job document arrived: whatever comes of it is reported */
-    bool fetching;    /* … and was accepted: `offer` is being fetched */
-    bool renewing;    /* … but the place that the job names is gone: a new job comes first */
-    bool linked;      /* an MQTT connection is up or being opened … */
-    bool astray;      /* … to the broker that the job names */
-    bool requested;   /* an HTTP request is under way */
-    bool restart;     /* reset instead of going idle */
-    bool again;       /* what is next is the present state, from its beginning */
-    bool taken_over;  /* the application did the work of the present state */
-    int failure;      /* what the present state failed with, for the application */
-    int outcome;      /* how the session ended, as far as that is known */
-    uint32_t tries;   /* connections and requests that failed since the last progress */
-    uint32_t waits;   /* waits for data that failed since the last progress */
-    uint32_t unacked; /* publications that the broker has not acknowledged */
+    bool checking;     /* it is to look for an update, not only to report */
+    bool offered;      /* a job document arrived: whatever comes of it is reported */
+    bool fetching;     /* … and was accepted: `offer` is being fetched */
+    bool renewing;     /* … but the place that the job names is gone: a new job comes first */
+    bool linked;       /* an MQTT connection is up or being opened … */
+    bool astray;       /* … to the broker that the job names */
+    bool requested;    /* an HTTP request is under way */
+    bool restart;      /* reset instead of going idle */
+    bool again;        /* what is next is the present state, from its beginning */
+    bool taken_over;   /* the application did the work of the present state */
+    int failure;       /* what the present state failed with, for the application */
+    int outcome;       /* how the session ended, as far as that is known */
+    uint32_t setbacks; /* sessions in a row that the network ended; outlives the session */
+    uint32_t tries;    /* connections and requests that failed since the last progress */
+    uint32_t waits;    /* waits for data that failed since the last progress */
+    uint32_t unacked;  /* publications that the broker has not acknowledged */
     struct img_version offer;
     struct ota_source source; /* where the image is */
     char client_id[OTA_CLIENT_ID_MAX];
@@ -90,16 +92,25 @@ struct ota_agent {
     bool resumed;   /* nothing has confirmed yet that the image is still the recorded one */
     bool following; /* the first chunk came before the wait for chunks */
     bool past_end;  /* the server said once that there is no such range */
-    uint32_t total; /* size of the image; 0: not known yet */
-    uint32_t done;  /* bytes of it that lie in flash */
+    uint32_t total; /* size of what is fetched, image or archive; 0: not known yet */
+    uint32_t done;  /* bytes of it that lie in flash, or were read */
+    char etag[OTA_ETAG_MAX]; /* of it, as the server says; "": none */
     uint32_t bad_chunks;
-    uint32_t renewals;             /* new jobs asked for, in this session */
-    uint32_t restarts;             /* from zero, in this session */
-    uint64_t fetched;              /* bytes of data that came, in this session */
+    uint32_t renewals; /* new jobs asked for, in this session */
+    uint32_t restarts; /* from zero, in this session */
+    uint64_t fetched;  /* bytes of data that came, in this session */
+    uint32_t grain;    /* bytes of a bit of `coverage`: of a block, or of a smaller chunk */
     uint32_t asked[OTA_ASKED_MAX]; /* offsets of the chunks asked for one by one */
     size_t asked_count;
     struct ota_reply reply;
-    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a chunk: its bytes lie in flash */
+    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a grain: its bytes lie in flash */
+
+    /* the archive that is fetched in place of an image */
+    bool archived;     /* it is one: chunks are taken in order, the first one first */
+    bool written;      /* … by the application, the chunk that is being read */
+    uint32_t kept;     /* bytes of its image that were in flash before this session */
+    uint32_t unpacked; /* bytes of its image that lie in flash */
+    struct ota_untar untar;
 
     char text[OTA_JSON_MAX + 1]; /* the document being sent or read */
     int text_length;             /* of it, or the error of writing it */

@@ -2,6 +2,8 @@
 #include "harness/cli/device_options.h"
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
+#include "harness/files/files.h"
+#include "harness/image/memory.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,8 +16,8 @@
 #define MAX_IMAGE (64u << 20)
 #define BAR_CELLS 30u
 
-/* Carries a device's past over the execution anew: "PID OPERATIONS CRASHES FAILURE". The pid stays
- * the same then, so a value that somebody else left in the environment is recognised. */
+/* Carries a device's past over the execution anew: "PID OPERATIONS CRASHES FAILURE PUSHED". The pid
+ * stays the same then, so a value that somebody else left in the environment is recognised. */
 #define LIFE_VARIABLE "NOBRICK_DEVICE_LIFE"
 
 /* What is on the screen. */
@@ -110,18 +112,25 @@ static void on_event(void *context, const char *line, int code)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static void read_life(struct sim_past *past)
+/* False: this is the first life. */
+static bool read_life(struct sim_past *past)
 {
     long pid;
+    int pushed = 0;
     struct sim_past found = {0};
     const char *text = getenv(LIFE_VARIABLE);
     memset(past, 0, sizeof *past);
     if (text != NULL &&
-        sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes, &found.failure) ==
-            4 &&
-        pid == (long)getpid())
+        sscanf(text, "%ld %u %u %d %d", &pid, &found.operations, &found.crashes, &found.failure,
+               &pushed) == 5 &&
+        pid == (long)getpid()) {
         *past = found;
+        past->pushed = pushed != 0;
+    } else {
+        text = NULL;
+    }
     unsetenv(LIFE_VARIABLE);
+    return text != NULL;
 }
 
 /* Executes the same program with the same arguments. Returns only when that fails. */
@@ -134,8 +143,8 @@ static int start_anew(int argc, char **argv, const struct sim_past *past)
         return 2;
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-    snprintf(text, sizeof text, "%ld %u %u %d", (long)getpid(), past->operations, past->crashes,
-             past->failure);
+    snprintf(text, sizeof text, "%ld %u %u %d %d", (long)getpid(), past->operations, past->crashes,
+             past->failure, past->pushed);
     if (setenv(LIFE_VARIABLE, text, 1) == 0) {
         if (past->crashes > 0)
             nanosleep(&(struct timespec){.tv_nsec = SIM_CRASH_PAUSE_MS * 1000000L}, NULL);
@@ -169,8 +178,45 @@ static int rename_device(char out[SIM_TEXT], const char *option, const char *wis
     return 2;
 }
 
-/* What the options name: device, keys, factory image (malloc'ed). */
-static int load(struct device_options *options, struct sim_device *device, uint8_t **factory)
+/* A flash file is not made for an image that will never boot, nor for none. */
+static int check_factory(const struct device_options *options, const uint8_t *image, size_t size)
+{
+    const char *flash = options->config.flash_path;
+    struct nb_memory memory;
+    struct img_info info;
+    struct img_fault fault = {0};
+    bool exists = access(flash, F_OK) == 0;
+    if (image == NULL) {
+        if (!exists)
+            fprintf(stderr,
+                    "nobrick device: %s does not exist, and --factory names no image for it\n",
+                    flash);
+        return exists ? 0 : 2;
+    }
+    nb_memory_init(&memory, image, (uint32_t)size, 0xFF);
+    int result = img_measure(&memory.area, &info, &fault);
+    if (result != OTA_OK) {
+        fprintf(stderr, "nobrick device: %s: %s (nobrick image create)\n", options->factory,
+                ota_err_text(result));
+        return 2;
+    }
+    if (exists && !options->anew)
+        fprintf(stderr, "nobrick device: %s exists: --factory is not used\n", flash);
+    return 0;
+}
+
+/* A file with an image, malloc'ed; NULL is none. */
+static int load_image(const char *path, uint8_t **out, size_t *size)
+{
+    if (path == NULL || nb_read_file(path, MAX_IMAGE, out, size) == OTA_OK)
+        return 0;
+    fprintf(stderr, "nobrick device: %s: %s\n", path, strerror(errno));
+    return 2;
+}
+
+/* What the options name: device, keys, images (malloc'ed). */
+static int load(struct device_options *options, struct sim_device *device, uint8_t **factory,
+                uint8_t **push)
 {
     struct flash_text_error error = {0};
     struct posix_device_config *config = &options->config;
@@ -184,12 +230,13 @@ static int load(struct device_options *options, struct sim_device *device, uint8
             fprintf(stderr, "nobrick device: %s (nobrick device --help)\n", error.message);
             return 2;
         }
-    if (options->factory != NULL &&
-        nb_read_file(options->factory, MAX_IMAGE, factory, &config->factory_size) != OTA_OK) {
-        fprintf(stderr, "nobrick device: %s: %s\n", options->factory, strerror(errno));
+    if (load_image(options->factory, factory, &config->factory_size) != 0 ||
+        load_image(options->push, push, &config->life.push_size) != 0)
         return 2;
-    }
+    if (check_factory(options, *factory, config->factory_size) != 0)
+        return 2;
     config->factory = *factory;
+    config->life.push = *push;
     config->life.device = device;
     return 0;
 }
@@ -203,14 +250,16 @@ static int run(struct device_options *options, struct sim_past *past)
                               .events_fd = options->events_fd};
     struct sim_life_end end = {0};
     uint8_t *factory = NULL;
+    uint8_t *push = NULL;
     options->config.life.event = on_event;
     options->config.life.context = &display;
-    int result = load(options, &device, &factory);
+    int result = load(options, &device, &factory, &push);
     if (result == 0)
         result = posix_device_run(&options->config, past, &end);
     if (result != SIM_LIFE_RESET)
         show_end(&end);
     free(factory);
+    free(push);
     sim_device_free(&device);
     return result;
 }
@@ -223,7 +272,7 @@ int nb_cmd_device(int argc, char **argv)
     if (result != 0)
         return result - 1;
     signal(SIGPIPE, SIG_IGN);
-    read_life(&past);
+    options.anew = read_life(&past);
     result = run(&options, &past);
     return result == SIM_LIFE_RESET ? start_anew(argc, argv, &past) : result;
 }

@@ -5,21 +5,27 @@
 #include <string.h>
 
 static const char *const words[] = {"boot", "pending", "confirm"};
-#define WORDS (sizeof words / sizeof words[0])
+#define FAIL_WORD "fail"
+#define WORDS     (sizeof words / sizeof words[0])
 
 const char *nb_action_word(enum nb_action action)
 {
     return words[action];
 }
 
+const char *nb_cut_word(const struct nb_cut *cut)
+{
+    return cut->fails ? FAIL_WORD : flash_tear_word(cut->tear);
+}
+
 void nb_cut_print(const struct nb_cut *cut, char out[NB_CUT_TEXT])
 {
-    if (cut->tear == FLASH_TEAR_NONE)
+    if (cut->tear == FLASH_TEAR_NONE && !cut->fails)
         snprintf(out, NB_CUT_TEXT, "%s", words[cut->action]);
     else
         snprintf(out, NB_CUT_TEXT, "%s%s%u.%s",
                  cut->action == NB_ACTION_BOOT ? "" : words[cut->action],
-                 cut->action == NB_ACTION_BOOT ? "" : "@", cut->op, flash_tear_word(cut->tear));
+                 cut->action == NB_ACTION_BOOT ? "" : "@", cut->op, nb_cut_word(cut));
 }
 
 void nb_chain_print(const struct nb_cut *cuts, size_t count, char *out, size_t size)
@@ -53,6 +59,9 @@ bool nb_cut_parse(const char *text, struct nb_cut *out)
     if (!isdigit((unsigned char)*text) || *end != '.' || op > UINT32_MAX)
         return false;
     out->op = (uint32_t)op;
+    out->fails = strcmp(end + 1, FAIL_WORD) == 0 && out->action == NB_ACTION_BOOT;
+    if (out->fails)
+        return true;
     out->tear = flash_tear_from_word(end + 1, strlen(end + 1));
     return out->tear != FLASH_TEAR_COUNT && out->tear != FLASH_TEAR_NONE;
 }

@@ -201,7 +201,10 @@ static int prove(struct options *options, char *const *names, size_t count)
 {
     struct plan plan = {.verdicts = {.json = options->json, .out = stdout}};
     nb_run_catch_signals();
-    struct nb_kit *kit = nb_kit_new();
+    char reason[NB_LINE] = "";
+    struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
+    if (kit == NULL)
+        fprintf(stderr, "nobrick prove: %s\n", reason);
     int err = kit != NULL ? make_plan(&plan, options, names, count, kit) : OTA_E_IO;
     const struct nb_crew crew = {&plan, play, tell};
     if (err == 0)

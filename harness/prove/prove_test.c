@@ -18,7 +18,8 @@ static struct nb_kit *kit;
 static int make_kit(void **state)
 {
     (void)state;
-    kit = nb_kit_new();
+    char reason[NB_LINE];
+    kit = nb_kit_new(reason, sizeof reason);
     return kit == NULL;
 }
 

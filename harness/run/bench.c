@@ -1,5 +1,6 @@
 #include "harness/run/bench.h"
 
+#include "harness/prove/errors.h"
 #include "harness/prove/prove.h"
 #include "harness/prove/sweep.h"
 
@@ -144,13 +145,34 @@ bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 {
     struct img_info image;
+    struct nb_blob blob;
     char version[24];
     nb_oracle_step(&bench->state.oracle,
                    step->kind == NB_DEVICE_CONFIRM ? NB_CONFIRMS_AT_ONCE : NB_CONFIRMS_NOTHING);
+    if (step->kind == NB_DEVICE_PUSH && nb_bench_offer(bench, step, &blob) == 0) {
+        nb_version_print(&bench->script->images[step->image].version, version, sizeof version);
+        nb_bench_event(bench, "push %s", version);
+    }
     if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
         return;
     nb_version_print(&image.header.version, version, sizeof version);
     nb_bench_event(bench, "pending %s", version);
+}
+
+/* A push that is to end with an image pending may have got that far. */
+void nb_bench_cut(struct nb_bench *bench, const struct nb_step *step, uint32_t op,
+                  enum flash_tear tear)
+{
+    char line[NB_BENCH_LINE] = "pending ";
+    size_t length = strlen(line);
+    if (step->kind == NB_DEVICE_PUSH && !step->push.wrong_crc &&
+        (step->push.abort == SIM_ABORT_NEVER || step->push.abort == SIM_ABORT_PENDING)) {
+        nb_version_print(&bench->script->images[step->image].version, line + length,
+                         sizeof line - length);
+        nb_oracle_event(&bench->state.oracle, line);
+    }
+    nb_oracle_cut(&bench->state.oracle);
+    nb_bench_event(bench, "cut %u %s", op, flash_tear_word(tear));
 }
 
 int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
@@ -160,6 +182,8 @@ int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
         return boot_through_errors(bench);
     if (step->kind == NB_DEVICE_CONFIRM)
         err = confirm(bench);
+    else if (step->kind == NB_DEVICE_PUSH)
+        err = nb_bench_push(bench, step);
     else if (step->kind == NB_DEVICE_PENDING)
         err = ask_for_installation(bench, nb_bench_permanent(bench, step));
     /* The oracle has the word then; the error is only what comes of it. */
@@ -249,7 +273,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 static bool is_device_step(const struct nb_step *step)
 {
     return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
-           step->kind == NB_DEVICE_PENDING;
+           step->kind == NB_DEVICE_PUSH || step->kind == NB_DEVICE_PENDING;
 }
 
 /* A device step with whatever faults are armed for it. */
@@ -269,8 +293,7 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
     bool cut = flash_sim_is_off(bench->sim);
     flash_sim_power_on(bench->sim);
     if (err == OTA_E_POWER) {
-        nb_oracle_cut(&bench->state.oracle);
-        nb_bench_event(bench, "cut %u %s", bench->cut.op, flash_tear_word(bench->cut.tear));
+        nb_bench_cut(bench, step, bench->cut.op, bench->cut.tear);
         if (bench->cut_returns)
             nb_bench_boot(bench);
     } else if (err != 0) {
@@ -291,12 +314,13 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
 static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
-    if (step->kind == NB_FAULT_FAIL) {
-        flash_failing_arm(&bench->failing, step->value);
-        return;
-    }
     if (step->all && cell->cut_count == 0) {
         bench->sweep_armed = true;
+        bench->sweep_fails = step->kind == NB_FAULT_FAIL;
+        return;
+    }
+    if (step->kind == NB_FAULT_FAIL) { /* a script sweeps once at most */
+        flash_failing_arm(&bench->failing, step->all ? cell->cuts[0].op : step->value);
         return;
     }
     bench->cut_armed = true;
@@ -364,7 +388,8 @@ enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[
         if (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) {
             arm(bench, step);
         } else if (is_device_step(step) && bench->sweep_armed) {
-            int err = nb_sweep(bench, i, outcome);
+            int err = bench->sweep_fails ? nb_errors_sweep(bench, i, outcome)
+                                         : nb_sweep(bench, i, outcome);
             if (err != 0)
                 snprintf(reason, NB_LINE, "line %u: %s", step->line,
                          err == OTA_E_CANCELLED ? "stopped" : ota_err_text(err));

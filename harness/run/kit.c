@@ -1,5 +1,6 @@
 #include "harness/run/kit.h"
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/image/image.h"
 #include "harness/run/broker.h"
 #include "harness/run/certs.h"
@@ -37,7 +38,7 @@ struct nb_kit {
 
 /* ---- the scratch directory --------------------------------------------------------------- */
 
-/* Removes what lies in the directory, one level of directories deep, and the directory. */
+/* Removes what lies in the directory, two levels of directories deep, and the directory. */
 static void remove_directory(const char *path, int depth)
 {
     DIR *dir = opendir(path);
@@ -55,15 +56,19 @@ static void remove_directory(const char *path, int depth)
     rmdir(path);
 }
 
-struct nb_kit *nb_kit_new(void)
+struct nb_kit *nb_kit_new(char *reason, size_t size)
 {
     struct nb_kit *kit = calloc(1, sizeof *kit);
     const char *base = getenv("TMPDIR");
-    if (!kit)
+    if (!kit) {
+        snprintf(reason, size, "out of memory");
         return NULL;
-    snprintf(kit->dir, sizeof kit->dir, "%s/nobrick-XXXXXX", base && *base ? base : "/tmp");
+    }
+    if (!base || !*base)
+        base = "/tmp";
+    snprintf(kit->dir, sizeof kit->dir, "%s/nobrick-XXXXXX", base);
     if (!mkdtemp(kit->dir)) {
-        fprintf(stderr, "nobrick run: cannot make %s: %s\n", kit->dir, strerror(errno));
+        snprintf(reason, size, "cannot make a directory in %s: %s", base, strerror(errno));
         free(kit);
         return NULL;
     }
@@ -75,8 +80,7 @@ struct nb_kit *nb_kit_new(void)
     if (rc == 0)
         rc = nb_image_derive_key(kit->other, "nobrick test key: other");
     if (rc) {
-        fprintf(stderr, "nobrick run: cannot make test keys in %s: %s\n", kit->dir,
-                ota_err_text(rc));
+        snprintf(reason, size, "cannot make test keys in %s: %s", kit->dir, ota_err_text(rc));
         nb_kit_free(kit);
         return NULL;
     }
@@ -94,7 +98,7 @@ void nb_kit_free(struct nb_kit *kit)
         kit->images = next;
     }
     nb_broker_stop(&kit->broker);
-    remove_directory(kit->dir, 1);
+    remove_directory(kit->dir, 2);
     free(kit);
 }
 
@@ -118,7 +122,7 @@ int nb_kit_cert(struct nb_kit *kit, const char *name, const char *ending, char *
     return snprintf(out, size, "%s/%s.%s", dir, name, ending) < (int)size ? 0 : OTA_E_NO_SPACE;
 }
 
-static int broker_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_broker_tls *tls)
+int nb_kit_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_daemon_tls *tls)
 {
     const char *name = nb_certs_server(kind);
     int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", tls->ca, sizeof tls->ca);
@@ -133,12 +137,12 @@ static int broker_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_broker_tls
 int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port, uint16_t *tls_port,
                   char *reason, size_t reason_size)
 {
-    struct nb_broker_tls tls;
+    struct nb_daemon_tls tls;
     int rc = 0;
     if (kit->broker.pid && kit->broker_tls != kind)
         nb_broker_stop(&kit->broker);
     if (!kit->broker.pid && kind != NB_TLS_NONE) {
-        rc = broker_tls(kit, kind, &tls);
+        rc = nb_kit_tls(kit, kind, &tls);
         if (rc)
             snprintf(reason, reason_size, "cannot make test certificates");
     }

@@ -276,14 +276,14 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         on_boot(oracle, first, strcmp(second, "trial") == 0);
     } else if (strcmp(name, "refused") == 0) {
         on_refused(oracle);
-    } else if (strcmp(name, "job") == 0) {
+    } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
         oracle->progress_live = oracle->fetched = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
-        oracle->fetched = strcmp(first, second) == 0;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
+        oracle->fetched = oracle->progress > 0 && strcmp(first, second) == 0;
     } else if (strcmp(name, "reject") == 0) {
         on_reject(oracle);
     } else if (strcmp(name, "pending") == 0) {

@@ -84,8 +84,14 @@ static int raise_counter(struct nb_play *play, uint32_t value)
 
 /* ---- the device process ------------------------------------------------------------------ */
 
-/* The `agent` line, as the device's options. */
-static void add_switches(const struct nb_agent_switches *agent, const char **arguments,
+struct timing_text {
+    char option[20];
+    char value[12];
+};
+
+/* The `agent` line, as the device's options; the texts of numbers live in `room`. */
+static void add_switches(const struct nb_agent_switches *agent,
+                         struct timing_text room[NB_AGENT_TIMINGS + 1], const char **arguments,
                          size_t *count)
 {
     if (agent->direct) {
@@ -94,19 +100,39 @@ static void add_switches(const struct nb_agent_switches *agent, const char **arg
         arguments[(*count)++] = "--file";
         arguments[(*count)++] = ANYCLOUD_FILE;
     }
+    if (agent->send_direct)
+        arguments[(*count)++] = "--direct";
+    if (agent->chunk) {
+        snprintf(room[NB_AGENT_TIMINGS].value, sizeof room[0].value, "%u", agent->chunk);
+        arguments[(*count)++] = "--chunk-mode";
+        arguments[(*count)++] = room[NB_AGENT_TIMINGS].value;
+    }
     if (agent->no_result)
         arguments[(*count)++] = "--no-result";
     if (agent->permanent)
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    for (size_t i = 0; i < agent->answers.count; i++) {
+        arguments[(*count)++] = "--answer";
+        arguments[(*count)++] = agent->answer_words[i];
+    }
+    for (size_t i = 0; i < NB_AGENT_TIMINGS; i++) {
+        if (!agent->seconds[i])
+            continue;
+        snprintf(room[i].option, sizeof room[i].option, "--%s", nb_agent_timing_words[i]);
+        snprintf(room[i].value, sizeof room[i].value, "%u", agent->seconds[i]);
+        arguments[(*count)++] = room[i].option;
+        arguments[(*count)++] = room[i].value;
+    }
 }
 
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct posix_stage *own = play->own;
     char cut[48];
     struct nb_net_arguments room;
+    struct timing_text timings[NB_AGENT_TIMINGS + 1];
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
     int rc = 0;
@@ -118,16 +144,18 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
     arguments[count++] = own->flash_path;
     if (play->script->needs_cloud)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
-    add_switches(&play->script->agent, arguments, &count);
+    add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
-    arguments[count++] = boot_only ? "--boot-only" : "--once";
+    if (!play->live_ms)
+        arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
         arguments[count++] = "--cut";
         arguments[count++] = cut;
     }
     arguments[count] = NULL;
-    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path};
-    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
+    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
+                                   play->live_ms};
+    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)
@@ -144,6 +172,8 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
+    if (play->script->devices > 1)
+        return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "the flash file of a device process never fails";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)

@@ -10,13 +10,16 @@
 #include "agent/image/mcuboot.h"
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
+#include "sim/app.h"
 #include "sim/app_tag.h"
+#include "sim/push.h"
 
 #define NB_WORD         32  /* a name, with its NUL */
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
 #define NB_LIST         16
 #define NB_ALTERNATIVES 4
 #define NB_RAW          96  /* bytes of a raw chunk */
+#define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
 
 /* ---- header ------------------------------------------------------------------------------ */
@@ -40,12 +43,33 @@ struct nb_loader_switches {
     bool accept_older; /* no downgrade prevention by version */
 };
 
+/* The timings that the `agent` line may set; in the order of their words. */
+enum nb_agent_timing {
+    NB_KEEP_ALIVE,
+    NB_JOB_WAIT,
+    NB_DATA_WAIT,
+    NB_CONNECT_WAIT,
+    NB_NEXT_CHECK,
+    NB_RETRY,
+    NB_RETRY_LAST,
+    NB_CONNECT_TRIES, /* a number of tries, and so is … */
+    NB_DATA_TRIES,
+    NB_AGENT_TIMINGS
+};
+
 /* Switches of the `agent` line: how the application runs its agent. */
 struct nb_agent_switches {
-    bool direct;    /* no job: the image is fetched at once */
-    bool no_result; /* do not send a result */
-    bool permanent; /* ask for an installation without a trial */
-    bool stay;      /* do not reset when the update is complete */
+    bool direct;                        /* no job: the image is fetched at once */
+    bool no_result;                     /* do not send a result */
+    bool permanent;                     /* ask for an installation without a trial */
+    bool send_direct;                   /* direct, on the topic of the board */
+    uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
+    bool stay;                          /* do not reset when the update is complete */
+    uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
+    char prefix[32];                    /* of topics, on both sides; "": the device's */
+    char board[32];                     /* the same */
+    struct app_answers answers;         /* what the application says to its agent */
+    char answer_words[APP_ANSWERS][24]; /* … as it was written */
 };
 
 /* What carries a job or the data. */
@@ -57,7 +81,7 @@ enum nb_tls {
     NB_TLS_SERVER,     /* a good one, for localhost and 127.0.0.1 */
     NB_TLS_CLIENT,     /* and the device must show a good one, too */
     NB_TLS_STRANGER,   /* … but its own comes from somebody else's CA */
-    NB_TLS_IMPOSTOR,   /* signed by a CA that calls itself like ours */
+    NB_TLS_IMPOSTOR,   /* says that our CA signed it, which it did not */
     NB_TLS_UNKNOWN_CA, /* signed by a CA that nobody knows here */
     NB_TLS_SELF_SIGNED,
     NB_TLS_EXPIRED,
@@ -78,6 +102,20 @@ enum nb_tamper {
     NB_TAMPER_TRUNCATE,  /* the last 64 bytes are missing */
 };
 
+/* The archive that an offer is packed into, and what is wrong with it: the words of `tar=`. */
+enum nb_tar {
+    NB_TAR_NONE,
+    NB_TAR_GOOD,
+    NB_TAR_CHECKSUM,   /* of the image's header */
+    NB_TAR_NO_LIST,    /* no components.json */
+    NB_TAR_SIZE,       /* the member is longer than listed */
+    NB_TAR_NAME,       /* the member has another name than listed */
+    NB_TAR_CUT_OFF,    /* it ends inside the image */
+    NB_TAR_NO_IMAGE,   /* the list is all there is */
+    NB_TAR_VERSION,    /* the list says another version than the job */
+    NB_TAR_OTHER_CORE, /* the image is another core's */
+};
+
 /* One image that the script speaks of: `vN` with its options, or a golden file. */
 struct nb_image {
     unsigned number; /* N of vN; 0: a golden file */
@@ -96,8 +134,10 @@ struct nb_image {
     uint32_t extra; /* bytes appended behind the image */
     /* what the job says of it */
     enum nb_link connection; /* NONE: as the `data` line says */
+    char path[NB_WORD];      /* of the image over HTTP; "": the usual one */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
+    enum nb_tar tar;
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -105,9 +145,11 @@ struct nb_image {
 enum nb_step_kind {
     NB_CLOUD_OFFER,    /* image */
     NB_CLOUD_NONE,     /* `cloud offer none`, `cloud withdraw` */
+    NB_DEVICE_LIVE,    /* the device process for value seconds, check after check */
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
+    NB_DEVICE_PUSH,    /* image, push: a host pushes it */
     NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
     NB_DEVICE_COUNTER, /* value: raise the nv counter */
     NB_PROVE,          /* expect.versions: what may boot; pending, permanent, confirmed: what the
@@ -117,7 +159,7 @@ enum nb_step_kind {
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
     NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
     NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
-    NB_FAULT_FAIL,     /* value: operation that returns an error */
+    NB_FAULT_FAIL,     /* value: operation that returns an error, or all */
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
@@ -126,6 +168,8 @@ enum nb_step_kind {
     NB_EXPECT,         /* expect */
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
+    NB_EXPECT_LASTS,   /* value: least milliseconds that the last device step took */
+    NB_EXPECT_TOPICS,  /* value: topics on which devices asked for a job in it */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
 };
 
@@ -134,7 +178,9 @@ enum nb_chunk_fault {
     NB_CHUNK_REPEAT,
     NB_CHUNK_CORRUPT,
     NB_CHUNK_RAW,
-    NB_CHUNK_PATCH
+    NB_CHUNK_PATCH,
+    NB_CHUNK_LATE, /* patch_at: ms */
+    NB_CHUNK_JOB   /* text: a job that is sent before the chunk */
 };
 
 enum nb_expect_kind {
@@ -148,6 +194,7 @@ enum nb_expect_kind {
     NB_EXPECT_CONFIRMED,     /* versions */
     NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
     NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_PAUSE,         /* the device waits before it tries again */
     NB_EXPECT_CHUNK_REQUEST, /* value: offset */
     NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
     NB_EXPECT_KINDS
@@ -157,6 +204,8 @@ enum nb_boot_status { NB_STATUS_ANY, NB_STATUS_TRIAL, NB_STATUS_CONFIRMED };
 
 struct nb_expect {
     enum nb_expect_kind kind;
+    bool never; /* met when no such line comes in the device step, behind those that
+                 * met the expectations before */
     struct img_version versions[NB_ALTERNATIVES];
     size_t version_count;
     enum nb_boot_status status;
@@ -174,15 +223,16 @@ struct nb_step {
     bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;     /* … for good. false: as the cell's `install` says */
     bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
-    bool all;           /* NB_FAULT_CUT: `@flash:*` */
+    bool all;           /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
+    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
     uint8_t raw[NB_RAW];
     size_t raw_size;
-    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_HTTP_RAW */
+    char raw_text[NB_JOB]; /* NB_FAULT_JOB_RAW, NB_CHUNK_JOB, NB_HTTP_RAW */
     struct nb_fault fault; /* NB_FAULT_NET; its text is raw_text */
     struct nb_expect expect;
 };
@@ -201,6 +251,8 @@ struct nb_script {
     struct nb_list data;
     struct nb_list via;
     struct nb_list tls;
+    unsigned devices; /* alike, but for their serial numbers; 1 when nothing is said */
+    unsigned nginx;   /* line that says `conformance nginx`; 0: none */
     struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;
@@ -236,6 +288,9 @@ const struct nb_image *nb_script_image(const struct nb_script *script, unsigned 
 /* The words of lists, NULL-terminated; their index is the enum's value. */
 extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
 extern const char *const nb_tls_words[];
+extern const char *const nb_tar_words[];
+extern const char
+    *const nb_agent_timing_words[]; /* with -- in front: options of `nobrick device` */
 
 /* The page of the language, from the parser's own table. */
 void nb_verbs_print(void (*line)(void *context, const char *text), void *context);

@@ -17,6 +17,7 @@ enum nb_header {
     NB_HEADER_SYSTEM,
     NB_HEADER_WORLD,
     NB_HEADER_DEVICE,
+    NB_HEADER_DEVICES,
     NB_HEADER_PART,
     NB_HEADER_SCHEME,
     NB_HEADER_SIZE,
@@ -24,6 +25,7 @@ enum nb_header {
     NB_HEADER_DATA,
     NB_HEADER_VIA,
     NB_HEADER_TLS,
+    NB_HEADER_CONFORMANCE,
     NB_HEADER_AGENT,
     NB_HEADER_SLOT,
     NB_HEADER_LOADER,
@@ -32,7 +34,8 @@ enum nb_header {
 struct nb_script_verb {
     enum nb_script_group group;
     int kind;    /* nb_header, nb_step_kind (steps, faults) or nb_expect_kind */
-    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_FAULT_NET: nb_fault_kind; else 0 */
+    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_FAULT_NET: nb_fault_kind; expectations: 1 for
+                  * `never`; else 0 */
     const char *pattern;
     const char *what;
     const char *example;
@@ -41,7 +44,7 @@ struct nb_script_verb {
 extern const struct nb_script_verb nb_script_verbs[];
 extern const size_t nb_script_verb_count;
 
-/* What a header line ending up in a list belongs to; NULL for title, slot and loader. */
+/* What a header line ending up in a list belongs to; NULL when it is no list. */
 struct nb_list *nb_header_list(struct nb_script *script, enum nb_header header);
 
 #endif

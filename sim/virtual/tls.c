@@ -70,14 +70,14 @@ struct virtual_tls {
 static const int verdicts[VIRTUAL_SERVER_CERTS] = {
     [VIRTUAL_CERT_GOOD] = OTA_OK,
     [VIRTUAL_CERT_UNKNOWN_CA] = OTA_E_TLS_CA,
-    [VIRTUAL_CERT_IMPOSTOR] = OTA_E_TLS_CA,
-    [VIRTUAL_CERT_SELF_SIGNED] = OTA_E_TLS_CA,
+    [VIRTUAL_CERT_IMPOSTOR] = OTA_E_TLS_IMPOSTOR,
+    [VIRTUAL_CERT_SELF_SIGNED] = OTA_E_TLS_SELF,
     [VIRTUAL_CERT_EXPIRED] = OTA_E_TLS_EXPIRED,
     [VIRTUAL_CERT_EARLY] = OTA_E_TLS_EXPIRED,
     [VIRTUAL_CERT_WRONG_NAME] = OTA_OK,
 };
 
-#define DEVICE_REFUSED OTA_E_TLS /* the client's certificate is missing or a stranger's */
+#define DEVICE_REFUSED OTA_E_TLS_DEVICE /* the client's certificate is missing or a stranger's */
 
 int virtual_tls_verdict(enum virtual_server_cert shows, const char *name)
 {
