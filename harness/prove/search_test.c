@@ -27,7 +27,9 @@ enum fault {
     NO_END,        /* a boot erases for ever */
     FORBIDDEN,     /* a unit is programmed that is not erased */
     OWN_REGION,    /* the loader's own sector is erased */
+    LATE_LOSS,     /* what is kept is rewritten, and a resumed copy does not look whether it was */
     READS_TOO_FAR, /* what is kept is believed without looking at it */
+    FAULTS
 };
 
 struct toy {
@@ -93,6 +95,16 @@ static int copy(uint32_t from, uint32_t to)
     return err;
 }
 
+/* Puts the bytes of the kept image down once more. */
+static int rewrite(void)
+{
+    uint8_t bytes[SECTOR];
+    int err = read(KEPT, 0, bytes, sizeof bytes);
+    if (err == 0)
+        err = erase(KEPT);
+    return err == 0 ? program(KEPT, 0, bytes, sizeof bytes) : err;
+}
+
 static int install(bool resumed)
 {
     bool forgets =
@@ -104,6 +116,8 @@ static int install(bool resumed)
         err = erase(FLAGS);
     if (err == 0)
         err = copy(NEXT, ACTIVE);
+    if (err == 0 && !resumed && toy.fault == LATE_LOSS)
+        err = rewrite();
     if (err == 0 && !forgets)
         err = toy.machine.demand.permanent ? erase(FLAGS) : set_flag(TRIAL);
     return err;
@@ -248,6 +262,7 @@ static void test_finds_the_fewest_cuts(void **state)
         {TWO_CUTS, true, 2, "no image boots"},
         {LOST_REQUEST, true, 1, "the request is lost: the old image stays"},
         {LOST_REVERT, false, 1, "the new image counts as confirmed, and nobody confirmed it"},
+        {LATE_LOSS, false, 1, "no image boots"},
         {NEVER_RESTS, true, 0, "boots go on changing flash for ever"},
         {NO_END, true, 0, "the run changes flash without end"},
         {FORBIDDEN, true, 0, "the device does what its flash forbids"},
@@ -297,7 +312,7 @@ static void test_chain_repeats(void **state)
 static void test_masked_as_unmasked(void **state)
 {
     (void)state;
-    for (unsigned fault = NO_FAULT; fault <= READS_TOO_FAR; fault++)
+    for (unsigned fault = NO_FAULT; fault < FAULTS; fault++)
         for (int permanent = 0; permanent < 2; permanent++)
             for (int tears = NB_TEARS_PREFIX; tears <= NB_TEARS_NONE; tears++) {
                 struct nb_proof masked =
