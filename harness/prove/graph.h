@@ -123,7 +123,8 @@ struct nb_search {
     struct nb_answers answers;
     struct nb_queue queues[NB_DEPTHS];  /* states */
     struct nb_queue to_tear[NB_DEPTHS]; /* operations */
-    bool failed;                        /* memory ran out */
+    unsigned deepest; /* no state with more cuts is looked at: one that fails is known */
+    bool failed;      /* memory ran out */
     struct nb_run *run;
 };
 

@@ -290,6 +290,10 @@ static void yield_ends(struct nb_run *run, const struct nb_end *end)
     }
     link_up(run, link);
     state = nb_state_at(search, run->state);
+    if (wrong == NULL && run->ops == 0 && link.ends[0] == run->state)
+        wrong = nb_judge_rest(&search->machine->demand, (enum nb_phase)state->phase, end->runs);
+    if (wrong != NULL && state->depth < search->deepest)
+        search->deepest = state->depth;
     state->wrong = wrong;
     state->runs = (uint8_t)end->runs;
     state->end_count = (uint8_t)(wrong == NULL ? count : 0);

@@ -85,7 +85,9 @@ int nb_judge_rests(struct nb_search *search)
     }
     proof->deepest_length = tell_chain(search, deepest, proof->deepest);
     for (uint32_t i = 0; i < search->ops.count; i++)
-        proof->masked += nb_op_at(search, i)->torn ? 0 : nb_op_at(search, i)->tears;
+        proof->masked += nb_is_covered(search, nb_op_at(search, i)) && !nb_op_at(search, i)->torn
+                             ? nb_op_at(search, i)->tears
+                             : 0;
     for (uint32_t i = 0; i < search->states.count; i++) {
         const struct nb_state *state = nb_state_at(search, i);
         proof->masked += state->status == NB_MERGED;

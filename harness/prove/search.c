@@ -61,7 +61,7 @@ static uint32_t next_of(struct nb_search *search, unsigned depth)
 /* Fewest cuts first, until nothing waits. */
 static int drain(struct nb_search *search, const volatile int *stop)
 {
-    for (unsigned depth = 0; depth < NB_DEPTHS; depth++) {
+    for (unsigned depth = 0; depth <= search->deepest; depth++) {
         for (uint32_t id; (id = next_of(search, depth)) != NB_NOBODY;) {
             search->proof->stopped = limit(search, depth, stop);
             if (search->proof->stopped != NULL)
@@ -83,7 +83,7 @@ static bool recheck(struct nb_search *search)
     bool good = true;
     for (uint32_t i = 0; i < search->states.count; i++) {
         struct nb_state *state = nb_state_at(search, i);
-        if (state->status != NB_MERGED)
+        if (state->status != NB_MERGED || state->depth > search->deepest)
             continue;
         flash_sim_restore(search->machine->sim, state->flash);
         if (nb_agrees(search, state->stands))
@@ -95,7 +95,7 @@ static bool recheck(struct nb_search *search)
     }
     for (uint32_t i = 0; i < search->ops.count; i++) {
         const struct nb_op *op = nb_op_at(search, i);
-        if (op->torn || op->tears == 0 || nb_is_covered(search, op))
+        if (op->torn || op->tears == 0 || op->depth > search->deepest || nb_is_covered(search, op))
             continue;
         nb_queue_push(search, &search->to_tear[op->depth], i);
         good = false;
@@ -120,7 +120,9 @@ static int search_all(struct nb_search *search, const volatile int *stop)
         if (search->failed)
             return OTA_E_NO_SPACE;
     }
-    proof->closed = true;
+    proof->closed = search->deepest == NB_DEPTHS - 1;
+    if (!proof->closed)
+        proof->stopped = "a failure is known, states with more cuts were not looked at";
     return 0;
 }
 
@@ -137,6 +139,7 @@ int nb_search_run(struct nb_machine *machine, enum nb_phase phase,
     search->machine = machine;
     search->options = *options;
     search->proof = proof;
+    search->deepest = NB_DEPTHS - 1;
     uint32_t counter = *machine->counter;
     struct flash_snapshot *start = flash_sim_snapshot(machine->sim);
     int err = start != NULL ? nb_graph_open(search) : OTA_E_NO_SPACE;

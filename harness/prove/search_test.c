@@ -271,8 +271,8 @@ static void test_finds_the_fewest_cuts(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct nb_proof proof = prove(rows[i].fault, rows[i].permanent, false, NB_TEARS_NONE);
-        assert_true(proof.closed);
         assert_true(proof.failures > 0);
+        assert_true(proof.closed == (rows[i].fault == NEVER_RESTS)); /* else it need not be */
         assert_int_equal(cuts_of(&proof), rows[i].cuts);
         assert_string_equal(proof.reason, rows[i].reason);
     }
@@ -319,7 +319,8 @@ static void test_masked_as_unmasked(void **state)
                     prove((enum fault)fault, permanent != 0, false, (enum nb_tears)tears);
                 struct nb_proof plain =
                     prove((enum fault)fault, permanent != 0, true, (enum nb_tears)tears);
-                assert_true(masked.closed && plain.closed);
+                assert_true(masked.closed == plain.closed);
+                assert_true(masked.closed || masked.failures > 0);
                 assert_int_equal(masked.failures > 0, plain.failures > 0);
                 assert_int_equal(cuts_of(&masked), cuts_of(&plain));
                 assert_true(masked.reason == plain.reason);

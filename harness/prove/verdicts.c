@@ -80,7 +80,7 @@ int nb_verdicts_end(struct nb_verdicts *verdicts, size_t planned)
                 (unsigned long long)verdicts->edges, verdicts->depth);
     else
         fprintf(verdicts->out,
-                "%s: %zu of %zu closed, %zu can brick; %llu states (%llu masked), %llu edges, "
+                "%s: %zu of %zu closed, %zu fail; %llu states (%llu masked), %llu edges, "
                 "depth %u, %.1f s of one core\n",
                 failed != 0      ? "BRICKS"
                 : undecided != 0 ? "not proved"
