@@ -7,6 +7,12 @@
 /* After an installation, and once more after a recovery. */
 #define MAX_ROUNDS 3
 
+/* Of what may be left of a cut operation: it can read differently each time. */
+#define READS 4
+
+/* Of an installation that meets an error of the flash, in one boot. */
+#define TRIES 3
+
 static void log_text(const struct boot_config *config, enum ota_log_level level, const char *text)
 {
     if (config->platform != NULL)
@@ -70,20 +76,44 @@ static bool primary_is_whole(const struct boot_config *config)
     return check_image(config, &config->primary, 0, &image) == 0;
 }
 
+/* Is the primary on trial? A flag whose write was cut may read so or so, and would be believed one
+ * day and not the next: reads that differ show it. Begun counts as set. A confirmation of that kind
+ * goes with the whole trailer: without one the image is confirmed. */
+static int read_trial(const struct boot_config *config, bool *trial)
+{
+    bool good = false;
+    bool done = false;
+    bool confirmed = false;
+    bool open = false;
+    for (int i = 0; config->scheme->reverts && i < READS; i++) {
+        struct img_trailer primary;
+        img_trailer_read(&config->primary, &config->format, &primary);
+        good = good || primary.magic == IMG_MAGIC_GOOD;
+        done = done || img_flag_on(primary.copy_done);
+        confirmed = confirmed || img_flag_on(primary.image_ok);
+        open = open || !img_flag_on(primary.image_ok);
+    }
+    *trial = good && done && !confirmed;
+    return good && confirmed && open ? boot_erase_trailer(config, &config->primary) : 0;
+}
+
 /* What the trailers ask for. A revert that an earlier boot began stands in the secondary trailer
  * as a permanent request of type REVERT (see swap_move.c). */
-static enum img_swap_type requested(const struct boot_config *config)
+static int requested(const struct boot_config *config, const struct img_trailer *secondary,
+                     enum img_swap_type *type)
 {
-    struct img_trailer primary;
-    struct img_trailer secondary;
-    img_trailer_read(&config->primary, &config->format, &primary);
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (secondary.magic == IMG_MAGIC_GOOD) {
-        if (!img_flag_on(secondary.image_ok))
-            return IMG_SWAP_TEST;
-        return secondary.swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT : IMG_SWAP_PERM;
+    bool trial;
+    *type = IMG_SWAP_NONE;
+    if (secondary->magic == IMG_MAGIC_GOOD) {
+        *type = !img_flag_on(secondary->image_ok)         ? IMG_SWAP_TEST
+                : secondary->swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT
+                                                          : IMG_SWAP_PERM;
+        return 0;
     }
-    return config->scheme->reverts && img_is_trial(&primary) ? IMG_SWAP_REVERT : IMG_SWAP_NONE;
+    int err = read_trial(config, &trial);
+    if (err == 0 && trial)
+        *type = IMG_SWAP_REVERT;
+    return err;
 }
 
 /* May the secondary be installed as `type`? Also finds the larger image's end. */
@@ -113,15 +143,21 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
 }
 
 /* Overwrite erases the request only after the copy, and that erase may be cut where image and
- * trailer share a sector: the secondary is damaged, the request stands, and yet all is done. */
+ * trailer share a sector: the secondary is damaged or has lost its header, the request stands, and
+ * yet all is done. Without a header there is nothing to refuse anyway. */
 static bool is_done_already(const struct boot_config *config)
 {
     uint8_t primary[IMG_HEADER_SIZE];
     uint8_t secondary[IMG_HEADER_SIZE];
-    return !config->scheme->reverts &&
-           flash_area_read(&config->primary, 0, primary, sizeof primary) == 0 &&
-           flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
-           memcmp(primary, secondary, sizeof primary) == 0;
+    bool done = false;
+    if (config->scheme->reverts ||
+        flash_area_read(&config->primary, 0, primary, sizeof primary) != 0)
+        return false;
+    for (int i = 0; i < READS && !done; i++)
+        done = (flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
+                memcmp(primary, secondary, sizeof primary) == 0) ||
+               flash_area_is_erased(&config->secondary, 0, sizeof secondary) != 0;
+    return done;
 }
 
 /* The pending secondary must not run: take the request away, so that it is not asked again. */
@@ -156,17 +192,28 @@ static int deny(const struct boot_config *config, bool recorded, int verdict,
     return refuse(config, recorded);
 }
 
-/* Finishes what was interrupted, or installs what is asked for. */
-static int update(const struct boot_config *config, struct boot_result *out)
+/* Is all of the request still there that led to an installation of this type? */
+static bool still_stands(const struct img_trailer *request, enum img_swap_type type)
 {
+    return request->magic == IMG_MAGIC_GOOD && request->swap_type == type &&
+           img_flag_on(request->image_ok) == (type != IMG_SWAP_TEST);
+}
+
+/* Finishes what was interrupted, or installs what is asked for. The request is read once: what cut
+ * operations left may read differently each time. While it stands and nothing was touched, the
+ * record of the installation is written anew: it may be of a cut write, good today only. */
+static int update(const struct boot_config *config, struct boot_result *out, bool *settled)
+{
+    struct img_trailer secondary;
     uint32_t larger_end;
     bool begun;
     enum img_swap_type type = config->scheme->interrupted(config, &begun);
-    bool recorded = type != IMG_SWAP_NONE;
-    if (!recorded)
-        type = requested(config);
-    if (type == IMG_SWAP_NONE)
-        return 0;
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    bool recorded = type != IMG_SWAP_NONE && (begun || !still_stands(&secondary, type));
+    int asked = type != IMG_SWAP_NONE ? 0 : requested(config, &secondary, &type);
+    *settled = type == IMG_SWAP_NONE;
+    if (asked != 0 || *settled)
+        return asked;
     int err = begun ? 0 : check_request(config, type, &larger_end);
     if (err != 0)
         return deny(config, recorded, err, out);
@@ -179,6 +226,24 @@ static int update(const struct boot_config *config, struct boot_result *out)
     log_text(config, OTA_LOG_NOTICE,
              type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
     return config->scheme->install(config, type, larger_end);
+}
+
+/* An error of the flash may pass: the installation is tried again, idempotent as it is. Where it
+ * stays and the primary is whole, what is there runs; the next boot tries again. */
+static int try_update(const struct boot_config *config, struct boot_result *out, bool *settled)
+{
+    int err = 0;
+    for (int i = 0; i < TRIES; i++) {
+        *out = (struct boot_result){.performed = IMG_SWAP_NONE};
+        err = update(config, out, settled);
+        if (err != OTA_E_FLASH_ERASE && err != OTA_E_FLASH_PROGRAM)
+            return err;
+    }
+    if (!primary_is_whole(config))
+        return err;
+    log_text(config, OTA_LOG_ERROR, "the flash does not take it: going on with what is there");
+    *out = (struct boot_result){.performed = IMG_SWAP_NONE};
+    return 0;
 }
 
 /* The primary may not run: put the secondary in its place if that one may. */
@@ -240,7 +305,8 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     int layout = boot_check_config(config, &reason);
     if (layout != 0) /* nothing can be installed, but what is there may still run */
         log_text(config, OTA_LOG_ERROR, reason);
-    int err = layout == 0 ? update(config, out) : 0;
+    bool settled = false; /* nothing is asked for, not even to go back */
+    int err = layout == 0 ? try_update(config, out, &settled) : 0;
     for (int round = 0; err == 0 && round < MAX_ROUNDS; round++) {
         err = check_primary(config, &out->image);
         if (err == 0)
@@ -252,7 +318,8 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
         return err;
     struct img_trailer primary;
     img_trailer_read(&config->primary, &config->format, &primary);
-    out->trial = config->scheme->reverts && img_is_trial(&primary);
+    settled = settled && out->performed == IMG_SWAP_NONE;
+    out->trial = config->scheme->reverts && !settled && img_is_trial(&primary);
     raise_counter(config, out);
     return config->primary.flash->sync(config->primary.flash->context);
 }

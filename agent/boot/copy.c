@@ -51,6 +51,8 @@ int boot_copy(const struct boot_config *config, const struct flash_area *source,
                                      sector.erased);
         if (err == 0 && !all_equal(config->buffer, piece, sector.erased))
             err = flash_area_program(target, target_offset + done, config->buffer, piece);
+        else if (err == 0 && !flash_area_is_erased(target, target_offset + done, piece))
+            err = OTA_E_FLASH_ERASE;
         done += piece;
     }
     return err;

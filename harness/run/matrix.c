@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,25 @@ static void names_in_directory(const char *dir, const char *ending, struct names
     }
     closedir(handle);
     qsort(out->items, out->count, sizeof out->items[0], compare_names);
+}
+
+/* The names in PARTS/typical, one a line; `#` starts a comment. */
+static void typical_parts(struct names *out)
+{
+    char path[512];
+    char line[256];
+    snprintf(path, sizeof path, "%s/%s", nb_parts_dir(), NB_TYPICAL);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return;
+    while (out->count < NAMES && fgets(line, sizeof line, file)) {
+        size_t length = strcspn(line, " \t\r\n#");
+        if (length > 0 && length < NB_WORD) {
+            memcpy(out->items[out->count], line, length);
+            out->items[out->count++][length] = '\0';
+        }
+    }
+    fclose(file);
 }
 
 static void all_schemes(struct names *out)
@@ -192,7 +212,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     if (!e)
         return OTA_E_NO_SPACE;
     char dir[512];
-    bool part_chosen = choice->part[0] != '\0';
+    bool every = strcmp(choice->part, "*") == 0;
+    bool part_chosen = choice->part[0] != '\0' && !every;
     e->script = script;
     e->choice = choice;
     e->out = out;
@@ -203,19 +224,27 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     static const struct nb_list none;
     bool device_chosen = choice->device[0] != '\0';
     values(part_chosen ? &none : &script->device, NULL, &e->device);
-    values(device_chosen ? &none : &script->part, choice->part, &e->part);
+    bool by_list = !part_chosen && !device_chosen;
+    bool typical =
+        by_list && script->part.count == 1 && strcmp(script->part.items[0], NB_TYPICAL) == 0;
+    bool all_parts = (by_list && script->part.any) || (typical && every);
+    typical = typical && !every;
+    if (!all_parts && !typical)
+        values(device_chosen ? &none : &script->part, part_chosen ? choice->part : NULL, &e->part);
     values(device_chosen ? &none : &script->scheme, choice->scheme, &e->scheme);
     values(&script->size, choice->size, &e->size);
     values(&script->install, NULL, &e->install);
     values(&script->data, NULL, &e->data);
     values(&script->via, NULL, &e->via);
     values(&script->tls, NULL, &e->tls);
-    e->star = !device_chosen && ((script->part.any && !part_chosen) || script->scheme.any ||
-                                 (script->device.any && !part_chosen));
+    e->star = !device_chosen &&
+              (all_parts || typical || script->scheme.any || (script->device.any && !part_chosen));
     snprintf(dir, sizeof dir, "%s/devices", nb_data_dir());
     if (script->device.any && !device_chosen && !part_chosen)
         names_in_directory(dir, ".device", &e->device);
-    if (script->part.any && !part_chosen && !device_chosen)
+    if (typical)
+        typical_parts(&e->part);
+    if (all_parts)
         names_in_directory(nb_parts_dir(), ".part", &e->part);
     if (script->scheme.any && !device_chosen && !choice->scheme[0])
         all_schemes(&e->scheme);
@@ -252,6 +281,21 @@ static void add_escaped(const char *text, char *out, size_t size)
     for (; *text && used + 4 < size; text++)
         used += (size_t)snprintf(out + used, size - used, plain(*text) ? "%c" : "%%%02X",
                                  (unsigned char)*text);
+}
+
+static void add_drawn(const struct nb_cell *cell, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    if (!cell->explored)
+        return;
+    used += (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
+    if (cell->drawn_given)
+        used += (size_t)snprintf(out + used, size - used, ":faults=");
+    for (size_t i = 0; cell->drawn_given && i < cell->drawn_count && used < size; i++) {
+        snprintf(out + used, size - used, "%s%u.", i ? "+" : "", cell->drawn[i].step);
+        add_escaped(cell->drawn[i].line, out, size);
+        used = strlen(out);
+    }
 }
 
 static void add_value(const char *key, const char *value, bool escaped, char *out, size_t size)
@@ -294,6 +338,7 @@ void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts
     size_t used = strlen(out);
     snprintf(out + used, size - used, ":%s%s%s%s%s", cell->world, values[0] ? ":" : "", values,
              *cuts ? ":cuts=" : "", cuts);
+    add_drawn(cell, out, size);
 }
 
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
@@ -343,6 +388,39 @@ static int decode(const char *text, char *out, size_t size, struct flash_text_er
         out[used++] = (char)value;
     }
     out[used] = '\0';
+    return 0;
+}
+
+static int parse_seed(const char *text, struct nb_cell *cell, struct flash_text_error *error)
+{
+    char *end = NULL;
+    errno = 0;
+    cell->seed = strtoull(text, &end, 10);
+    cell->explored = true;
+    return isdigit((unsigned char)*text) && *end == '\0' && errno == 0
+               ? 0
+               : bad_id(error, "'%.40s' is not a seed", text);
+}
+
+static int parse_faults(char *text, struct nb_cell *cell, struct flash_text_error *error)
+{
+    cell->explored = cell->drawn_given = true;
+    for (char *save = NULL, *item = strtok_r(text, "+", &save); item;
+         item = strtok_r(NULL, "+", &save)) {
+        char *end = NULL;
+        unsigned long step = strtoul(item, &end, 10);
+        if (!isdigit((unsigned char)*item) || *end != '.' || step == 0 || step > UINT16_MAX)
+            return bad_id(error, "'%.40s' is not a fault like 1.%%40job%%20silent", item);
+        if (cell->drawn_count == NB_DRAWN)
+            return bad_id(error, "'%.40s': too many faults", item);
+        struct nb_drawn *drawn = &cell->drawn[cell->drawn_count++];
+        drawn->step = (unsigned)step;
+        int rc = decode(end + 1, drawn->line, sizeof drawn->line, error);
+        if (rc)
+            return rc;
+        if (drawn->line[0] != '@')
+            return bad_id(error, "'%.40s' is not a fault", drawn->line);
+    }
     return 0;
 }
 
@@ -399,13 +477,20 @@ int nb_replay_parse(const char *id, char *path, size_t path_size, struct nb_cell
     int rc = decode(part, path, path_size, error);
     part = strtok_r(NULL, ":", &save);
     if (rc == 0 && (!part || strlen(part) >= NB_WORD))
-        return bad_id(error, "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]");
+        return bad_id(
+            error,
+            "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...][:seed=N][:faults=STEP.LINE+...]");
     if (rc)
         return rc;
     snprintf(cell->world, sizeof cell->world, "%s", part);
     while (rc == 0 && (part = strtok_r(NULL, ":", &save)) != NULL) {
         if (strncmp(part, "cuts=", 5) == 0) {
             rc = parse_cuts(part + 5, cell, error);
+            continue;
+        }
+        if (strncmp(part, "seed=", 5) == 0 || strncmp(part, "faults=", 7) == 0) {
+            rc = *part == 's' ? parse_seed(part + 5, cell, error)
+                              : parse_faults(part + 7, cell, error);
             continue;
         }
         char *inner = NULL;

@@ -45,7 +45,8 @@ static int add_image(struct nb_oracle *oracle, const struct nb_oracle_image *ima
     for (size_t i = 0; i < oracle->image_count; i++) {
         struct nb_oracle_image *known = &oracle->images[i];
         if (known->data == image->data && known->size == image->size &&
-            same(&known->version, &image->version) && known->genuine == image->genuine)
+            same(&known->version, &image->version) && known->genuine == image->genuine &&
+            known->packed == image->packed)
             return (int)i;
     }
     if (oracle->image_count == NB_ORACLE_IMAGES) {
@@ -109,6 +110,9 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
+    if (oracle->has_pending || oracle->may_have_asked)
+        oracle->progress_live = false; /* the loader may move what was fetched */
+    oracle->flash_fails = false;
     oracle->booted_in_step = false;
 }
 
@@ -116,10 +120,20 @@ void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
-    oracle->may_have_asked = oracle->fetched && oracle->has_job && !oracle->refused_since_job;
+    oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
+}
+
+void nb_oracle_tampered(struct nb_oracle *oracle)
+{
+    oracle->tampered = true;
+}
+
+void nb_oracle_flash_error(struct nb_oracle *oracle)
+{
+    oracle->flash_fails = true;
 }
 
 /* ---- what the device did ----------------------------------------------------------------- */
@@ -146,8 +160,9 @@ static bool may_run(const struct nb_oracle *oracle, const struct img_version *ve
 
 static void on_boot_none(struct nb_oracle *oracle)
 {
-    if (!oracle->primary_damaged)
+    if (!oracle->primary_damaged && !oracle->flash_fails)
         violate(oracle, "a boot finds no image");
+    oracle->flash_fails = false;
     oracle->has_running = false;
 }
 
@@ -185,6 +200,8 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     if (again && was_trial && !trial && !oracle->cut_in_confirmation)
         violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
     bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
+    if (!known)
+        oracle->tampered = false; /* what was staged is what runs now */
     if (!known && !(again && was_trial))
         on_other_image(oracle, word, &version, trial);
     else if (again && was_trial && !trial) {
@@ -197,17 +214,22 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->running = version;
     oracle->running_trial = trial;
     oracle->booted_in_step = true;
+    oracle->flash_fails = false;
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
-    oracle->fetched = oracle->may_have_asked = false;
+    oracle->asking = oracle->may_have_asked = false;
 }
 
 static void on_reject(struct nb_oracle *oracle)
 {
-    if (oracle->offered >= 0)
-        oracle->images[oracle->offered].refused = true;
+    struct nb_oracle_image *offered =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    /* What runs for good stays good, whatever is wrong with a later job for it. */
+    if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
+        offered->refused = true;
     oracle->refused_since_job = true;
+    oracle->tampered = false;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
 
@@ -279,11 +301,12 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
-        oracle->progress_live = oracle->fetched = false;
+        oracle->progress_live = oracle->asking = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
-        oracle->fetched = oracle->progress > 0 && strcmp(first, second) == 0;
+    } else if (strcmp(name, "state") == 0) {
+        oracle->asking = strcmp(first, "install") == 0;
     } else if (strcmp(name, "reject") == 0) {
         on_reject(oracle);
     } else if (strcmp(name, "pending") == 0) {
@@ -293,6 +316,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "reported") == 0) {
         on_reported(oracle, strcmp(first, "success") == 0);
     } else if (strcmp(name, "reset") == 0) {
+        oracle->flash_fails = false;   /* what failed before it is over */
         oracle->progress_live = false; /* from here on the loader may move what was fetched */
     } else if (strcmp(name, "cut") == 0) {
         nb_oracle_cut(oracle);
@@ -334,11 +358,11 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
     if (oracle->has_running && !oracle->cut_since_boot && !oracle->primary_damaged &&
         !oracle->has_pending && !lies_there(oracle, view))
         violate(oracle, "the primary slot does not hold the image that runs, byte for byte");
-    if (oracle->progress_live && oracle->offered >= 0) {
+    if (oracle->progress_live && oracle->offered >= 0 && !oracle->tampered) {
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
         uint32_t there =
             image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;
-        if (oracle->progress > there)
+        if (oracle->progress > there && !image->packed)
             violate(oracle, "progress says %u bytes, but %u lie in flash", oracle->progress, there);
     }
 }

@@ -4,7 +4,8 @@
  * event line in order, and now and then what lies in flash. It says when the device did what no
  * scenario may allow:
  *
- *   1 a boot finds no image, although nobody destroyed the primary slot
+ *   1 a boot finds no image, although nobody destroyed the primary slot; only a boot in which the
+ *     flash fails may end without one, and the next must go on
  *   2 an image runs that nobody put down or offered, or that is not genuine
  *   3 a confirmed image gives way to one that was neither pending nor offered
  *   4 an unconfirmed image is not reverted at the next boot, or confirms itself; only a cut in what
@@ -13,9 +14,10 @@
  *   6 Success is reported for what does not run confirmed, or without a job; Failure for what runs
  *     confirmed
  *   7 the bootloader's region changed
- *   8 progress claims more than lies in flash
- *   9 what lies in the primary slot is not, byte for byte, the image that boots
- *  10 the device does what its flash part forbids
+ *   8 progress claims more than lies in flash; what was changed on its way cannot be compared, nor
+ * an archive, whose chunks lie as they come until the first one says that it is one 9 what lies in
+ * the primary slot is not, byte for byte, the image that boots 10 the device does what its flash
+ * part forbids
  *
  * A plain struct without pointers into itself: an engine that branches copies it. The image bytes
  * it points to are the caller's. */
@@ -31,6 +33,7 @@ struct nb_oracle_image {
     const uint8_t *data; /* NULL: content not checked */
     uint32_t size;
     uint32_t end; /* without what was appended behind the image; 0: `size` */
+    bool packed;  /* it comes in an archive, whose bytes progress counts */
     bool genuine;
     bool refused; /* by loader or agent, and not accepted since */
 };
@@ -59,15 +62,18 @@ struct nb_oracle {
     struct img_version pending;
     bool has_job;
     struct img_version job;
-    bool refused_since_job; /* by agent or loader */
-    bool fetched;           /* all of the job's image lies in the secondary */
-    bool may_have_asked;    /* … and a cut fell where the agent asks the loader for it */
+    bool refused_since_job;           /* by agent or loader */
+    bool asking;                      /* the agent is at asking the loader for the job's image */
+    bool may_have_asked;              /* … and a cut fell there */
     enum nb_oracle_confirms confirms; /* the present device step */
     bool booted_in_step;
+    bool flash_fails; /* an operation of the present boot returned an error, or of what went before
+                       */
     bool cut_since_boot;
     bool cut_in_confirmation; /* … that may have taken place */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
+    bool tampered;           /* what comes, or lies in the secondary, was changed on its way */
     char violation[NB_LINE]; /* the first one; "" */
 };
 
@@ -84,6 +90,12 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot);
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms);
 /* The power was or will be cut in what happens next (the bench calls it for each cut). */
 void nb_oracle_cut(struct nb_oracle *oracle);
+
+/* The image's bytes are changed on their way to the device: what lies in flash may be others, until
+ * the device rejects them or something else boots. */
+void nb_oracle_tampered(struct nb_oracle *oracle);
+/* An operation of the flash has returned an error to the device. */
+void nb_oracle_flash_error(struct nb_oracle *oracle);
 
 /* One event line of the device. Lines that say nothing to the oracle are ignored. */
 void nb_oracle_event(struct nb_oracle *oracle, const char *line);

@@ -71,12 +71,17 @@ struct nb_play {
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
     struct nb_cut cut;
+    enum flash_tears sweep_tears;
     bool sweep_armed; /* `@flash:*`: every cut or error of this step is tried (prove/cuts.h) */
     bool sweep_fails; /* … it is errors */
     size_t next_cut;  /* of the cell's list */
     bool fail_armed;
     bool fail_fired;
     uint32_t fail_op;
+    enum flash_failure failure;
+    /* hashes so far, under cell->hash: of every line said, and of the flash journal */
+    uint64_t history_hash;
+    uint64_t flash_hash;
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,
@@ -89,8 +94,12 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
-/* A line of the present device. */
+/* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
+ * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);
+void nb_play_cloud_line(void *context, const char *text);
+/* A line of the flash journal. `context` is the play. */
+void nb_play_journal_line(void *context, const char *line);
 
 /* ---- flash (play_flash.c) ---------------------------------------------------------------- */
 
@@ -102,6 +111,7 @@ OTA_MUST_CHECK int nb_play_fill_flash(struct nb_play *play, struct flash_text_er
 OTA_MUST_CHECK int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,
                                       struct flash_text_error *error);
 /* `expect flash …`. False with a reason. */
+bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 /* Shows the oracle what lies in flash. */
 OTA_MUST_CHECK int nb_play_show_flash(struct nb_play *play);

@@ -14,7 +14,9 @@
 #define NB_STORY_LINES  12
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
+#define NB_DRAWN        8
 #define NB_DEFAULT_SLOT (128u * 1024u)
+#define NB_TYPICAL      "typical" /* of a `part` line: the parts listed in the file of that name */
 #define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
 
 /* ---- the kit: what the cells of a scenario share ---------------------------------------- */
@@ -22,6 +24,12 @@
 struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made so far */
 
 /* ---- cells ------------------------------------------------------------------------------- */
+
+/* A line of the language that stands before a device step: the step-th of the script, from 1. */
+struct nb_drawn {
+    unsigned step;
+    char line[NB_TEXT];
+};
 
 /* One combination of header values. "" where the script does not name the dimension. */
 struct nb_cell {
@@ -44,6 +52,12 @@ struct nb_cell {
     enum nb_tears tears; /* of a `prove` line */
     bool unmasked;       /* it takes nothing for dead */
     const char *map;     /* where its picture goes; NULL: nowhere */
+    bool explored; /* not the script itself but a history of it (prove/explore.h): of this seed … */
+    uint64_t seed;
+    bool drawn_given; /* … with these faults, not with those that the seed draws */
+    struct nb_drawn drawn[NB_DRAWN];
+    size_t drawn_count;
+    bool hash;    /* note a hash of all that happened, and one of the flash journal */
     bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 
@@ -93,6 +107,9 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
+
+/* A monotonic clock, for rates and durations. */
+double nb_seconds(void);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */

@@ -284,11 +284,15 @@ static const struct {
     {HEAD "device check\nprove boot v1\n", 3, 1,
      "'prove' is about the loader alone: expected a script without a cloud"},
     {HEAD "flash slot1 v2 pending\n@flash:3 cut\nuntil stable boot v1\n", 4, 1,
-     "'until' boots without faults: expected the device step that the fault of line 3 is for"},
+     "'until' runs without faults: expected the device step that the fault of line 3 is for"},
     {HEAD "@flash:99999 cut\n@flash:5 cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\n@flash:5 cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
+    {HEAD "@flash:3 fail softly\ndevice boot\n", 2, 15,
+     "'softly' is not understood here: expected silent or partial: without an error"},
+    {HEAD "@flash:* cut weakly\ndevice boot\n", 2, 14,
+     "'weakly' is not understood here: expected weak or disturb"},
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\ndevice boot\n@flash:* fail\ndevice boot\n", 4, 1,
@@ -349,7 +353,7 @@ static const struct {
     {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
     {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
     {HEAD "@connect:2 @net reset\n", 2, 12,
-     "'@net' is not understood here: expected @net, @mqtt or @http"},
+     "'@net' is not understood here: expected @net, @clock, @mqtt or @http"},
     {HEAD "net reset\n", 2, 1, "'net' begins no line here: see nobrick list verbs"},
     {HEAD "@net slice 0\n", 2, 12, "0: must be 1 or more"},
     {HEAD "@net reset cloud\n", 2, 12,
@@ -542,7 +546,7 @@ static void every_example_of_the_table_parses(void **state)
                  : proof                                       ? "flash slot1 v2\n"
                                                                : "cloud offer v2\n",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
-                         (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_TRAFFIC &&
+                         (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_WEAR &&
                           verb->kind <= NB_EXPECT_TOPICS)
                      ? "device check\n"
                      : "",

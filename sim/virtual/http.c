@@ -48,6 +48,7 @@ struct virtual_http {
     bool busy;                   /* somebody waits for its DONE */
     bool inside;                 /* the reader runs and must not be touched */
     bool cancelled;              /* drop it when the reader returns */
+    bool powerless;              /* nobody says goodbye: connections are reset */
     struct sim_http_order next;
     bool waiting; /* start `next` when the reader returns */
     unsigned redirects;
@@ -101,7 +102,7 @@ static void drop(struct virtual_http *http, struct connection *connection)
             http->kept[i] = NULL;
     if (http->active == connection)
         http->active = NULL;
-    virtual_tls_close(connection->end, false);
+    virtual_tls_close(connection->end, http->powerless);
     free(connection);
 }
 
@@ -472,7 +473,8 @@ static int http_start(void *context, const struct http_request *request)
     struct sim_http_order *order = http->inside ? &http->next : &http->order;
     if (http->busy)
         return OTA_E_BUSY;
-    const struct sim_http_place place = {"127.0.0.1", http->config.port, http->config.use_tls};
+    const char *host = http->config.host != NULL ? http->config.host : "127.0.0.1";
+    const struct sim_http_place place = {host, http->config.port, http->config.use_tls};
     int rc = sim_http_order_make(request, &place, order);
     if (rc == OTA_OK && http->inside) {
         http->waiting = true;
@@ -540,6 +542,15 @@ void virtual_http_free(struct virtual_http *http)
     sim_http_reader_free(http->reader);
     http->world->clock_free(http->clock);
     free(http);
+}
+
+void virtual_http_power_off(struct virtual_http *http)
+{
+    http->powerless = true;
+    http_cancel(http);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        if (http->kept[i] != NULL && http->kept[i] != http->active)
+            drop(http, http->kept[i]);
 }
 
 const struct http_port *virtual_http_port(struct virtual_http *http)

@@ -15,8 +15,9 @@
 struct virtual_http;
 
 struct virtual_http_config {
-    uint16_t port; /* of requests without a host, at 127.0.0.1; 0: there is no such server */
-    bool use_tls;  /* with it */
+    const char *host; /* of requests without one; NULL: 127.0.0.1. Outlives the client */
+    uint16_t port;    /* there; 0: there is no such server */
+    bool use_tls;     /* with it */
     struct virtual_tls_client tls; /* of every request that uses TLS */
     struct virtual_names *names;   /* faults of look-ups; NULL: none */
     uint32_t connect_ms;           /* 0: 10 s */
@@ -31,6 +32,9 @@ struct virtual_http *virtual_http_new(const struct sim_world *world,
                                       void (*deliver)(void *context, const struct ota_event *event),
                                       void *context);
 void virtual_http_free(struct virtual_http *http);
+/* The power is gone: every connection is reset, without a goodbye, and nothing is delivered any
+ * more. Also from inside `deliver`; what is left is to free it. */
+void virtual_http_power_off(struct virtual_http *http);
 const struct http_port *virtual_http_port(struct virtual_http *http);
 
 /* Why the last request failed, for people; "" when it did not. */
