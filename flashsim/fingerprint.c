@@ -114,3 +114,45 @@ uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, ui
     }
     return print;
 }
+
+/* The programs of the units that the piece touches; 0 where they are not counted. */
+static uint64_t hash_counts(const struct flash_piece *piece, const struct flash_view *view)
+{
+    if (view->counts == NULL) {
+        return 0;
+    }
+    unsigned shift = piece->region->unit_shift;
+    uint32_t first = piece->offset >> shift;
+    uint32_t last = (piece->offset + piece->length - 1) >> shift;
+    return hash_bytes(view->counts + first, last - first + 1);
+}
+
+static uint64_t state_of(const struct flash_piece *piece, const struct flash_view *view)
+{
+    struct flash_hashes *hashes = view->hashes;
+    if (piece->length != piece->region->block_size) {
+        return mix(rotate(hash_piece(piece, view), 31) ^ hash_counts(piece, view));
+    }
+    if (!hashes->state_known) {
+        hashes->state = mix(rotate(remembered(piece, view), 31) ^ hash_counts(piece, view));
+        hashes->state_known = true;
+    }
+    return hashes->state;
+}
+
+uint64_t flash_sim_state_print(const struct flash_sim *sim, uint32_t address, uint32_t length)
+{
+    uint64_t print = mix(address + odd[2]);
+    uint32_t left = address < sim->size ? sim->size - address : 0;
+    left = length < left ? length : left;
+    while (left > 0) {
+        struct flash_piece piece;
+        struct flash_view view;
+        flash_first_piece(sim, address, left, &piece);
+        flash_look(sim, piece.region, piece.block, &view);
+        print = mix(rotate(print, 23) ^ state_of(&piece, &view));
+        address += piece.length;
+        left -= piece.length;
+    }
+    return print;
+}

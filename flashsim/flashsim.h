@@ -243,6 +243,14 @@ uint64_t flash_sim_marks(const struct flash_sim *sim);
  * changes: equal content at an equal address gives an equal value. Cost: one step a sector. */
 uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
+/* The same of all that decides what flash does next: of the programs of each unit, too. */
+uint64_t flash_sim_state_print(const struct flash_sim *sim, uint32_t address, uint32_t length);
+
+/* What the erase `op`, cut by `tear`, erases of its sector: [*from, *to), in bytes from its start.
+ * False when the tear does not fit. */
+bool flash_sim_torn_extent(const struct flash_sim *sim, const struct flash_op *op,
+                           enum flash_tear tear, uint32_t *from, uint32_t *to);
+
 /* ---- snapshots (memory only) ------------------------------------------------------------- */
 
 struct flash_snapshot;
@@ -253,5 +261,13 @@ void flash_sim_restore(struct flash_sim *sim, const struct flash_snapshot *snaps
 void flash_snapshot_free(struct flash_sim *sim, struct flash_snapshot *snapshot);
 /* True when the present content, readability, stability and stuck sectors equal the snapshot's. */
 bool flash_sim_equals(const struct flash_sim *sim, const struct flash_snapshot *snapshot);
+/* The first piece of flash at or after `from` (a piece's start) that differs from the snapshot in
+ * content, readability or programs of a unit: its address, and its length in *length. The flash's
+ * size when there is none. */
+uint32_t flash_sim_difference(const struct flash_sim *sim, const struct flash_snapshot *snapshot,
+                              uint32_t from, uint32_t *length);
+/* Is the range, which lies in one such piece, alike in all of these? */
+bool flash_sim_same(const struct flash_sim *sim, const struct flash_snapshot *snapshot,
+                    uint32_t address, uint32_t length);
 
 #endif

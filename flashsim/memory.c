@@ -387,3 +387,69 @@ bool flash_sim_equals(const struct flash_sim *sim, const struct flash_snapshot *
     }
     return true;
 }
+
+/* Content, readability and programs of the units in [from, to) of the block. */
+static bool same_state(const struct flash_region *region, const struct flash_block *a,
+                       const struct flash_block *b, uint32_t from, uint32_t to)
+{
+    if (a == b) {
+        return true;
+    }
+    if (memcmp(a->bytes + from, b->bytes + from, to - from) != 0) {
+        return false;
+    }
+    if (region->counts_size != 0) {
+        uint32_t first = region->block_size + (from >> region->unit_shift);
+        uint32_t last = region->block_size + ((to - 1) >> region->unit_shift);
+        if (memcmp(a->bytes + first, b->bytes + first, last - first + 1) != 0) {
+            return false;
+        }
+    }
+    uint32_t word = 1u << region->word_shift;
+    for (uint32_t at = from & ~(word - 1); at < to && (a->faults != NULL || b->faults != NULL);
+         at += word) {
+        bool left = a->faults != NULL && flash_is_faulty(region, a->faults, at, at + 1);
+        bool right = b->faults != NULL && flash_is_faulty(region, b->faults, at, at + 1);
+        if (left != right) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t flash_sim_difference(const struct flash_sim *sim, const struct flash_snapshot *snapshot,
+                              uint32_t from, uint32_t *length)
+{
+    const struct flash_memory *memory = sim->memory;
+    *length = 0;
+    while (from < sim->size) {
+        const struct flash_region *region = flash_region_at(sim, from);
+        uint32_t block = region->first_block + (from - region->start) / region->block_size;
+        const struct flash_node *a = memory->nodes[block / FLASH_NODE_BLOCKS];
+        const struct flash_node *b = snapshot->nodes[block / FLASH_NODE_BLOCKS];
+        uint32_t end = region->first_block + region->size / region->block_size;
+        uint32_t node_end = (block / FLASH_NODE_BLOCKS + 1) * FLASH_NODE_BLOCKS;
+        end = node_end < end ? node_end : end;
+        for (uint32_t i = block; a != b && i < end; i++) {
+            if (!same_state(region, a->blocks[i % FLASH_NODE_BLOCKS],
+                            b->blocks[i % FLASH_NODE_BLOCKS], 0, region->block_size)) {
+                *length = region->block_size;
+                return from + (i - block) * region->block_size;
+            }
+        }
+        from += (end - block) * region->block_size;
+    }
+    return sim->size;
+}
+
+bool flash_sim_same(const struct flash_sim *sim, const struct flash_snapshot *snapshot,
+                    uint32_t address, uint32_t length)
+{
+    struct flash_piece piece;
+    flash_first_piece(sim, address, length, &piece);
+    uint32_t node = piece.block / FLASH_NODE_BLOCKS;
+    uint32_t number = piece.block % FLASH_NODE_BLOCKS;
+    return same_state(piece.region, sim->memory->nodes[node]->blocks[number],
+                      snapshot->nodes[node]->blocks[number], piece.offset,
+                      piece.offset + piece.length);
+}

@@ -137,12 +137,45 @@ static void test_against_plain_copy(void **state)
     flash_sim_close(sim);
 }
 
+/* Pieces differ in content, in readability, or in what may still be programmed. */
+static void test_difference(void **state)
+{
+    (void)state;
+    uint8_t ones[8];
+    uint32_t length;
+    memset(ones, 0xFF, sizeof ones);
+    struct flash_sim *sim = one_chip(&part_ecc);
+    struct flash_snapshot *empty = flash_sim_snapshot(sim);
+    uint64_t print = flash_sim_state_print(sim, 0, 512);
+    assert_int_equal(flash_sim_difference(sim, empty, 0, &length), 512);
+    assert_int_equal(sim_program(sim, 128 + 8, ones, 8), 0); /* used, reads erased */
+    assert_true(flash_sim_equals(sim, empty));
+    assert_true(flash_sim_state_print(sim, 0, 512) != print);
+    assert_true(flash_sim_fingerprint(sim, 128, 128) != flash_sim_state_print(sim, 128, 128));
+    assert_int_equal(flash_sim_difference(sim, empty, 0, &length), 128);
+    assert_int_equal(length, 128);
+    assert_false(flash_sim_same(sim, empty, 128 + 8, 8));
+    assert_true(flash_sim_same(sim, empty, 128 + 16, 112));
+    assert_int_equal(flash_sim_break_unit(sim, 256 + 16), 0);
+    assert_int_equal(flash_sim_difference(sim, empty, 256, &length), 256);
+    assert_false(flash_sim_same(sim, empty, 256 + 16, 8));
+    assert_true(flash_sim_same(sim, empty, 256 + 24, 8));
+    assert_int_equal(sim_program(sim, 384, data, 8), 0);
+    assert_int_equal(flash_sim_difference(sim, empty, 384, &length), 384);
+    flash_sim_restore(sim, empty);
+    assert_int_equal(flash_sim_difference(sim, empty, 0, &length), 512);
+    assert_true(flash_sim_state_print(sim, 0, 512) == print);
+    flash_snapshot_free(sim, empty);
+    flash_sim_close(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_restores_faults_and_counts),
         cmocka_unit_test(test_against_plain_copy),
+        cmocka_unit_test(test_difference),
     };
     return cmocka_run_group_tests_name("flashsim/memory", tests, NULL, NULL);
 }

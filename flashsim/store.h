@@ -20,6 +20,8 @@ struct flash_hashes {
     uint32_t from; /* of a part of the block; known when from < to */
     uint32_t to;
     uint64_t part;
+    bool state_known; /* as `whole`, with the programs of each unit */
+    uint64_t state;
 };
 
 /* One run of equal sectors on one chip. */

@@ -216,6 +216,17 @@ bool flash_tear_erase(const struct flash_part *part, uint32_t sector_size, enum 
     }
 }
 
+bool flash_sim_torn_extent(const struct flash_sim *sim, const struct flash_op *op,
+                           enum flash_tear tear, uint32_t *from, uint32_t *to)
+{
+    struct flash_torn_erase torn;
+    const struct flash_part *part = flash_region_at(sim, op->address)->part;
+    bool fits = flash_tear_erase(part, op->length, tear, &torn);
+    *from = fits ? torn.from : 0;
+    *to = fits ? torn.to : 0;
+    return fits;
+}
+
 /* ---- which tears make sense ---- */
 
 /* Would programming [from, to) of the operation, the bits of `mask` only, change anything? */

@@ -578,6 +578,32 @@ static void test_listed_outcomes_differ(void **state)
     }
 }
 
+static void test_torn_extent(void **state)
+{
+    static const struct {
+        enum flash_tear tear;
+        bool fits;
+        uint32_t from;
+        uint32_t to;
+    } rows[] = {
+        {FLASH_TEAR_LOWER, true, 0, 64},   {FLASH_TEAR_UPPER, true, 64, 128},
+        {FLASH_TEAR_TAIL16, true, 0, 112}, {FLASH_TEAR_HEAD16, true, 112, 128},
+        {FLASH_TEAR_BEFORE, true, 0, 0},   {FLASH_TEAR_AFTER, true, 0, 128},
+        {FLASH_TEAR_TAIL128, false, 0, 0}, {FLASH_TEAR_HALF, false, 0, 0},
+    };
+    const struct flash_op op = {.kind = FLASH_OP_ERASE, .address = 128, .length = 128};
+    struct flash_sim *sim = one_chip(&part_ecc);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t from = 1;
+        uint32_t to = 1;
+        assert_int_equal(flash_sim_torn_extent(sim, &op, rows[i].tear, &from, &to), rows[i].fits);
+        assert_int_equal(from, rows[i].from);
+        assert_int_equal(to, rows[i].to);
+    }
+    flash_sim_close(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_erase_of_full_sector),
         cmocka_unit_test(test_list_erase),
         cmocka_unit_test(test_listed_outcomes_differ),
+        cmocka_unit_test(test_torn_extent),
     };
     return cmocka_run_group_tests_name("flashsim/tear", tests, NULL, NULL);
 }

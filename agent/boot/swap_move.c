@@ -192,6 +192,7 @@ static int next_step(const struct boot_config *config, uint32_t moves, uint32_t 
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     struct img_trailer primary;
+    struct img_trailer secondary;
     uint32_t step;
     *begun = false;
     img_trailer_read(&config->primary, &config->format, &primary);
@@ -203,6 +204,9 @@ static enum img_swap_type interrupted(const struct boot_config *config, bool *be
     if (next_step(config, moves, &step) != 0 ||
         (primary.copy_done == IMG_FLAG_BAD && step == ENTRIES_PER_SECTOR * moves))
         return IMG_SWAP_NONE;
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (primary.copy_done == IMG_FLAG_BAD && step == 0 && secondary.magic == IMG_MAGIC_GOOD)
+        return IMG_SWAP_NONE; /* the entries of a finished swap are erased: the request decides */
     *begun = step > 0;
     return (enum img_swap_type)primary.swap_type;
 }

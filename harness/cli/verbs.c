@@ -4,6 +4,7 @@
 #include "harness/image/image.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/prove/bench.h"
+#include "harness/prove/cmd_prove.h"
 #include "harness/prove/shrink.h"
 #include "harness/run/run.h"
 
@@ -11,6 +12,7 @@
 
 const struct nb_verb nb_verbs[] = {
     {"run", nb_cmd_run, "run scenarios and judge what the device does"},
+    {"prove", nb_cmd_prove, "no number of power cuts bricks a boot scheme, or the list that does"},
     {"explore", nb_cmd_explore,
      "search histories of faults for one that the device does not survive"},
     {"replay", nb_cmd_replay, "repeat one run by its replay id"},

@@ -23,7 +23,7 @@ void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
         list->room = room;
     }
     for (size_t i = 0; i < count; i++)
-        list->cuts[list->count++] = (struct nb_cut){number, fails, tears[i]};
+        list->cuts[list->count++] = (struct nb_cut){.op = number, .fails = fails, .tear = tears[i]};
     list->operations++;
 }
 

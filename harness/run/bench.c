@@ -1,6 +1,7 @@
 #include "harness/run/bench.h"
 
 #include "harness/prove/errors.h"
+#include "harness/prove/prove.h"
 #include "harness/prove/sweep.h"
 
 #include <stdarg.h>
@@ -400,6 +401,8 @@ enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[
                 snprintf(reason, NB_LINE, "line %u: %s", step->line,
                          err == OTA_E_CANCELLED ? "stopped" : ota_err_text(err));
             return err == 0 ? NB_PASS : NB_ERROR; /* the rest was run at every point */
+        } else if (step->kind == NB_PROVE) {
+            return nb_prove(bench, i, reason, outcome); /* what follows is a part of it */
         } else if (is_device_step(step)) {
             verdict = device_step(bench, step, reason);
         } else {

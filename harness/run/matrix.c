@@ -104,6 +104,11 @@ static enum nb_size size_from_word(const char *word)
     return NB_SIZE_NONE;
 }
 
+bool nb_size_is_word(const char *word)
+{
+    return size_from_word(word) != NB_SIZE_NONE;
+}
+
 /* The virtual world is where a script runs that names it, or none; else the first that it names. */
 static void choose_world(const struct nb_script *script, const struct nb_choice *choice,
                          char world[NB_WORD])
@@ -226,8 +231,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     typical = typical && !every;
     if (!all_parts && !typical)
         values(device_chosen ? &none : &script->part, part_chosen ? choice->part : NULL, &e->part);
-    values(device_chosen ? &none : &script->scheme, NULL, &e->scheme);
-    values(&script->size, NULL, &e->size);
+    values(device_chosen ? &none : &script->scheme, choice->scheme, &e->scheme);
+    values(&script->size, choice->size, &e->size);
     values(&script->install, NULL, &e->install);
     values(&script->data, NULL, &e->data);
     values(&script->via, NULL, &e->via);
@@ -241,7 +246,7 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
         typical_parts(&e->part);
     if (all_parts)
         names_in_directory(nb_parts_dir(), ".part", &e->part);
-    if (script->scheme.any && !device_chosen)
+    if (script->scheme.any && !device_chosen && !choice->scheme[0])
         all_schemes(&e->scheme);
     int rc = expand(e);
     free(e);
@@ -318,8 +323,6 @@ static void add_values(const struct nb_cell *cell, bool escaped, char *out, size
     add_value("tls", cell->tls, escaped, out, size);
 }
 
-#define FAIL_WORD "fail" /* in the place of a tear */
-
 void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
 {
     add_values(cell, false, out, size);
@@ -340,16 +343,7 @@ void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts
 
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
 {
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < cell->cut_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%u.%s", i ? "+" : "", cell->cuts[i].op,
-                                 nb_cut_word(&cell->cuts[i]));
-}
-
-const char *nb_cut_word(const struct nb_cut *cut)
-{
-    return cut->fails ? FAIL_WORD : flash_tear_word(cut->tear);
+    nb_chain_print(cell->cuts, cell->cut_count, out, size);
 }
 
 __attribute__((format(printf, 2, 3))) static int bad_id(struct flash_text_error *error,
@@ -366,18 +360,12 @@ static int parse_cuts(char *text, struct nb_cell *cell, struct flash_text_error 
 {
     for (char *save = NULL, *item = strtok_r(text, "+", &save); item;
          item = strtok_r(NULL, "+", &save)) {
-        char *end = NULL;
-        unsigned long op = strtoul(item, &end, 10);
-        bool numbered = *end == '.' && isdigit((unsigned char)*item) && op <= UINT32_MAX;
-        bool fails = numbered && strcmp(end + 1, FAIL_WORD) == 0;
-        enum flash_tear tear = fails      ? FLASH_TEAR_NONE
-                               : numbered ? flash_tear_from_word(end + 1, strlen(end + 1))
-                                          : FLASH_TEAR_COUNT;
-        if (tear == FLASH_TEAR_COUNT)
+        struct nb_cut cut;
+        if (!nb_cut_parse(item, &cut))
             return bad_id(error, "'%.40s' is not a cut like 37.half", item);
         if (cell->cut_count == NB_CUTS)
             return bad_id(error, "'%.40s': too many cuts", item);
-        cell->cuts[cell->cut_count++] = (struct nb_cut){(uint32_t)op, fails, tear};
+        cell->cuts[cell->cut_count++] = cut;
     }
     return cell->cut_count ? 0 : bad_id(error, "no cut follows cuts=");
 }

@@ -22,7 +22,12 @@ struct nb_choice {
     char world[NB_WORD];
     char part[NB_WORD];
     char device[NB_TEXT];
+    char scheme[NB_WORD];
+    char size[NB_WORD];
 };
+
+/* Is it a word of the `size` line? */
+bool nb_size_is_word(const char *word);
 
 struct nb_matrix {
     struct nb_cell *cells;
@@ -42,9 +47,6 @@ void nb_cell_name(const struct nb_cell *cell, char *out, size_t size);
 /* The id that repeats `cell` of the script at `path`, with `cuts` ("37.half+12.before" or ""). */
 void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts, char *out,
                   size_t size);
-
-/* What is behind the dot of a cut in an id: a tear, or "fail". */
-const char *nb_cut_word(const struct nb_cut *cut);
 
 /* The cell's own list of cuts, as ids spell it. */
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size);

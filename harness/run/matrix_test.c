@@ -193,6 +193,25 @@ static void replay_id_comes_back_as_the_same_cell(void **state)
     assert_string_equal(id, "a.ota:posix");
 }
 
+static void a_chain_of_runs_comes_back(void **state)
+{
+    static const char id[] = "a.ota:virtual:cuts=pending@0.first-odd+boot+37.half+confirm";
+    struct nb_cell cell;
+    struct flash_text_error error;
+    char path[64];
+    char cuts[100];
+    (void)state;
+    assert_int_equal(nb_replay_parse(id, path, sizeof path, &cell, &error), 0);
+    assert_int_equal(cell.cut_count, 4);
+    assert_int_equal(cell.cuts[0].action, NB_ACTION_PENDING);
+    assert_int_equal(cell.cuts[0].tear, FLASH_TEAR_FIRST_ODD);
+    assert_int_equal(cell.cuts[1].action, NB_ACTION_BOOT);
+    assert_int_equal(cell.cuts[1].tear, FLASH_TEAR_NONE);
+    assert_int_equal(cell.cuts[3].action, NB_ACTION_CONFIRM);
+    nb_cuts_print(&cell, cuts, sizeof cuts);
+    assert_string_equal(cuts, "pending@0.first-odd+boot+37.half+confirm");
+}
+
 /* Seeds and faults, whatever characters these have. */
 static void replay_id_names_a_history(void **state)
 {
@@ -262,7 +281,11 @@ static void bad_replay_ids_are_refused(void **state)
         {"a.ota:posix:cuts=", "no cut follows cuts="},
         {"a.ota:posix:cuts=x.half", "'x.half' is not a cut like 37.half"},
         {"a.ota:posix:cuts=3.sideways", "'3.sideways' is not a cut like 37.half"},
-        {"a.ota:posix:cuts=1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half",
+        {"a.ota:posix:cuts=boot@3.half", "'boot@3.half' is not a cut like 37.half"},
+        {"a.ota:posix:cuts=pending@boot", "'pending@boot' is not a cut like 37.half"},
+        {"a.ota:posix:cuts=3.none", "'3.none' is not a cut like 37.half"},
+        {"a.ota:posix:cuts=1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half+1.half"
+         "+1.half+1.half+1.half+1.half+1.half+1.half+1.half",
          "'1.half': too many cuts"},
     };
     (void)state;
@@ -284,6 +307,7 @@ int main(void)
         cmocka_unit_test(chosen_part_replaces_the_list),
         cmocka_unit_test(chosen_device_replaces_parts_and_schemes),
         cmocka_unit_test(replay_id_comes_back_as_the_same_cell),
+        cmocka_unit_test(a_chain_of_runs_comes_back),
         cmocka_unit_test(replay_id_names_a_history),
         cmocka_unit_test(replay_id_escapes_values_too),
         cmocka_unit_test(bad_replay_ids_are_refused),

@@ -359,8 +359,11 @@ int nb_cmd_run(int argc, char **argv)
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
     size_t sweeps = 0;
-    for (size_t i = 0; i < script->step_count; i++)
+    bool proves = false;
+    for (size_t i = 0; i < script->step_count; i++) {
         sweeps += script->steps[i].all;
+        proves = proves || script->steps[i].kind == NB_PROVE;
+    }
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
@@ -368,8 +371,14 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
         return "seeds and faults are for the virtual world";
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
+    if (proves)
+        return NULL;
     if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:*' line";
+        return "the id has cuts, and the script neither a '@flash:*' nor a 'prove' line";
+    for (size_t i = 0; i < cell->cut_count; i++)
+        if (!cell->cuts[i].fails &&
+            (cell->cuts[i].tear == FLASH_TEAR_NONE || cell->cuts[i].action != NB_ACTION_BOOT))
+            return "the id has runs that only a 'prove' line knows";
     if (cell->cut_count > sweeps)
         return "the id has more cuts than the script has '@flash:*' lines";
     for (size_t i = 0, cut = 0; i < script->step_count && cut < cell->cut_count; i++)

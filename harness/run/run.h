@@ -7,10 +7,10 @@
 #ifndef NOBRICK_HARNESS_RUN_RUN_H
 #define NOBRICK_HARNESS_RUN_RUN_H
 
+#include "harness/prove/search.h"
 #include "harness/script/script.h"
 #include "sim/device.h"
 
-#define NB_CUTS         8
 #define NB_STORY_LINES  12
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
@@ -24,13 +24,6 @@
 struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made so far */
 
 /* ---- cells ------------------------------------------------------------------------------- */
-
-/* What a sweep does to one flash operation of the device step. */
-struct nb_cut {
-    uint32_t op;
-    bool fails; /* `@flash:* fail`: it returns an error. Else the power is cut: */
-    enum flash_tear tear;
-};
 
 /* A line of the language that stands before a device step: the step-th of the script, from 1. */
 struct nb_drawn {
@@ -52,9 +45,13 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
-    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:*` line */
-    size_t cut_count;            /* 0: sweep them all */
+    /* replay: the i-th is for the i-th `@flash:*` line, or for the i-th run of a `prove` line */
+    struct nb_cut cuts[NB_CUTS];
+    size_t cut_count; /* 0: sweep them all */
     bool replay;
+    enum nb_tears tears; /* of a `prove` line */
+    bool unmasked;       /* it takes nothing for dead */
+    const char *map;     /* where its picture goes; NULL: nowhere */
     bool explored; /* not the script itself but a history of it (prove/explore.h): of this seed … */
     uint64_t seed;
     bool drawn_given; /* … with these faults, not with those that the seed draws */
@@ -79,9 +76,10 @@ struct nb_outcome {
     char reason[NB_LINE];
     char story[NB_STORY_LINES][NB_LINE]; /* the last lines added */
     size_t story_count;
-    char cuts[NB_LINE];   /* "OP.TEAR+OP.fail" that made it fail; "": none */
-    uint64_t points;      /* cuts or errors tried */
-    uint64_t validations; /* images checked in them */
+    char cuts[NB_LINE];    /* "OP.TEAR+OP.fail" that made it fail; "": none */
+    struct nb_proof proof; /* of a `prove` line */
+    uint64_t points;       /* cuts or errors tried */
+    uint64_t validations;  /* images checked in them */
     double seconds;
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
     size_t note_count;

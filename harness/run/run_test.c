@@ -333,12 +333,14 @@ static void replay_of_what_the_script_does_not_have_is_refused(void **state)
 {
     static const char *const wrong[][3] = {
         {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
-         "the id has cuts, and the script no '@flash:*' line"},
+         "the id has cuts, and the script neither a '@flash:*' nor a 'prove' line"},
         {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
          ":posix:cuts=3.half+4.half", "the id has more cuts than the script has '@flash:*' lines"},
         {"flash slot1 v2 pending\n@flash:* fail\ndevice boot\nexpect boot v1|v2\n",
          ":posix:cuts=3.half",
          "the id has a cut where the script has errors, or the other way round"},
+        {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
+         ":posix:cuts=boot", "the id has runs that only a 'prove' line knows"},
         {"device boot\nexpect boot v1\n", ":moon",
          "no such world: expected virtual, posix or cortexm"},
     };

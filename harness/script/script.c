@@ -32,6 +32,8 @@ struct parser {
     bool armed_cloud;    /* … and only `device check` can */
     unsigned flash_line; /* of a flash fault among them */
     unsigned sweep_line; /* of `@flash:* cut` */
+    unsigned prove_line; /* of `prove` */
+    bool rests;          /* and of the `until stable` behind it */
     bool device_ran;
     unsigned checks_line; /* of the first expectation */
 };
@@ -288,7 +290,8 @@ static bool is_until(enum nb_step_kind kind)
 
 static bool is_device(enum nb_step_kind kind)
 {
-    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || is_until(kind);
+    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || is_until(kind) ||
+           kind == NB_PROVE;
 }
 
 /* Faults that meet no device step, or each other, would hide that they never fired. */
@@ -313,6 +316,23 @@ static int arm(struct parser *p, const struct nb_step *step)
     return 0;
 }
 
+/* `prove` cuts by itself, and all that follows it is what runs in the end. */
+static int order_proof(struct parser *p, const struct nb_step *step)
+{
+    const char *at = p->words[0].at;
+    if (p->prove_line && (p->rests || step->kind != NB_UNTIL_STABLE))
+        return fail(p, at, "line %u ends the script: expected at most one 'until' behind 'prove'",
+                    p->prove_line);
+    p->rests = p->prove_line != 0;
+    if (step->kind != NB_PROVE)
+        return 0;
+    if (p->armed_line || p->sweep_line)
+        return fail(p, at, "'prove' cuts the power by itself: expected no fault in line %u",
+                    p->armed_line ? p->armed_line : p->sweep_line);
+    p->prove_line = p->line;
+    return 0;
+}
+
 /* At what happened in the device step before. */
 static bool looks_back(enum nb_step_kind kind)
 {
@@ -323,6 +343,9 @@ static bool looks_back(enum nb_step_kind kind)
 static int order(struct parser *p, const struct nb_step *step)
 {
     const char *at = p->words[0].at;
+    int wrong = order_proof(p, step);
+    if (wrong)
+        return wrong;
     if (is_fault(step->kind)) {
         int rc = arm(p, step);
         if (rc)
@@ -345,7 +368,8 @@ static int order(struct parser *p, const struct nb_step *step)
         return fail(p, at, "expected the device step that the fault of line %u is for",
                     p->armed_line);
     }
-    bool checks = looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || is_until(step->kind);
+    bool checks = looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || is_until(step->kind) ||
+                  step->kind == NB_PROVE;
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;
@@ -463,6 +487,12 @@ static int whole(struct parser *p)
     if (!p->device_ran) {
         p->line = p->checks_line;
         return fail(p, p->start, "no device step: this sees only what the script itself put down");
+    }
+    if (p->prove_line && script->needs_cloud) {
+        p->line = p->prove_line;
+        return fail(p, p->start,
+                    "'prove' is about the loader alone: expected a script without a "
+                    "cloud");
     }
     if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
                           !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {

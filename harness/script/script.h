@@ -152,6 +152,8 @@ enum nb_step_kind {
     NB_DEVICE_PUSH,    /* image, push: a host pushes it */
     NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
     NB_DEVICE_COUNTER, /* value: raise the nv counter */
+    NB_PROVE,          /* expect.versions: what may boot; pending, permanent, confirmed: what the
+                          application may do */
     NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
     NB_FLASH_ERASE,    /* slot */
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */

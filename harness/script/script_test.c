@@ -126,6 +126,23 @@ static void factory_image_is_the_plain_v1(void **state)
 }
 
 /* One cut where it is put and one anywhere, in different steps: the device is cut twice. */
+static void proof_says_what_the_application_may_do(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse("title T\nreq BOOT-01\nflash slot1 v2\n"
+                           "prove pending permanent confirm boot v1|v2\nuntil stable boot v2\n",
+                           &script, &error),
+                     0);
+    const struct nb_step *step = &script.steps[1];
+    assert_int_equal(step->kind, NB_PROVE);
+    assert_true(step->pending && step->permanent && step->confirmed);
+    assert_int_equal(step->expect.version_count, 2);
+    assert_false(script.needs_cloud);
+    nb_script_free(&script);
+}
+
 static void fixed_cut_and_sweep_of_two_steps_go_together(void **state)
 {
     struct nb_script script;
@@ -256,6 +273,16 @@ static const struct {
     {HEAD "@flash:3 cut\nflash slot1 v2\n", 3, 1,
      "expected the device step that the fault of line 2 is for"},
     {HEAD "@chunk:3 drop\ndevice boot\n", 3, 1, "the fault of line 2 needs a 'device check' next"},
+    {HEAD "@flash:3 cut\nprove boot v1\n", 3, 1,
+     "'prove' cuts the power by itself: expected no fault in line 2"},
+    {HEAD "@flash:* cut\ndevice boot\nprove boot v1\n", 4, 1,
+     "'prove' cuts the power by itself: expected no fault in line 2"},
+    {HEAD "prove boot v1\ndevice boot\n", 3, 1,
+     "line 2 ends the script: expected at most one 'until' behind 'prove'"},
+    {HEAD "prove boot v1\nuntil stable boot v1\nuntil stable boot v1\n", 4, 1,
+     "line 2 ends the script: expected at most one 'until' behind 'prove'"},
+    {HEAD "device check\nprove boot v1\n", 3, 1,
+     "'prove' is about the loader alone: expected a script without a cloud"},
     {HEAD "flash slot1 v2 pending\n@flash:3 cut\nuntil stable boot v1\n", 4, 1,
      "'until' runs without faults: expected the device step that the fault of line 3 is for"},
     {HEAD "@flash:99999 cut\n@flash:5 cut\ndevice boot\n", 3, 1,
@@ -511,17 +538,19 @@ static void every_example_of_the_table_parses(void **state)
         struct nb_script script;
         struct flash_text_error error;
         bool header = verb->group == NB_GROUP_HEADER;
-        snprintf(text, sizeof text, "%s%s\n%s%s%s\ndevice check\nexpect boot v1\n",
+        bool proof = verb->group == NB_GROUP_STEP && verb->kind == NB_PROVE;
+        snprintf(text, sizeof text, "%s%s\n%s%s%s\n%s",
                  header && verb->kind == NB_HEADER_TITLE ? "" : HEAD, header ? verb->example : "",
-                 !header                               ? "cloud offer v2\n"
-                 : verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
-                                                       : "",
+                 header && verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
+                 : header                                      ? ""
+                 : proof                                       ? "flash slot1 v2\n"
+                                                               : "cloud offer v2\n",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
                          (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_WEAR &&
                           verb->kind <= NB_EXPECT_TOPICS)
                      ? "device check\n"
                      : "",
-                 header ? "" : verb->example);
+                 header ? "" : verb->example, proof ? "" : "device check\nexpect boot v1\n");
         int rc = parse(text, &script, &error);
         if (rc)
             print_error("%s: %u:%u: %s\n", verb->example, error.line, error.column, error.message);
@@ -555,6 +584,7 @@ int main(void)
         cmocka_unit_test(last_line_needs_no_newline),
         cmocka_unit_test(image_is_reused_unless_it_has_options),
         cmocka_unit_test(factory_image_is_the_plain_v1),
+        cmocka_unit_test(proof_says_what_the_application_may_do),
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),

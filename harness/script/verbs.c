@@ -261,6 +261,10 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(EXPECT_TOPICS, "expect topics VALUE",
          "devices asked for a job on exactly so many topics in the last device step",
          "expect topics 2"),
+    STEP(PROVE, "prove [APP...] boot VERSIONS",
+         "after any number of power cuts, anywhere, each boot starts one of these; "
+         "`until stable` may follow and says what runs in the end",
+         "prove pending boot v1|v2"),
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),

@@ -365,6 +365,15 @@ static bool take_trailer(struct nb_line *line, const char *word, size_t length)
     return true;
 }
 
+/* What the application does while `prove` cuts. */
+static bool take_app(struct nb_line *line, const char *word, size_t length)
+{
+    if (!nb_word_is(word, length, "confirm"))
+        return !nb_word_is(word, length, "confirmed") && take_trailer(line, word, length);
+    line->step.confirmed = true;
+    return true;
+}
+
 /* ---- steps ------------------------------------------------------------------------------- */
 
 static bool take_slot(struct nb_line *line, const char *word, size_t length)
@@ -581,6 +590,7 @@ static const struct nb_word_class classes[] = {
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
+    {"APP", "pending, pending permanent or confirm", take_app},
     {"SLOT", "slot0 or slot1", take_slot},
     {"N", "a number", take_number},
     {"OFFSET", "an offset", take_offset},

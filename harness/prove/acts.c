@@ -1,0 +1,88 @@
+/* What a machine does from a state, without yielding anything: to see that a status entry that is
+ * torn counts as one that is complete. */
+#include "harness/prove/graph.h"
+
+#include <string.h>
+
+struct acts {
+    const struct flash_port *port;
+    uint64_t hash;
+    uint32_t left; /* operations that it may still do */
+};
+
+bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op)
+{
+    const struct nb_machine *machine = search->machine;
+    return op->kind == FLASH_OP_PROGRAM && op->address >= machine->entries &&
+           op->address + op->length <= machine->entries_end;
+}
+
+static int acts_read(void *context, uint32_t address, void *data, uint32_t length)
+{
+    const struct acts *acts = context;
+    return acts->left == 0 ? OTA_E_POWER
+                           : acts->port->read(acts->port->context, address, data, length);
+}
+
+static int acts_program(void *context, uint32_t address, const void *data, uint32_t length)
+{
+    struct acts *acts = context;
+    if (acts->left == 0)
+        return OTA_E_POWER;
+    acts->left--;
+    acts->hash = nb_mix(acts->hash, (uint64_t)address << 32 | length);
+    for (uint32_t i = 0; i < length;) {
+        uint64_t word = 0;
+        uint32_t size = length - i < sizeof word ? length - i : sizeof word;
+        memcpy(&word, (const uint8_t *)data + i, size);
+        acts->hash = (acts->hash ^ word) * 0x9E3779B97F4A7C15u;
+        acts->hash ^= acts->hash >> 29;
+        i += size;
+    }
+    return acts->port->program(acts->port->context, address, data, length);
+}
+
+static int acts_erase(void *context, uint32_t address)
+{
+    struct acts *acts = context;
+    if (acts->left == 0)
+        return OTA_E_POWER;
+    acts->left--;
+    acts->hash = nb_mix(acts->hash, ~(uint64_t)address);
+    return acts->port->erase(acts->port->context, address);
+}
+
+static int acts_sync(void *context)
+{
+    const struct acts *acts = context;
+    return acts->left == 0 ? OTA_E_POWER : 0;
+}
+
+static int acts_sector(void *context, uint32_t address, struct flash_sector *out)
+{
+    const struct acts *acts = context;
+    return acts->port->sector(acts->port->context, address, out);
+}
+
+static void ignore(void *context, uint32_t address, uint32_t length)
+{
+    (void)context;
+    (void)address;
+    (void)length;
+}
+
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state)
+{
+    struct nb_machine *machine = search->machine;
+    struct acts acts = {.port = flash_sim_port(machine->sim),
+                        .left = search->options.max_ops != 0 ? search->options.max_ops : 100000};
+    const struct flash_port port = {&acts,      acts_read, acts_program,
+                                    acts_erase, acts_sync, acts_sector};
+    const struct nb_seam seam = {&port, ignore, NULL};
+    struct nb_end end = {0};
+    *machine->counter = state->counter;
+    machine->run(machine->context, nb_phase_action((enum nb_phase)state->phase), &seam, &end);
+    return nb_mix(nb_mix(acts.hash, acts.left),
+                  (uint64_t)*machine->counter << 16 | (uint64_t)end.runs << 8 |
+                      (uint64_t)end.trial << 1 | (uint64_t)end.refused);
+}

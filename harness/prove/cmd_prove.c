@@ -1,0 +1,318 @@
+#include "harness/prove/cmd_prove.h"
+
+#include "harness/cli/paths.h"
+#include "harness/prove/crew.h"
+#include "harness/prove/verdicts.h"
+#include "harness/run/collect.h"
+#include "harness/run/kit.h"
+#include "harness/run/matrix.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: nobrick prove [option...] [SCRIPT...]\n"
+    "\n"
+    "Boots every flash state that any number of power cuts can reach, and says that each of them\n"
+    "boots a good image, or prints the shortest list of cuts after which one does not.\n"
+    "Without a script: updates on trial, confirmed or not, and for good, from before they are "
+    "asked\n"
+    "for, with good and bad images, in four sizes (boot/prove-*.ota in the data directory).\n"
+    "\n"
+    "  --scheme SCHEME  this boot scheme instead of all that fit\n"
+    "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
+    "  --device FILE    this device (file or preset)\n"
+    "  --request NAME   test, permanent, confirm, pending or bad only\n"
+    "  --size SIZE      smaller, equal, larger or maximal only\n"
+    "  --tears WHICH    none: clean cuts; prefix: and first parts and half erases; all (default)\n"
+    "  --unmasked       take no data for dead: slow, for small slots\n"
+    "  --jobs N         so many cells side by side (default: one a processor)\n"
+    "  --map FILE       draws the first cell: what a cut in each operation comes to (SVG)\n"
+    "  --json           one JSON document\n"
+    "\n"
+    "exit: 0 closed and good, 1 a device can be bricked, 2 bad script or usage, or not closed\n"
+    "\n"
+    "example:\n"
+    "  nobrick prove --scheme swap-move --request test\n";
+
+struct options {
+    struct nb_choice choice;
+    const char *request;
+    enum nb_tears tears;
+    bool unmasked;
+    bool json;
+    const char *map;
+    size_t jobs;
+};
+
+/* One cell, and the script that it is of. */
+struct task {
+    const struct nb_script *script;
+    const char *path; /* as shown */
+    struct nb_cell cell;
+};
+
+struct plan {
+    struct nb_script *scripts;
+    char (*shown)[256];
+    size_t script_count;
+    struct task *tasks;
+    size_t task_count;
+    struct nb_verdicts verdicts;
+};
+
+static int usage(const char *what, const char *value)
+{
+    fprintf(stderr, "nobrick prove: %s%s%s (nobrick prove --help)\n", what, value ? ": " : "",
+            value ? value : "");
+    return 2;
+}
+
+/* ---- which cells ------------------------------------------------------------------------- */
+
+static int add_cells(struct plan *plan, const struct options *options,
+                     const struct nb_script *script, const char *shown, struct nb_kit *kit)
+{
+    struct nb_matrix matrix;
+    struct flash_text_error error;
+    int err = nb_matrix_expand(script, &options->choice, &matrix, &error);
+    if (err != 0) {
+        fprintf(stderr, "nobrick prove: %s:%u: %s\n", shown, error.line,
+                error.message[0] ? error.message : ota_err_text(err));
+        return err;
+    }
+    struct task *grown =
+        realloc(plan->tasks, (plan->task_count + matrix.count) * sizeof *plan->tasks);
+    for (size_t i = 0; grown != NULL && i < matrix.count; i++) {
+        struct task *task = &grown[plan->task_count++];
+        *task = (struct task){script, shown, matrix.cells[i]};
+        task->cell.kit = kit;
+        task->cell.tears = options->tears;
+        task->cell.unmasked = options->unmasked;
+        task->cell.map = plan->task_count == 1 ? options->map : NULL;
+    }
+    if (grown != NULL)
+        plan->tasks = grown;
+    nb_matrix_free(&matrix);
+    return grown != NULL ? 0 : OTA_E_NO_SPACE;
+}
+
+static bool has_proof(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
+static int add_script(struct plan *plan, const struct options *options, const char *path,
+                      struct nb_kit *kit)
+{
+    struct flash_text_error error;
+    struct nb_script *script = &plan->scripts[plan->script_count];
+    if (nb_script_load(path, script, &error) != 0)
+        return OTA_E_ARGUMENT;
+    char *shown = plan->shown[plan->script_count++];
+    nb_path_shown(path, shown, sizeof *plan->shown);
+    if (!has_proof(script)) {
+        fprintf(stderr, "nobrick prove: %s: the script has no 'prove' line\n", shown);
+        return OTA_E_ARGUMENT;
+    }
+    return add_cells(plan, options, script, shown, kit);
+}
+
+/* The scripts of the built-in matrix, or of one request. */
+static int built_in(struct nb_paths *paths, const char *request)
+{
+    static const char *const requests[] = {"test", "permanent", "confirm", "pending", "bad"};
+    int err = OTA_E_ARGUMENT;
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        char path[640];
+        if (request != NULL && strcmp(request, requests[i]) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/boot/prove-%s.ota", nb_data_dir(), requests[i]);
+        err = nb_paths_add(paths, path);
+        if (err != 0) {
+            fprintf(stderr, "nobrick prove: %s: %s\n", path, strerror(errno));
+            return err;
+        }
+    }
+    if (err != 0)
+        usage("--request wants test, permanent, confirm, pending or bad", request);
+    return err;
+}
+
+static int make_plan(struct plan *plan, const struct options *options, char *const *names,
+                     size_t count, struct nb_kit *kit)
+{
+    struct nb_paths paths = {0};
+    int err = count == 0 ? built_in(&paths, options->request) : 0;
+    for (size_t i = 0; err == 0 && i < count; i++) {
+        err = nb_paths_add(&paths, names[i]);
+        if (err != 0)
+            fprintf(stderr, "nobrick prove: %s: no such scenario\n", names[i]);
+    }
+    if (err == 0) {
+        plan->scripts = calloc(paths.count, sizeof *plan->scripts);
+        plan->shown = calloc(paths.count, sizeof *plan->shown);
+        err = plan->scripts != NULL && plan->shown != NULL ? 0 : OTA_E_NO_SPACE;
+    }
+    for (size_t i = 0; err == 0 && i < paths.count; i++)
+        err = add_script(plan, options, paths.items[i], kit);
+    nb_paths_free(&paths);
+    return err;
+}
+
+static void free_plan(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->script_count; i++)
+        nb_script_free(&plan->scripts[i]);
+    free(plan->scripts);
+    free(plan->shown);
+    free(plan->tasks);
+}
+
+/* ---- playing ----------------------------------------------------------------------------- */
+
+static void play(void *context, size_t index, struct nb_outcome *outcome)
+{
+    const struct plan *plan = context;
+    const struct task *task = &plan->tasks[index];
+    int err = nb_bench_run(task->script, &task->cell, outcome);
+    if (err != 0)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(err));
+}
+
+static void tell(void *context, size_t index, const struct nb_outcome *outcome)
+{
+    struct plan *plan = context;
+    const struct task *task = &plan->tasks[index];
+    char name[256];
+    char id[NB_ID];
+    nb_cell_name(&task->cell, name, sizeof name);
+    nb_replay_id(task->path, &task->cell, outcome->cuts, id, sizeof id);
+    nb_verdicts_add(&plan->verdicts, task->path, name, id, outcome);
+}
+
+static int prove(struct options *options, char *const *names, size_t count)
+{
+    struct plan plan = {.verdicts = {.json = options->json, .out = stdout}};
+    nb_run_catch_signals();
+    char reason[NB_LINE] = "";
+    struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
+    if (kit == NULL)
+        fprintf(stderr, "nobrick prove: %s\n", reason);
+    int err = kit != NULL ? make_plan(&plan, options, names, count, kit) : OTA_E_IO;
+    const struct nb_crew crew = {&plan, play, tell};
+    if (err == 0)
+        err = nb_crew_run(&crew, plan.task_count, options->jobs, &nb_run_stop);
+    else if (err == OTA_E_NO_SPACE)
+        fprintf(stderr, "nobrick prove: %s\n", ota_err_text(err));
+    int code = err == 0 ? nb_verdicts_end(&plan.verdicts, plan.task_count) : 2;
+    nb_kit_free(kit);
+    free_plan(&plan);
+    return nb_run_stop != 0 ? 128 + nb_run_stop : code;
+}
+
+/* ---- the command line -------------------------------------------------------------------- */
+
+static bool take(char *to, size_t size, const char *value)
+{
+    return snprintf(to, size, "%s", value) < (int)size;
+}
+
+static size_t usual_jobs(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 && count <= 64 ? (size_t)count : 1;
+}
+
+static bool take_tears(struct options *options, const char *word)
+{
+    static const char *const words[] = {"all", "prefix", "none"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            options->tears = (enum nb_tears)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_jobs(struct options *options, const char *word)
+{
+    char *end;
+    long count = strtol(word, &end, 10);
+    options->jobs = (size_t)count;
+    return *word && !*end && count > 0 && count <= 64;
+}
+
+enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, HELP };
+
+/* False: the value is not good. */
+static bool take_option(struct options *options, int option, const char *value)
+{
+    struct nb_choice *choice = &options->choice;
+    switch (option) {
+    case SCHEME:
+        return take(choice->scheme, sizeof choice->scheme, value);
+    case PART:
+        return take(choice->part, sizeof choice->part, value);
+    case DEVICE:
+        return take(choice->device, sizeof choice->device, value);
+    case SIZE:
+        return take(choice->size, sizeof choice->size, value) && nb_size_is_word(value);
+    case TEARS:
+        return take_tears(options, value);
+    case JOBS:
+        return take_jobs(options, value);
+    case REQUEST:
+        options->request = value;
+        return true;
+    case MAP:
+        options->map = value;
+        return true;
+    case JSON:
+        options->json = true;
+        return true;
+    default:
+        options->unmasked = true;
+        return true;
+    }
+}
+
+int nb_cmd_prove(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"scheme", required_argument, NULL, SCHEME}, {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE}, {"request", required_argument, NULL, REQUEST},
+        {"size", required_argument, NULL, SIZE},     {"tears", required_argument, NULL, TEARS},
+        {"unmasked", no_argument, NULL, UNMASKED},   {"jobs", required_argument, NULL, JOBS},
+        {"map", required_argument, NULL, MAP},       {"json", no_argument, NULL, JSON},
+        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+    };
+    struct options options = {.jobs = usual_jobs()};
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+        if (option == HELP) {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (option == ':' || option == '?')
+            return usage(option == ':' ? "this option needs a value" : "unknown option",
+                         argv[optind - 1]);
+        if (!take_option(&options, option, optarg))
+            return usage("this option does not know the value", optarg);
+    }
+    if (options.choice.scheme[0] && sim_scheme_find(options.choice.scheme) == NULL)
+        return usage("no such scheme (nobrick list schemes)", options.choice.scheme);
+    if (options.choice.device[0] && (options.choice.part[0] || options.choice.scheme[0]))
+        return usage("a device has its own part and scheme: expected --device alone", NULL);
+    if (options.request != NULL && optind < argc)
+        return usage("--request is for the built-in matrix: expected no script", argv[optind]);
+    return prove(&options, argv + optind, (size_t)(argc - optind));
+}

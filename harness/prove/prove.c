@@ -1,0 +1,144 @@
+#include "harness/prove/prove.h"
+#include "harness/prove/device.h"
+#include "harness/prove/map.h"
+#include "harness/prove/repeat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *tears_text(enum nb_tears tears)
+{
+    return tears == NB_TEARS_NONE     ? "clean cuts only"
+           : tears == NB_TEARS_PREFIX ? "cuts, first parts of programs, half erases"
+                                      : "cuts and every modelled tear";
+}
+
+/* "v1", "v2" or "v1 or v2" by the names that versions have in scripts. */
+static void rests_text(const struct nb_prove_device *device, unsigned rests, char *out, size_t size)
+{
+    char old[24];
+    char new[24];
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    snprintf(out, size, "%s%s%s", rests & NB_RUNS_OLD ? old : "",
+             rests == (NB_RUNS_OLD | NB_RUNS_NEW) ? " or " : "", rests & NB_RUNS_NEW ? new : "");
+}
+
+static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
+                         struct nb_outcome *outcome)
+{
+    const struct nb_cell *cell = device->bench->cell;
+    char rests[64];
+    rests_text(device, proof->rests, rests, sizeof rests);
+    nb_note_add(outcome, "%s: %u states (%u masked), %llu edges, depth %u, %.2f s%s%s",
+                proof->closed ? "closed" : "not closed", proof->states, proof->masked,
+                (unsigned long long)proof->edges, proof->depth, proof->seconds,
+                proof->failures == 0 && proof->closed ? "; every state ends in " : "",
+                proof->failures == 0 && proof->closed ? rests : "");
+    if (proof->depth > 1) {
+        char chain[NB_LINE - 40];
+        nb_chain_print(proof->deepest, proof->deepest_length, chain, sizeof chain);
+        nb_note_add(outcome, "a state that takes %u cuts: %s", proof->depth, chain);
+    }
+    double seconds = proof->seconds > 0 ? proof->seconds : 1e-9;
+    nb_note_add(outcome, "%s, %s; %.0f states/s, %.0f edges/s; a model of flash, not silicon",
+                tears_text(cell->tears), cell->unmasked ? "nothing masked" : "dead data masked",
+                (double)proof->states / seconds, (double)proof->edges / seconds);
+}
+
+static int draw(const struct nb_prove_device *device, const struct nb_search *search,
+                const struct nb_outcome *outcome)
+{
+    const struct nb_bench *bench = device->bench;
+    const struct sim_device *sim = &bench->device;
+    struct nb_seen_op *ops = NULL;
+    char title[NB_LINE];
+    char old[24];
+    char new[24];
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    snprintf(title, sizeof title, "%s on %s", sim->scheme->name, sim->name);
+    struct nb_map map = {
+        .title = title,
+        .subtitle = bench->script->title,
+        .verdict = outcome->note_count != 0 ? outcome->notes[0] : "",
+        .areas = {{"slot 1", sim->secondary.address, sim->secondary.size},
+                  {"slot 0", sim->primary.address, sim->primary.size}},
+        .area_count = 2,
+        .old = old,
+        .new = new,
+    };
+    int err = nb_search_ops(search, &ops, &map.op_count);
+    map.ops = ops;
+    if (err == 0)
+        err = nb_map_write(&map, bench->cell->map);
+    free(ops);
+    return err;
+}
+
+static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
+                             const struct nb_proof *proof, char reason[NB_LINE],
+                             struct nb_outcome *outcome)
+{
+    if (proof->failures != 0) {
+        unsigned cuts = 0;
+        for (size_t i = 0; i < proof->chain_length; i++)
+            cuts += proof->chain[i].tear != FLASH_TEAR_NONE;
+        nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
+        snprintf(reason, NB_LINE, "line %u: after %u power cut%s %s (%u such states)", step->line,
+                 cuts, cuts == 1 ? "" : "s", proof->reason, proof->failures);
+        if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
+            return NB_FAIL;
+        snprintf(reason, NB_LINE,
+                 "line %u: the prover is at fault: its chain of cuts does not "
+                 "repeat: %.80s",
+                 step->line, proof->reason);
+        return NB_ERROR;
+    }
+    if (!proof->closed) {
+        snprintf(reason, NB_LINE, "line %u: not proved: %s", step->line, proof->stopped);
+        return NB_ERROR;
+    }
+    if (proof->states == 1) {
+        snprintf(reason, NB_LINE, "line %u: no flash operation happens that a cut could meet",
+                 step->line);
+        return NB_VACUOUS;
+    }
+    return NB_PASS;
+}
+
+enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
+                         struct nb_outcome *outcome)
+{
+    const struct nb_script *script = bench->script;
+    const struct nb_step *step = &script->steps[index];
+    const struct nb_step *rest = index + 1 < script->step_count ? step + 1 : NULL;
+    const struct nb_search_options options = {.tears = bench->cell->tears,
+                                              .unmasked = bench->cell->unmasked};
+    struct nb_prove_device *device = calloc(1, sizeof *device);
+    struct nb_search *search = NULL;
+    struct nb_proof proof;
+    enum nb_verdict verdict = NB_ERROR;
+    int err =
+        device == NULL ? OTA_E_NO_SPACE : nb_prove_device_init(device, bench, step, rest, reason);
+    if (err == 0 && bench->cell->cut_count != 0) {
+        verdict = nb_repeat(device, step, bench->cell->cuts, bench->cell->cut_count, reason);
+    } else if (err == 0) {
+        err =
+            nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
+        if (err == 0) {
+            tell_figures(device, &proof, outcome);
+            outcome->proof = proof;
+            outcome->points += proof.edges;
+            verdict = judge(device, step, &proof, reason, outcome);
+            if (bench->cell->map != NULL && draw(device, search, outcome) != 0)
+                nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
+        }
+    }
+    if (err != 0 && reason[0] == '\0')
+        snprintf(reason, NB_LINE, "line %u: %s", step->line, ota_err_text(err));
+    nb_search_free(search);
+    free(device);
+    return verdict;
+}

@@ -1,0 +1,16 @@
+/* `prove`: the loader of a scenario after any number of power cuts.
+ *
+ * Builds a machine out of the bench as it stands, searches, judges, and repeats what failed on
+ * flash and keys made anew before it is reported. */
+#ifndef NOBRICK_HARNESS_PROVE_PROVE_H
+#define NOBRICK_HARNESS_PROVE_PROVE_H
+
+#include "harness/run/bench.h"
+
+/* Plays the `prove` step `index` of the bench's script and the `until stable` behind it; with cuts
+ * in the cell only the chain that they name. Pass, fail, vacuous, or error when the search did not
+ * come to its end; with the reason, and notes, story, points (edges) and cuts in `outcome`. */
+enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
+                         struct nb_outcome *outcome);
+
+#endif

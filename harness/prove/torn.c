@@ -1,0 +1,140 @@
+/* The torn outcomes of an operation, as states. */
+#include "harness/prove/graph.h"
+
+#include <stdlib.h>
+
+static bool is_wanted(enum nb_tears tears, enum flash_tear tear)
+{
+    if (tear == FLASH_TEAR_BEFORE || tear == FLASH_TEAR_AFTER)
+        return false;
+    return tears == NB_TEARS_ALL ||
+           (tears == NB_TEARS_PREFIX &&
+            (tear == FLASH_TEAR_FIRST || tear == FLASH_TEAR_HALF || tear == FLASH_TEAR_LAST ||
+             tear == FLASH_TEAR_LOWER || tear == FLASH_TEAR_UPPER));
+}
+
+/* Those that the search wants, in `tears`; returns how many. */
+static size_t list(const struct nb_search *search, const struct flash_op *op,
+                   enum flash_tear tears[FLASH_TEAR_COUNT])
+{
+    size_t wanted = 0;
+    if (search->options.tears == NB_TEARS_NONE)
+        return 0;
+    size_t count = flash_sim_tears(search->machine->sim, op, tears);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(search->options.tears, tears[i]))
+            tears[wanted++] = tears[i];
+    return wanted;
+}
+
+size_t nb_count_tears(const struct nb_search *search, const struct flash_op *op)
+{
+    enum flash_tear tears[FLASH_TEAR_COUNT];
+    return list(search, op, tears);
+}
+
+bool nb_is_covered(const struct nb_search *search, const struct nb_op *op)
+{
+    const struct nb_state *before = nb_state_at(search, op->before);
+    const struct nb_state *stands = nb_state_at(search, before->stands);
+    return !search->options.unmasked && stands->status == NB_RAN &&
+           !nb_chunks_meet(stands->alive, nb_chunks_of(search, op->address, op->length, false));
+}
+
+static enum flash_tear force(void *context, struct flash_sim *sim, const struct flash_op *op)
+{
+    (void)sim;
+    (void)op;
+    return *(const enum flash_tear *)context;
+}
+
+/* Performs the operation, torn, on the present flash. False when it cannot be. */
+static bool perform(struct flash_sim *sim, const struct flash_op *op, enum flash_tear *tear)
+{
+    const struct flash_port *port = flash_sim_port(sim);
+    flash_sim_observe(sim, force, tear);
+    int err = op->kind == FLASH_OP_ERASE
+                  ? port->erase(port->context, op->address)
+                  : port->program(port->context, op->address, op->data, op->length);
+    flash_sim_observe(sim, NULL, NULL);
+    flash_sim_power_on(sim);
+    return err == OTA_E_POWER;
+}
+
+static void yield_torn(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                       enum flash_tear tear, uint64_t print)
+{
+    const struct nb_op *torn = nb_op_at(search, id);
+    const struct nb_state *before = nb_state_at(search, torn->before);
+    const struct nb_state found = {
+        .print = print,
+        .counter = before->counter,
+        .phase = before->phase,
+        .depth = torn->depth,
+        .tear = (uint8_t)tear,
+        .op = torn->number,
+        .parent = torn->parent,
+    };
+    struct nb_edge edge = {.state = nb_add_state(search, &found)};
+    uint32_t from;
+    uint32_t to;
+    if (op->kind == FLASH_OP_ERASE &&
+        flash_sim_torn_extent(search->machine->sim, op, tear, &from, &to))
+        edge.gone = nb_chunks_of(search, op->address + from, to - from, true);
+    struct nb_edge *added = nb_grow(search, &search->edges, sizeof *added);
+    if (added != NULL)
+        *added = edge;
+}
+
+/* Does the torn entry in the present flash count as the complete one, which acts like that? */
+static bool counts_as_complete(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                               enum flash_tear *tear, uint64_t acts)
+{
+    const struct nb_op *torn = nb_op_at(search, id);
+    struct flash_sim *sim = search->machine->sim;
+    bool same = nb_acts(search, nb_state_at(search, torn->after)) == acts;
+    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
+    search->failed = search->failed || !perform(sim, op, tear);
+    return same;
+}
+
+/* The operation's bytes, which lie in the flash after it. */
+static bool fetch(struct nb_search *search, const struct nb_op *torn, struct flash_op *op,
+                  uint8_t *data)
+{
+    struct flash_sim *sim = search->machine->sim;
+    *op = (struct flash_op){.kind = torn->kind, .address = torn->address, .length = torn->length};
+    flash_sim_restore(sim, nb_state_at(search, torn->after)->flash);
+    if (data == NULL || flash_sim_peek(sim, op->address, data, op->length) != 0)
+        return false;
+    op->data = op->kind == FLASH_OP_PROGRAM ? data : NULL;
+    return true;
+}
+
+void nb_tear_up(struct nb_search *search, uint32_t id)
+{
+    struct flash_sim *sim = search->machine->sim;
+    struct nb_op *torn = nb_op_at(search, id);
+    enum flash_tear tears[FLASH_TEAR_COUNT];
+    struct flash_op op;
+    uint8_t *data = malloc(torn->length);
+    torn->torn = true;
+    torn->edges = (uint32_t)search->edges.count;
+    search->failed = search->failed || !fetch(search, torn, &op, data);
+    bool entry = nb_writes_entry(search, &op);
+    uint64_t acts = entry ? nb_acts(search, nb_state_at(search, torn->after)) : 0;
+    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
+    uint64_t rest =
+        nb_state_at(search, torn->before)->print - nb_pieces_print(sim, op.address, op.length);
+    size_t count = list(search, &op, tears);
+    for (size_t i = 0; i < count && !search->failed; i++) {
+        search->failed = !perform(sim, &op, &tears[i]);
+        if (!entry || !counts_as_complete(search, id, &op, &tears[i], acts))
+            yield_torn(search, id, &op, tears[i],
+                       rest + nb_pieces_print(sim, op.address, op.length));
+        flash_sim_restore(sim, nb_state_at(search, nb_op_at(search, id)->before)->flash);
+    }
+    torn = nb_op_at(search, id);
+    torn->edge_count = (uint32_t)search->edges.count - torn->edges;
+    free(data);
+}

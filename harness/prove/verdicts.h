@@ -1,0 +1,28 @@
+/* What `nobrick prove` prints: a line or two a cell, the story and replay id of one that fails, and
+ * a verdict over all; or the same as one JSON document. */
+#ifndef NOBRICK_HARNESS_PROVE_VERDICTS_H
+#define NOBRICK_HARNESS_PROVE_VERDICTS_H
+
+#include "harness/run/run.h"
+
+struct nb_verdicts {
+    bool json;
+    FILE *out;
+    /* so far */
+    size_t cells;
+    size_t closed;
+    size_t bad[NB_ERROR + 1]; /* cells by verdict */
+    uint64_t states;
+    uint64_t masked;
+    uint64_t edges;
+    unsigned depth;
+    double seconds; /* summed over cells */
+};
+
+void nb_verdicts_add(struct nb_verdicts *verdicts, const char *path, const char *name,
+                     const char *id, const struct nb_outcome *outcome);
+
+/* The verdict over all, of `planned` cells. Returns the exit code. */
+int nb_verdicts_end(struct nb_verdicts *verdicts, size_t planned);
+
+#endif
