@@ -20,7 +20,7 @@ const struct nb_verb nb_verbs[] = {
     {"device", nb_cmd_device, "a device for anybody's cloud"},
     {"cloud", nb_cmd_cloud, "a cloud for anybody's device"},
     {"image", nb_cmd_image, "make, verify, show and pad images"},
-    {"bench", nb_cmd_bench, "measure sweep and download on this machine"},
+    {"bench", nb_cmd_bench, "measure sweeps, whole updates and downloads on this machine"},
     {"list", nb_cmd_list, "what there is: parts, devices, schemes, states, scenarios ..."},
     {NULL, NULL, NULL},
 };

@@ -108,6 +108,16 @@ static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_ste
     return NB_PASS;
 }
 
+/* Reads that differ and sectors that take nothing are no part of a state: such flash is swept, and
+ * not proved. */
+static bool is_of_one_mind(const struct nb_script *script, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (script->steps[i].kind == NB_FLASH_WEAKEN || script->steps[i].kind == NB_FLASH_STICK)
+            return false;
+    return true;
+}
+
 enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
                          struct nb_outcome *outcome)
 {
@@ -116,6 +126,11 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
     const struct nb_step *rest = index + 1 < script->step_count ? step + 1 : NULL;
     const struct nb_search_options options = {.tears = bench->cell->tears,
                                               .unmasked = bench->cell->unmasked};
+    if (!is_of_one_mind(script, index)) {
+        snprintf(reason, NB_LINE, "line %u: unstable or stuck flash can be swept, not proved",
+                 step->line);
+        return NB_ERROR;
+    }
     struct nb_prove_device *device = calloc(1, sizeof *device);
     struct nb_search *search = NULL;
     struct nb_proof proof;

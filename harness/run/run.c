@@ -44,7 +44,7 @@ static const char *const replay_help =
     "  --hash  note a hash of all that happened, and of the flash journal; as TAP\n"
     "\n"
     "example:\n"
-    "  nobrick replay anycloud/first-update.ota:posix\n";
+    "  nobrick replay anycloud/first-update.ota:virtual\n";
 
 struct options {
     struct nb_choice choice;
