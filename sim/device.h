@@ -27,8 +27,10 @@ struct sim_device {
     struct sim_region secondary;
     struct sim_region journal;  /* the agent's records: at least two erase sectors */
     struct sim_region progress; /* its records of a download: the same; size 0: none are kept */
+    struct sim_region scratch;  /* for schemes that swap by way of it; size 0: none */
+    struct sim_region status;   /* for schemes that keep their state there; size 0: none */
     const struct boot_scheme *scheme;
-    struct img_trailer_format format;
+    struct img_trailer_format format; /* status: filled in by sim_device_boot_config */
     bool validate_primary;
     bool refuse_older_version;
     bool use_counter;
@@ -66,7 +68,8 @@ OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *pat
                                       struct flash_text_error *error);
 
 /* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
- * name a part: loader region, primary, secondary, journal and progress one after another. */
+ * name a part: loader region, primary, secondary, journal and progress one after another, then scratch and
+ * status where the scheme needs them. */
 OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
                                       const struct boot_scheme *scheme, uint32_t slot_size,
                                       struct sim_device *out, struct flash_text_error *error);

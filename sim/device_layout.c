@@ -129,6 +129,6 @@ struct img_trailer_format sim_layout_format(uint32_t unit, const struct boot_sch
         format.align = unit <= 16 ? 16 : 32;
     if (unit > 8)
         format.write_size = unit;
-    format.max_sectors = scheme->reverts ? slot_sectors : 0;
+    format.max_sectors = scheme->entries ? slot_sectors : 0;
     return format;
 }

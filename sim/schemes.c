@@ -6,6 +6,8 @@
 const struct boot_scheme *const sim_schemes[] = {
     &boot_overwrite,
     &boot_swap_move,
+    &boot_swap_scratch,
+    &boot_swap_status,
     NULL,
 };
 

@@ -70,20 +70,14 @@ static bool primary_is_whole(const struct boot_config *config)
     return check_image(config, &config->primary, 0, &image) == 0;
 }
 
-/* What the trailers ask for. A revert that an earlier boot began stands in the secondary trailer
- * as a permanent request of type REVERT (see swap_move.c). */
+/* What is asked for. A revert that an earlier boot began stands in the secondary trailer as a
+ * permanent request of type REVERT (see boot_request_revert). */
 static enum img_swap_type requested(const struct boot_config *config)
 {
-    struct img_trailer primary;
-    struct img_trailer secondary;
-    img_trailer_read(&config->primary, &config->format, &primary);
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (secondary.magic == IMG_MAGIC_GOOD) {
-        if (!img_flag_on(secondary.image_ok))
-            return IMG_SWAP_TEST;
-        return secondary.swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT : IMG_SWAP_PERM;
-    }
-    return config->scheme->reverts && img_is_trial(&primary) ? IMG_SWAP_REVERT : IMG_SWAP_NONE;
+    enum img_swap_type type = img_requested(&config->secondary, &config->format);
+    if (type != IMG_SWAP_NONE || !config->scheme->reverts)
+        return type;
+    return img_on_trial(&config->primary, &config->format) ? IMG_SWAP_REVERT : IMG_SWAP_NONE;
 }
 
 /* May the secondary be installed as `type`? Also finds the larger image's end. */
@@ -127,15 +121,13 @@ static bool is_done_already(const struct boot_config *config)
 /* The pending secondary must not run: take the request away, so that it is not asked again. */
 static int refuse(const struct boot_config *config, bool recorded)
 {
-    struct img_trailer secondary;
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (recorded) { /* in the primary trailer: it would take over without the request */
-        int err = boot_erase_trailer(config, &config->primary);
+    if (recorded) { /* it would take over without the request */
+        int err = config->scheme->abandon(config);
         if (err != 0)
             return err;
-    } else if (secondary.magic != IMG_MAGIC_GOOD) {
+    } else if (img_requested(&config->secondary, &config->format) == IMG_SWAP_NONE) {
         log_text(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
-        return img_trailer_set_image_ok(&config->primary, &config->format);
+        return img_confirm(&config->primary, &config->format);
     }
     log_text(config, OTA_LOG_WARNING, "pending image refused");
     return boot_discard_secondary(config);
@@ -250,9 +242,7 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     }
     if (err != 0)
         return err;
-    struct img_trailer primary;
-    img_trailer_read(&config->primary, &config->format, &primary);
-    out->trial = config->scheme->reverts && img_is_trial(&primary);
+    out->trial = config->scheme->reverts && img_on_trial(&config->primary, &config->format);
     raise_counter(config, out);
     return config->primary.flash->sync(config->primary.flash->context);
 }

@@ -16,7 +16,20 @@ OTA_MUST_CHECK int boot_copy(const struct boot_config *config, const struct flas
 OTA_MUST_CHECK int boot_erase_trailer(const struct boot_config *config,
                                       const struct flash_area *slot);
 
-/* Makes the secondary slot unbootable: its trailer first, so that a cut in between leaves nothing
+/* Erases the sectors of the area that overlap [from, to), last one first. */
+OTA_MUST_CHECK int boot_erase(const struct boot_config *config, const struct flash_area *area,
+                              uint32_t from, uint32_t to);
+
+/* A revert is asked for by the primary trailer alone, which the swap is about to erase: writes the
+ * request where every swap finds it, in the secondary's trailer. `larger_end` as in install. */
+OTA_MUST_CHECK int boot_request_revert(const struct boot_config *config, uint32_t larger_end);
+
+/* The installation that a complete primary trailer owns: its type, and the larger image's end;
+ * IMG_SWAP_NONE when it owns none (a factory image has a magic, but no swap type). Whether all its
+ * steps are done, the caller knows. */
+enum img_swap_type boot_owner(const struct boot_config *config, struct img_trailer *trailer);
+
+/* Makes the secondary slot unbootable: the request first, so that a cut in between leaves nothing
  * pending, then the sector that holds its header. */
 OTA_MUST_CHECK int boot_discard_secondary(const struct boot_config *config);
 

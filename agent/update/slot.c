@@ -127,6 +127,9 @@ int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
 enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
+    int error = img_prepare_erase(&agent->config.secondary, &agent->config.format);
+    if (error != 0)
+        return ota_fail(agent, error);
     ota_wait(agent, 0);
     return OTA_STATE_ERASE;
 }

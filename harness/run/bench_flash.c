@@ -50,7 +50,7 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
         err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
     if (err == 0)
         err = learn(bench, &blob, &known.version);
-    if (err == 0 && step != NULL && step->confirmed)
+    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->status)
         err = nb_image_pad(blob.data, blob.size, slot_region(bench, slot)->size,
                            &bench->device.format, erased, false, true, &padded);
     if (err == 0)
@@ -60,7 +60,7 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
     free(padded);
     if (err == 0 && step != NULL && step->pending)
         err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
-                              &bench->device.format, nb_bench_permanent(bench, step));
+                              &bench->config.format, nb_bench_permanent(bench, step));
     if (err != 0) {
         if (error->message[0] == '\0')
             snprintf(error->message, sizeof error->message, "%s", ota_err_text(err));

@@ -9,8 +9,8 @@
  *        0    4 magic                  integers little-endian; each record rounded up to whole
  *        4    4 sequence, from 1       program units
  *   size-4    4 CRC-32 (IEEE 802.3) of all before it                                           */
-#ifndef NOBRICK_AGENT_UPDATE_RING_H
-#define NOBRICK_AGENT_UPDATE_RING_H
+#ifndef NOBRICK_AGENT_RING_H
+#define NOBRICK_AGENT_RING_H
 
 #include "agent/flash_area.h"
 

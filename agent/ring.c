@@ -1,4 +1,4 @@
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The checksum: it works on eight bytes at a time, and must be what one bit at a time gives. */
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
