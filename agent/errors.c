@@ -20,6 +20,22 @@ const char *ota_err_word(int code)
     return code < 0 ? "error" : "ok";
 }
 
+bool ota_err_is_tls(int code)
+{
+    switch (code) {
+    case OTA_E_TLS:
+    case OTA_E_TLS_CA:
+    case OTA_E_TLS_EXPIRED:
+    case OTA_E_TLS_NAME:
+    case OTA_E_TLS_SELF:
+    case OTA_E_TLS_IMPOSTOR:
+    case OTA_E_TLS_DEVICE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *ota_err_text(int code)
 {
     for (size_t i = 0; code < 0 && i < sizeof errors / sizeof errors[0]; i++)

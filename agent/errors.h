@@ -6,6 +6,8 @@
 #ifndef NOBRICK_AGENT_ERRORS_H
 #define NOBRICK_AGENT_ERRORS_H
 
+#include <stdbool.h>
+
 #define OTA_ERR_LIST(X)                                                                            \
     X(IO, "io", "input or output failed")                                                          \
     X(ARGUMENT, "argument", "caller passed an argument that makes no sense")                       \
@@ -57,7 +59,12 @@
     X(APP, "app-failed", "application failed a step of the update")                                \
     X(ARCHIVE, "bad-archive", "archive of images is malformed or does not fit its list")           \
     X(PENDING, "pending", "an image waits for the next reset to be installed")                     \
-    X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")
+    X(TRAFFIC, "too-much-data", "far more was transferred than the image has bytes")               \
+    X(CHECKSUM, "bad-checksum", "what lies in flash does not match the CRC-32 that was sent")      \
+    X(TLS_SELF, "tls-self-signed", "server certificate is signed by nobody but itself")            \
+    X(TLS_IMPOSTOR, "tls-impostor",                                                                \
+      "server certificate names a trusted authority that did not sign it")                         \
+    X(TLS_DEVICE, "tls-device-refused", "server does not accept this device's certificate")
 
 enum ota_err {
     OTA_OK = 0,
@@ -69,6 +76,9 @@ enum ota_err {
 
 /* Short word of a code ("bad-hash"), "ok" for 0 and above, "error" for an unknown code. Static. */
 const char *ota_err_word(int code);
+
+/* Is it one of those that say why a TLS handshake failed? */
+bool ota_err_is_tls(int code);
 
 /* One sentence of a code, without a full stop. Static. */
 const char *ota_err_text(int code);

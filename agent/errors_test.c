@@ -41,6 +41,16 @@ static void the_first_codes_stay_where_they_are(void **state)
     (void)state;
     assert_int_equal(OTA_E_IO, -999);
     assert_int_equal(OTA_E_REVERTED, -962);
+    assert_int_equal(OTA_E_TRAFFIC, -949);
+}
+
+/* Each of their words begins so, and no other does: a new one cannot be forgotten in the list. */
+static void what_is_wrong_with_tls_is_known_as_that(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CODES; i++)
+        assert_int_equal(ota_err_is_tls(codes[i]), strncmp(ota_err_word(codes[i]), "tls", 3) == 0);
+    assert_false(ota_err_is_tls(0));
 }
 
 static void success_and_unknown_codes_have_words_too(void **state)
@@ -58,6 +68,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_a_word_of_its_own_and_a_sentence),
         cmocka_unit_test(the_first_codes_stay_where_they_are),
+        cmocka_unit_test(what_is_wrong_with_tls_is_known_as_that),
         cmocka_unit_test(success_and_unknown_codes_have_words_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,12 +41,17 @@ static int count(struct sim_http_reader *reader, size_t size)
     return reader->head_size > reader->max_head;
 }
 
+/* The parser leaves white space behind a value. */
 static void finish_field(struct sim_http_reader *reader)
 {
-    if (reader->in_value && reader->length <= SIM_HTTP_FIELD)
+    size_t end = reader->length;
+    bool fits = end <= SIM_HTTP_FIELD;
+    while (fits && end > reader->name_length &&
+           (reader->field[end - 1] == ' ' || reader->field[end - 1] == '\t'))
+        end--;
+    if (reader->in_value && fits)
         reader->events->field(reader->owner, reader->field, reader->name_length,
-                              reader->field + reader->name_length,
-                              reader->length - reader->name_length);
+                              reader->field + reader->name_length, end - reader->name_length);
     reader->in_value = false;
     reader->length = 0;
 }

@@ -135,8 +135,6 @@ static inline void close_scene(struct scene *scene)
         open_scene(scene, replies, sizeof replies / sizeof replies[0]);                            \
     } while (0)
 
-#define OK_FOUR "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd"
-
 #define TO(where)                                                                                  \
     "HTTP/1.1 302 Found\r\nETag: \"no\"\r\nLocation: " where "\r\nContent-Length: 4\r\n\r\nMOVE"
 

@@ -1,6 +1,7 @@
 #include "sim/life.h"
 
 #include "agent/protocol/anycloud.h"
+#include "sim/push.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,8 +155,7 @@ static void on_notice(void *context, const struct ota_notice *notice)
 
 static bool is_connection_failure(int code)
 {
-    return code == OTA_E_CONNECT || code == OTA_E_TLS || code == OTA_E_TLS_CA ||
-           code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME;
+    return code == OTA_E_CONNECT || ota_err_is_tls(code);
 }
 
 /* A connection did not come about, or broke. */
@@ -163,7 +163,7 @@ static void note_failure(struct sim_life *life, int code, const struct sim_link 
 {
     snprintf(life->link, sizeof life->link, "cannot connect to %.120s:%u: %.100s", link->host,
              link->port, link->reason(link->client));
-    if (is_connection_failure(code) && code != OTA_E_CONNECT)
+    if (ota_err_is_tls(code))
         say(life, code, "tls-refused %s", ota_err_word(code));
 }
 
@@ -264,6 +264,8 @@ static struct ota_timing timing_of(const struct sim_life_config *config)
         timing.job_wait = wish->job_wait;
     if (wish->data_wait != 0)
         timing.data_wait = wish->data_wait;
+    if (wish->keep_alive != 0)
+        timing.keep_alive = wish->keep_alive;
     if (wish->retry_first != 0)
         timing.retry_first = wish->retry_first;
     if (timing.retry_last < timing.retry_first)
@@ -394,6 +396,71 @@ bool sim_life_leave(struct sim_life *life)
     return mqtt->disconnect(mqtt->context) == OTA_OK;
 }
 
+/* ---- a host that pushes ------------------------------------------------------------------ */
+
+static void on_push(void *context, const char *line, int code)
+{
+    const struct sim_life *life = context;
+    life->config->event(life->config->context, line, code);
+}
+
+/* With no cloud to prove itself to, the application confirms itself when it starts. */
+static int confirm_at_start(struct sim_life *life, const struct boot_config *boot)
+{
+    char runs[40];
+    const struct flash_port *flash = life->ports->flash;
+    if (!life->boot.trial)
+        return OTA_OK;
+    int result = img_confirm(&boot->primary, &boot->format);
+    if (result == OTA_OK)
+        result = flash->sync(flash->context);
+    if (result == OTA_OK) {
+        running_version(life, runs, sizeof runs);
+        say(life, OTA_OK, "confirmed %s", runs);
+    }
+    return result;
+}
+
+/* 0: pending. */
+static int take_push(struct sim_life *life, const struct boot_config *boot)
+{
+    const struct sim_life_config *config = life->config;
+    const struct sim_push_plan plan = {.image = config->push, .size = (uint32_t)config->push_size};
+    struct ota_progress progress;
+    struct ota_push push;
+    int result = sim_push_init(&push, config->device, boot, config->session.permanent, &progress);
+    return result == OTA_OK ? sim_push(&push, &plan, on_push, life) : result;
+}
+
+/* Returns what sim_life_begin does. */
+static int run_push(struct sim_life *life)
+{
+    struct boot_config boot;
+    char runs[40];
+    boot_configure(life, &boot);
+    running_version(life, runs, sizeof runs);
+    bool came_back = life->past->pushed;
+    int result = confirm_at_start(life, &boot);
+    if (result == OTA_OK && !came_back) {
+        life->past->pushed = true;
+        result = take_push(life, &boot);
+        life->pending = result == OTA_OK;
+    } else if (result == OTA_OK) {
+        result = life->past->failure;
+    }
+    if (result != OTA_OK)
+        sim_life_end_set(life->end, false, "push failed: %s; %s runs", ota_err_text(result), runs);
+    else if (came_back)
+        sim_life_end_set(life->end, true, "updated: %s runs, confirmed", runs);
+    else if (life->config->session.stay)
+        sim_life_end_set(life->end, true, "a new image waits for the next reset; %s runs", runs);
+    else {
+        life->reset = "install";
+        return conclude_reset(life);
+    }
+    return life->end->good ? 0 : 1;
+}
+
 /* ---- begin ------------------------------------------------------------------------------- */
 
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
@@ -421,5 +488,8 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                          life->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
+    bool stays_up = life->behaviour == APP_GOOD || life->behaviour == APP_OFFLINE;
+    if (config->push != NULL && stays_up)
+        return run_push(life);
     return start_app(life) == OTA_OK ? SIM_LIFE_RUNS : 2;
 }

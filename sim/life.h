@@ -43,6 +43,9 @@ struct sim_life_config {
     enum sim_timing timing;
     bool once;      /* end after one check */
     bool boot_only; /* end after the loader */
+    /* A host hands over this image; there is no cloud then. NULL: there is no such host. */
+    const uint8_t *push;
+    size_t push_size;
     /* Event lines (without newline) in order; `code` is the ota_err that the line's word stands
      * for, if it has one. */
     void (*event)(void *context, const char *line, int code);
@@ -89,6 +92,7 @@ struct sim_past {
     uint32_t operations; /* flash operations so far */
     uint32_t crashes;    /* resets in a row that were not asked for */
     int failure;         /* 0, or why an image was refused or reverted on the way */
+    bool pushed;         /* the image of `push` was handed over: once is enough */
 };
 
 /* How it ended, for people. */
@@ -117,8 +121,9 @@ struct sim_life {
     struct app app;
 };
 
-/* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS, or the
- * exit code of a device that is done: 0 or 1 after the loader, 2 when the agent cannot start. What
+/* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS;
+ * SIM_LIFE_RESET after a push; or the exit code of a device that is done: 0 or 1 after the loader
+ * or a push, 2 when the agent cannot start. What
  * is passed must outlive the life. */
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,

@@ -8,6 +8,8 @@
 #define RIG_REPLIES 8
 #define RIG_TEXT    4096
 
+#define OK_FOUR "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd"
+
 struct rig_reply {
     const char *bytes; /* NULL: none, close at once */
     size_t length;     /* 0: of the string */

@@ -46,8 +46,8 @@ enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota
         .code = code,
         .connection = present_connection(agent),
         .version = agent->offer,
-        .done = agent->done,
-        .total = agent->total,
+        .done = ota_image_done(agent),
+        .total = ota_image_total(agent),
         .document = agent->text,
         .document_size = sizeof agent->text,
     };

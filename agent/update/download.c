@@ -23,11 +23,12 @@ static int request(struct ota_agent *agent, uint32_t offset)
 static int request_missing(struct ota_agent *agent)
 {
     int error = 0;
+    /* What an archive's first chunk says decides which others are missing. */
+    uint32_t most = agent->archived && agent->done == 0 ? 1 : OTA_ASKED_MAX;
     agent->asked_count = 0;
     if (agent->done == agent->total)
         return request(agent, 0);
-    for (uint32_t offset = 0;
-         offset < agent->total && agent->asked_count < OTA_ASKED_MAX && error == 0;
+    for (uint32_t offset = 0; offset < agent->total && agent->asked_count < most && error == 0;
          offset += OTA_CHUNK_SIZE) {
         if (ota_is_covered(agent, offset))
             continue;
@@ -97,7 +98,7 @@ static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
         return OTA_E_CHUNK;
     if (agent->total != 0 && chunk->total != agent->total)
         return agent->resumed ? OTA_E_CHANGED : OTA_E_CHUNK;
-    return ota_slot_expect(agent, chunk->total, agent->progress.etag);
+    return ota_slot_expect(agent, chunk->total, agent->etag);
 }
 
 static enum ota_state drop_chunk(struct ota_agent *agent)
@@ -126,9 +127,11 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
         return lies_there(agent, chunk) ? OTA_STATE_VERIFY : ota_slot_restart(agent, OTA_E_CHANGED);
     if (ota_is_covered(agent, chunk->offset))
         return agent->state; /* no second write, and no progress either */
+    if (!ota_archive_wants(agent, chunk->offset))
+        return agent->state; /* it will be asked for again when its turn comes */
     int error = ota_slot_store(agent, chunk->offset, chunk->size, chunk->data);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;
     agent->following = agent->state != OTA_STATE_RECEIVE;

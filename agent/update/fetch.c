@@ -30,7 +30,7 @@ static void next_range(struct ota_agent *agent, uint32_t *from, uint32_t *end)
 
 static enum ota_state ask_for_range(struct ota_agent *agent)
 {
-    const char *etag = agent->progress.etag;
+    const char *etag = agent->etag;
     bool strong = etag[0] == '"'; /* a weak tag says nothing of single bytes */
     uint32_t from = 0;
     uint32_t end = OTA_CHUNK_SIZE;
@@ -89,7 +89,7 @@ static enum ota_state renew(struct ota_agent *agent)
 
 static bool is_other_tag(const struct ota_agent *agent, const struct http_head *head)
 {
-    const char *known = agent->progress.etag;
+    const char *known = agent->etag;
     return known[0] != 0 && head->etag[0] != 0 && strcmp(known, head->etag) != 0;
 }
 
@@ -139,7 +139,7 @@ enum ota_state ota_fetch_head(struct ota_agent *agent, const struct ota_event *e
     if (error != 0)
         return is_gone(agent, head) ? renew(agent) : ota_retry_request(agent, error);
     error = ota_slot_expect(agent, whole ? head->length : head->total,
-                            head->etag[0] != 0 ? head->etag : agent->progress.etag);
+                            head->etag[0] != 0 ? head->etag : agent->etag);
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);
     if (error != 0)
@@ -160,18 +160,20 @@ static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
     return rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
 }
 
-/* The first chunk is there: in direct flow it says which version this is. It waits in `piece` until
- * the slot is erased, unless the server can only send everything at once. */
+/* The first chunk is there: it says whether this is an archive, and in direct flow which version.
+ * It waits in `piece` until the slot is erased, unless the server can only send everything at once.
+ */
 static enum ota_state peeked(struct ota_agent *agent)
 {
-    if (!agent->announced) {
-        struct img_header header;
-        int error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
+    struct img_header header;
+    int error = ota_archive_look(agent, agent->piece, chunk_size(agent, 0));
+    if (error == 0 && !agent->announced) {
+        error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
             error = ota_announce(agent, &header.version);
-        if (error != 0)
-            return ota_decline(agent, error);
     }
+    if (error != 0)
+        return ota_slot_failed(agent, error);
     agent->peeked = true;
     agent->held = !agent->reply.whole && !ota_is_covered(agent, 0);
     agent->tries = 0;
@@ -185,7 +187,7 @@ static enum ota_state take_piece(struct ota_agent *agent, uint32_t offset, uint3
         return peeked(agent);
     int error = ota_slot_store(agent, offset, size, agent->piece);
     if (error != 0)
-        return ota_fail(agent, error);
+        return ota_slot_failed(agent, error);
     agent->reply.progress = true;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;

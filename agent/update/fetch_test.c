@@ -528,7 +528,7 @@ static void a_server_without_ranges_sends_everything_at_once(void **state)
 static void a_size_that_cannot_be_is_refused(void **state)
 {
     struct rig *rig = *state;
-    static const uint64_t totals[] = {RIG_MAX_END + 1, 0, UINT64_MAX, 1ull << 32};
+    static const uint64_t totals[] = {RIG_MAX_END + OTA_TAR_AROUND + 1, 0, UINT64_MAX, 1ull << 32};
     for (size_t i = 0; i < 4; i++) {
         struct http_head head = {.status = 200, .has_length = true, .length = totals[i]};
         to_peek(rig);
@@ -542,6 +542,11 @@ static void a_size_that_cannot_be_is_refused(void **state)
     head.total = 1ull << 33;
     rig_head(rig, &head);
     rig_fails(rig, "bad-size");
+    rig_offer(rig, 2, RIG_MAX_END, 0); /* an archive's size, and the first chunk is none's */
+    to_peek(rig);
+    rig_serve(rig);
+    rig_fails(rig, "bad-size");
+    assert_slot_untouched(rig);
 }
 
 /* RESM-15: a server that breaks off after every chunk and a half cannot have us fetch for ever. */

@@ -72,12 +72,11 @@ bool ota_is_settled(const struct ota_agent *agent)
 static bool is_worth_keeping(int code)
 {
     static const int passing[] = {OTA_E_CONNECT, OTA_E_DISCONNECTED, OTA_E_TIMEOUT,
-                                  OTA_E_TLS_CA,  OTA_E_TLS_EXPIRED,  OTA_E_TLS_NAME,
-                                  OTA_E_TLS,     OTA_E_HTTP_STATUS,  OTA_E_STOPPED};
+                                  OTA_E_HTTP_STATUS, OTA_E_STOPPED};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if (code == passing[i])
             return true;
-    return false;
+    return ota_err_is_tls(code);
 }
 
 /* The journal's own errors are logged; the fetch begins anew then, or ends in the same refusal. */
@@ -130,8 +129,9 @@ static int verify(struct ota_agent *agent, struct img_info *info)
     }
     if (info->end > config->max_end)
         return OTA_E_IMG_SIZE;
-    if (agent->total != 0 && info->end != agent->total) /* 0: the application fetched it */
-        return info->end < agent->total ? OTA_E_IMG_SIZE : OTA_E_IMG_TRUNCATED;
+    uint32_t total = ota_image_total(agent);
+    if (total != 0 && info->end != total) /* 0: the application fetched it */
+        return info->end < total ? OTA_E_IMG_SIZE : OTA_E_IMG_TRUNCATED;
     const struct img_version *version = &info->header.version;
     if (!agent->announced)
         agent->offer = *version;

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define KEEP_ALIVE_S      60
 #define SERIAL_IN_ID      13u /* with "nb" and 8 digits: 23 characters */
 #define NONCE_DIGITS      8u
 #define QOS_AT_LEAST_ONCE 1
@@ -62,6 +61,7 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->unacked = 0;
     agent->total = 0;
     agent->done = 0;
+    agent->archived = false;
     agent->bad_chunks = 0;
     agent->renewals = 0;
     agent->restarts = 0;
@@ -201,9 +201,7 @@ static void drop_link(struct ota_agent *agent)
 /* For the application "cannot connect" says enough, but why nobody is trusted matters. */
 static int reason_of(int code)
 {
-    bool tls = code == OTA_E_TLS_CA || code == OTA_E_TLS_EXPIRED || code == OTA_E_TLS_NAME ||
-               code == OTA_E_TLS;
-    return tls ? code : OTA_E_CONNECT;
+    return ota_err_is_tls(code) ? code : OTA_E_CONNECT;
 }
 
 static enum ota_state try_again(struct ota_agent *agent, int code)
@@ -251,6 +249,13 @@ enum ota_state ota_link_failed(struct ota_agent *agent, const struct ota_event *
 
 /* ---- connecting -------------------------------------------------------------------------- */
 
+/* 0 would mean none: a fraction counts as a second. */
+static uint16_t keep_alive_s(uint32_t ms)
+{
+    uint32_t seconds = ms / 1000 + (ms % 1000 != 0);
+    return seconds > UINT16_MAX ? UINT16_MAX : (uint16_t)seconds;
+}
+
 enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
@@ -260,7 +265,7 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .host = elsewhere ? agent->source.host : NULL,
         .port = elsewhere ? agent->source.port : 0,
         .client_id = agent->client_id,
-        .keep_alive_s = KEEP_ALIVE_S,
+        .keep_alive_s = keep_alive_s(agent->config.timing.keep_alive),
         .clean_session = true,
         .will_topic = agent->config.protocol->will_topic,
         .will_payload = agent->config.protocol->will_payload,

@@ -14,10 +14,11 @@ enum { /* offsets of the fields, see the table in progress.h */
        AT_CHECKSUM = 28,
        AT_KEY = 32,
        AT_ETAG = 64,
-       AT_ZEROS = 128,
+       AT_ARCHIVE = 128,
 };
-_Static_assert(AT_ETAG + OTA_ETAG_MAX == AT_ZEROS, "the tag ends where the zeros begin");
-_Static_assert(AT_ZEROS + 4 + OTA_RING_TAIL == OTA_PROGRESS_RECORD, "the checksum ends the record");
+_Static_assert(AT_ETAG + OTA_ETAG_MAX == AT_ARCHIVE, "the tag ends where the archive's size is");
+_Static_assert(AT_ARCHIVE + 4 + OTA_RING_TAIL == OTA_PROGRESS_RECORD,
+               "the checksum ends the record");
 _Static_assert(OTA_PROGRESS_RECORD <= OTA_RING_RECORD_MAX, "the ring has room for the record");
 _Static_assert(OTA_PROGRESS_PIECES == 32, "`complete` is a bit a piece");
 
@@ -38,6 +39,7 @@ static void encode(const struct ota_progress *progress, uint8_t raw[OTA_PROGRESS
     ota_put32(raw + AT_CHECKSUM, progress->checksum);
     memcpy(raw + AT_KEY, progress->key, CRYPTO_SHA256_SIZE);
     memcpy(raw + AT_ETAG, progress->etag, OTA_ETAG_MAX);
+    ota_put32(raw + AT_ARCHIVE, progress->archive);
 }
 
 static void decode(const uint8_t raw[OTA_PROGRESS_RECORD], struct ota_progress *progress)
@@ -50,6 +52,7 @@ static void decode(const uint8_t raw[OTA_PROGRESS_RECORD], struct ota_progress *
     progress->checksum = ota_get32(raw + AT_CHECKSUM);
     memcpy(progress->key, raw + AT_KEY, CRYPTO_SHA256_SIZE);
     memcpy(progress->etag, raw + AT_ETAG, OTA_ETAG_MAX);
+    progress->archive = ota_get32(raw + AT_ARCHIVE);
 }
 
 static bool accept(const uint8_t *raw)
@@ -243,6 +246,11 @@ int ota_progress_expect(struct ota_progress *progress, uint32_t total, const cha
     return error;
 }
 
+void ota_progress_pack(struct ota_progress *progress, uint32_t archive)
+{
+    progress->archive = archive;
+}
+
 bool ota_progress_has(const struct ota_progress *progress, uint32_t offset)
 {
     return progress->begun && progress->complete != 0 && offset < progress->total &&
@@ -312,6 +320,7 @@ int ota_progress_restart(struct ota_progress *progress)
 int ota_progress_clear(struct ota_progress *progress)
 {
     progress->total = 0;
+    progress->archive = 0;
     progress->complete = 0;
     progress->checksum = 0;
     memset(progress->etag, 0, sizeof progress->etag);

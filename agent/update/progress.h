@@ -24,6 +24,8 @@
  *   ota_progress_expect   total (and entity tag) are known: from the first chunk or response, and
  *                         again from every later one. OTA_E_CHANGED: it is another image; then
  *                         ota_progress_restart, erase again, fetch all of it
+ *   ota_progress_pack     what is fetched is an archive that holds the image: total is the image's,
+ *                         and all offsets are, too
  *   ota_progress_note     for every range of bytes that has been programmed, once, in any order
  *   ota_progress_clear    before the loader is asked (img_set_pending), when the image was refused,
  *                         and before anybody else writes to the slot
@@ -46,7 +48,7 @@
  *     0    4 magic "OTAP"                            28    4 checksum of the complete pieces
  *     4    4 sequence                                32   32 key
  *     8    4 format, 1                               64   64 entity tag, NUL-padded
- *    12    8 version: u8, u8, u16, u32              128    4 zeros
+ *    12    8 version: u8, u8, u16, u32              128    4 size of the archive; 0: none
  *    20    4 total; 0: no download is under way     132    4 CRC-32 of bytes 0 to 131
  *    24    4 complete: a bit a piece                                                            */
 #define OTA_PROGRESS_RECORD 136u
@@ -61,7 +63,8 @@ struct ota_progress {
     /* the download */
     uint8_t key[CRYPTO_SHA256_SIZE];
     struct img_version version;
-    uint32_t total; /* bytes of the image; 0: not known yet */
+    uint32_t total;   /* bytes of the image; 0: not known yet */
+    uint32_t archive; /* of the archive around it; 0: none */
     char etag[OTA_ETAG_MAX];
     uint32_t complete; /* a bit a piece */
     uint32_t checksum; /* of the complete pieces: see piece_sum in progress.c */
@@ -99,6 +102,10 @@ OTA_MUST_CHECK int ota_progress_erase(struct ota_progress *progress);
  * OTA_ETAG_MAX - 1 (hand in "" for it, then it is not compared). */
 OTA_MUST_CHECK int ota_progress_expect(struct ota_progress *progress, uint32_t total,
                                        const char *etag);
+
+/* The image is fetched in an archive of so many bytes, of which nothing is recorded yet: its size
+ * is recorded beside the image's, so that the fetch can go on with it. After _expect. */
+void ota_progress_pack(struct ota_progress *progress, uint32_t archive);
 
 /* The byte at `offset` is in flash and need not be fetched: it belongs to a complete piece. */
 bool ota_progress_has(const struct ota_progress *progress, uint32_t offset);

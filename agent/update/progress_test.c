@@ -112,6 +112,30 @@ static void another_size_or_tag_is_told(void **state)
     bench_free(&bench);
 }
 
+/* Of an image in an archive the archive's size is recorded as well, and goes with the rest. */
+static void the_archive_is_recorded(void **state)
+{
+    struct bench bench;
+    struct ota_progress *progress = &bench.progress;
+    (void)state;
+    bench_new(&bench, &shapes[0]);
+    bench.total = 5000;
+    assert_int_equal(ota_progress_start(progress, key_a, &v2), 0);
+    assert_int_equal(erase_all(&bench), 0);
+    assert_int_equal(ota_progress_expect(progress, 5000, ""), 0);
+    ota_progress_pack(progress, 7168);
+    assert_int_equal(fetch(&bench, 0), 0);
+    reopen(&bench);
+    assert_int_equal(ota_progress_start(progress, key_a, &v2), 0);
+    assert_int_equal(progress->total, 5000);
+    assert_int_equal(progress->archive, 7168);
+    assert_int_equal(ota_progress_restart(progress), 0);
+    assert_int_equal(progress->archive, 0);
+    reopen(&bench);
+    assert_int_equal(progress->archive, 0);
+    bench_free(&bench);
+}
+
 /* A loader swaps, or somebody else writes to the slot, and the record was not cleared. */
 static void progress_without_its_bytes_is_not_believed(void **state)
 {
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(few_records_are_written),
         cmocka_unit_test(another_image_starts_over),
         cmocka_unit_test(another_size_or_tag_is_told),
+        cmocka_unit_test(the_archive_is_recorded),
         cmocka_unit_test(progress_without_its_bytes_is_not_believed),
         cmocka_unit_test(bytes_count_once),
         cmocka_unit_test(the_rest_of_the_slot_is_left_alone),

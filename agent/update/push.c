@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define LOOK_SIZE 128u /* bytes read back in one go: they lie on the device's stack */
+
 static int fail(struct ota_push *push, int error)
 {
     push->state = OTA_PUSH_FAILED;
@@ -125,7 +127,23 @@ int ota_push_write(struct ota_push *push, const void *data, size_t length)
 
 /* ---- the image --------------------------------------------------------------------------- */
 
-static int check(struct ota_push *push)
+/* Of the bytes as they lie in flash. */
+static int check_crc(const struct ota_push *push, uint32_t wanted)
+{
+    uint8_t bytes[LOOK_SIZE];
+    uint32_t crc = 0;
+    for (uint32_t at = 0; at < push->size;) {
+        uint32_t length = push->size - at < LOOK_SIZE ? push->size - at : LOOK_SIZE;
+        int error = flash_area_read(&push->config.secondary, at, bytes, length);
+        if (error != 0)
+            return error;
+        crc = ota_crc32(crc, bytes, length);
+        at += length;
+    }
+    return crc == wanted ? 0 : OTA_E_CHECKSUM;
+}
+
+static int check(struct ota_push *push, uint32_t crc)
 {
     const struct ota_push_config *config = &push->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
@@ -133,6 +151,8 @@ static int check(struct ota_push *push)
     if (push->received < push->size)
         return OTA_E_IMG_TRUNCATED;
     int error = flash->sync(flash->context);
+    if (error == 0)
+        error = check_crc(push, crc);
     if (error == 0)
         error = img_check(&config->secondary, &rules, config->crypto, &push->info, NULL);
     if (error != 0)
@@ -144,11 +164,11 @@ static int check(struct ota_push *push)
     return 0;
 }
 
-int ota_push_verify(struct ota_push *push)
+int ota_push_verify(struct ota_push *push, uint32_t crc)
 {
     if (push->state != OTA_PUSH_WRITING)
         return OTA_E_BUSY;
-    int error = check(push);
+    int error = check(push, crc);
     if (error != 0)
         return fail(push, error);
     push->state = OTA_PUSH_VERIFIED;

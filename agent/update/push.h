@@ -79,10 +79,11 @@ OTA_MUST_CHECK int ota_push_start(struct ota_push *push, uint32_t size);
 /* The next bytes of the image, as many as there are. OTA_E_IMG_SIZE: more than announced. */
 OTA_MUST_CHECK int ota_push_write(struct ota_push *push, const void *data, size_t length);
 
-/* What lies in flash is a trusted image of the announced size and newer than what runs.
- * OTA_E_IMG_TRUNCATED: not all of it was handed over; OTA_E_IMG_SIZE: the image ends earlier;
- * OTA_E_IMG_VERSION; and what img_check says. */
-OTA_MUST_CHECK int ota_push_verify(struct ota_push *push);
+/* What lies in flash has this CRC-32 (that of zlib, over all bytes handed over) and is a trusted
+ * image of the announced size and newer than what runs. OTA_E_CHECKSUM; OTA_E_IMG_TRUNCATED: not
+ * all of it was handed over; OTA_E_IMG_SIZE: the image ends earlier; OTA_E_IMG_VERSION; and what
+ * img_check says. */
+OTA_MUST_CHECK int ota_push_verify(struct ota_push *push, uint32_t crc);
 
 /* Asks the loader to install it at the next boot. */
 OTA_MUST_CHECK int ota_push_set_pending(struct ota_push *push);

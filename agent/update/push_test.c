@@ -96,7 +96,7 @@ static int do_call(struct bench *bench, enum call call)
     case WRITE:
         return ota_push_write(&bench->push, bench->image, 1);
     case VERIFY:
-        return ota_push_verify(&bench->push);
+        return ota_push_verify(&bench->push, crc_of(bench));
     case SET_PENDING:
     default:
         return ota_push_set_pending(&bench->push);
@@ -199,7 +199,7 @@ static void more_or_less_than_announced_is_refused(void **state)
         assert_int_equal(ota_push_start(&bench.push, announced), 0);
         int error = write_all(&bench, 500);
         assert_int_equal(error, difference < 0 ? OTA_E_IMG_SIZE : 0);
-        error = ota_push_verify(&bench.push);
+        error = ota_push_verify(&bench.push, crc_of(&bench));
         assert_int_equal(error, difference < 0    ? OTA_E_BUSY
                                 : difference == 0 ? 0
                                                   : OTA_E_IMG_TRUNCATED);
@@ -208,8 +208,34 @@ static void more_or_less_than_announced_is_refused(void **state)
             assert_int_equal(ota_push_start(&bench.push, announced), 0);
             assert_int_equal(write_all(&bench, 500), 0);
             assert_int_equal(ota_push_write(&bench.push, "xx", (size_t)difference), 0);
-            assert_int_equal(ota_push_verify(&bench.push), OTA_E_IMG_SIZE);
+            memcpy(bench.image + bench.size, "xx", 2);
+            uint32_t crc = crc_over(bench.image, announced);
+            assert_int_equal(ota_push_verify(&bench.push, crc), OTA_E_IMG_SIZE);
         }
+        assert_usable(&bench);
+        bench_free(&bench);
+    }
+}
+
+/* Whatever bit of the sum is wrong, and whatever byte in flash is another than was handed over. */
+static void a_wrong_crc_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n <= 40; n++) {
+        struct bench bench;
+        bench_new(&bench, &shapes[n % SHAPES]);
+        assert_int_equal(prepare(&bench), 0);
+        assert_int_equal(ota_push_start(&bench.push, bench.size), 0);
+        assert_int_equal(write_all(&bench, 700), 0);
+        uint32_t crc = crc_of(&bench);
+        if (n < 32)
+            crc ^= 1u << n;
+        uint8_t wrong = bench.image[n * 200] ^ 4;
+        if (n > 32)
+            assert_int_equal(flash_sim_put(bench.sim, SLOT + n * 200, &wrong, 1), 0);
+        assert_int_equal(ota_push_verify(&bench.push, crc), n == 32 ? 0 : OTA_E_CHECKSUM);
+        if (n != 32)
+            assert_int_equal(ota_push_set_pending(&bench.push), OTA_E_BUSY);
         assert_usable(&bench);
         bench_free(&bench);
     }
@@ -252,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_push_after_an_abort),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(more_or_less_than_announced_is_refused),
+        cmocka_unit_test(a_wrong_crc_is_refused),
         cmocka_unit_test(a_failed_verify_stays_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

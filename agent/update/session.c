@@ -287,8 +287,8 @@ void ota_notify(const struct ota_agent *agent, enum ota_notice_type type, int co
         .code = code,
         .text = type == OTA_NOTICE_STATE ? ota_state_name(agent) : ota_err_word(code),
         .version = mine ? agent->record.target : agent->offer,
-        .done = agent->done,
-        .total = agent->total,
+        .done = ota_image_done(agent),
+        .total = ota_image_total(agent),
     };
     if (agent->config.notify != NULL)
         agent->config.notify(agent->config.notify_context, &notice);
@@ -329,7 +329,8 @@ int ota_publish(struct ota_agent *agent, int length)
  * - 10 s until the first check: the network comes up first; a day until the next, as the vendor's.
  * - 30 s for a job, 20 s for a chunk: a cloud side that answers at all answers within seconds.
  * - 20 s for a connection: TCP's third SYN is sent after 3 s, its fourth after 7 s, TLS is slow.
- * - 5 s doubling to 5 min and six tries: about three minutes before a new image is given up. */
+ * - 5 s doubling to 5 min and six tries: about three minutes before a new image is given up.
+ * - 60 s of keep-alive, as the vendor's: a broker that is gone is noticed within two minutes. */
 const struct ota_timing ota_default_timing = {
     .initial_check = 10u * 1000,
     .next_check = 24u * 3600 * 1000,
@@ -338,6 +339,7 @@ const struct ota_timing ota_default_timing = {
     .connect_wait = 20u * 1000,
     .retry_first = 5u * 1000,
     .retry_last = 300u * 1000,
+    .keep_alive = 60u * 1000,
     .connect_tries = 6,
     .data_tries = 5,
 };
@@ -353,6 +355,7 @@ static void default_timing(struct ota_timing *timing)
     DEFAULT(connect_wait);
     DEFAULT(retry_first);
     DEFAULT(retry_last);
+    DEFAULT(keep_alive);
     DEFAULT(connect_tries);
     DEFAULT(data_tries);
 #undef DEFAULT

@@ -49,6 +49,7 @@ struct ota_timing {
     uint32_t connect_wait;  /* for a connection, a subscription, an acknowledgement */
     uint32_t retry_first;   /* back-off: first pause, doubled each time … */
     uint32_t retry_last;    /* … up to this, with jitter */
+    uint32_t keep_alive;    /* of the MQTT connection, which knows whole seconds up to 65535 */
     uint32_t connect_tries; /* in one session */
     uint32_t data_tries;    /* re-requests without any progress before giving up */
 };

@@ -42,6 +42,7 @@ struct rig {
     size_t told;    /* up to where the story was checked */
     uint32_t armed; /* the deadline, RIG_NO_TIMER without one */
     uint32_t chance;
+    uint16_t keep_alive_s;       /* of the last connect */
     int mqtt_error;              /* what connect, subscribe and publish return */
     int http_error;              /* what request returns */
     struct http_request request; /* the last one: its texts are not to be read */
@@ -76,6 +77,7 @@ static inline int rig_connect(void *context, const struct mqtt_connect *options)
 {
     struct rig *rig = context;
     rig_tell(rig, "> connect %s", options->client_id);
+    rig->keep_alive_s = options->keep_alive_s;
     if (options->host != NULL)
         rig_tell(rig, " %s:%u", options->host, options->port);
     rig_tell(rig, "\n");

@@ -4,6 +4,7 @@
 #define NOBRICK_AGENT_UPDATE_SESSION_STATE_H
 
 #include "agent/protocol/protocol.h"
+#include "agent/update/untar.h"
 
 #define OTA_CLIENT_ID_MAX 24u  /* 23 characters: what every broker accepts */
 #define OTA_UNIT_MAX      512u /* largest program unit of any part */
@@ -90,8 +91,9 @@ struct ota_agent {
     bool resumed;   /* nothing has confirmed yet that the image is still the recorded one */
     bool following; /* the first chunk came before the wait for chunks */
     bool past_end;  /* the server said once that there is no such range */
-    uint32_t total; /* size of the image; 0: not known yet */
-    uint32_t done;  /* bytes of it that lie in flash */
+    uint32_t total; /* size of what is fetched, image or archive; 0: not known yet */
+    uint32_t done;  /* bytes of it that lie in flash, or were read */
+    char etag[OTA_ETAG_MAX]; /* of it, as the server says; "": none */
     uint32_t bad_chunks;
     uint32_t renewals;             /* new jobs asked for, in this session */
     uint32_t restarts;             /* from zero, in this session */
@@ -100,6 +102,13 @@ struct ota_agent {
     size_t asked_count;
     struct ota_reply reply;
     uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a chunk: its bytes lie in flash */
+
+    /* the archive that is fetched in place of an image */
+    bool archived;     /* it is one: chunks are taken in order, the first one first */
+    bool written;      /* … by the application, the chunk that is being read */
+    uint32_t kept;     /* bytes of its image that were in flash before this session */
+    uint32_t unpacked; /* bytes of its image that lie in flash */
+    struct ota_untar untar;
 
     char text[OTA_JSON_MAX + 1]; /* the document being sent or read */
     int text_length;             /* of it, or the error of writing it */

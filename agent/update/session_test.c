@@ -22,6 +22,21 @@ static void assert_slot_holds_image(struct rig *rig)
     free(slot);
 }
 
+static void keep_alive_is_told_to_the_broker(void **state)
+{
+    static const struct {
+        uint32_t ms; /* 0: not said */
+        uint16_t seconds;
+    } cases[] = {{0, 60}, {1000, 1}, {1500, 2}, {1, 1}, {65535000, 65535}, {UINT32_MAX, 65535}};
+    struct rig *rig = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rig->config.timing.keep_alive = cases[i].ms;
+        rig_boot(rig);
+        rig_timer(rig);
+        assert_int_equal(rig->keep_alive_s, cases[i].seconds);
+    }
+}
+
 static void an_update_from_offer_to_success(void **state)
 {
     struct rig *rig = *state;
@@ -285,6 +300,7 @@ static void the_state_table_is_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(keep_alive_is_told_to_the_broker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_update_from_offer_to_success, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_new_then_one_update_after_another, set_up,
                                         tear_down),

@@ -30,8 +30,12 @@ static void forget(struct ota_agent *agent)
     agent->resumed = false;
     agent->total = 0;
     agent->done = 0;
+    agent->kept = 0;
+    agent->unpacked = 0;
     agent->asked_count = 0;
+    memset(agent->etag, 0, sizeof agent->etag);
     memset(agent->coverage, 0, sizeof agent->coverage);
+    memset(&agent->untar, 0, sizeof agent->untar);
 }
 
 /* Which image this is, wherever the bytes come from next; the version goes beside it. */
@@ -53,17 +57,9 @@ static bool may_resume(const struct ota_agent *agent)
            (agent->source.connection != OTA_BY_MQTT && agent->progress.etag[0] != 0);
 }
 
-int ota_slot_begin(struct ota_agent *agent)
+/* What was recorded of an image lies there: that much of the file itself need not be fetched. */
+static void resume_image(struct ota_agent *agent)
 {
-    uint8_t key[CRYPTO_SHA256_SIZE];
-    forget(agent);
-    int error = make_key(agent, key);
-    if (error == 0)
-        error = ota_progress_start(&agent->progress, key, &agent->offer);
-    if (error == 0 && ota_progress_done(&agent->progress) > 0 && !may_resume(agent))
-        error = ota_progress_restart(&agent->progress);
-    if (error != 0 || agent->progress.total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
-        return error;
     agent->total = agent->progress.total;
     for (uint32_t offset = 0; offset < agent->total; offset += OTA_CHUNK_SIZE) {
         uint32_t rest = agent->total - offset;
@@ -72,6 +68,41 @@ int ota_slot_begin(struct ota_agent *agent)
     }
     agent->resumed = agent->done > 0;
     agent->peeked = agent->resumed && agent->announced;
+}
+
+/* Of an archive's image: what that is of the archive, its first chunk will say. */
+static void resume_archive(struct ota_agent *agent)
+{
+    uint32_t size = agent->progress.total;
+    agent->archived = true;
+    agent->total = agent->progress.archive;
+    agent->untar.size = size;
+    while (agent->kept < size && ota_progress_has(&agent->progress, agent->kept)) {
+        uint32_t rest = size - agent->kept;
+        agent->kept += rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
+    }
+    agent->unpacked = agent->kept;
+    agent->resumed = agent->kept > 0;
+}
+
+int ota_slot_begin(struct ota_agent *agent)
+{
+    uint8_t key[CRYPTO_SHA256_SIZE];
+    forget(agent);
+    agent->archived = false;
+    int error = make_key(agent, key);
+    if (error == 0)
+        error = ota_progress_start(&agent->progress, key, &agent->offer);
+    if (error == 0 && ota_progress_done(&agent->progress) > 0 && !may_resume(agent))
+        error = ota_progress_restart(&agent->progress);
+    if (error != 0 || agent->progress.total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE ||
+        agent->progress.archive > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+        return error;
+    memcpy(agent->etag, agent->progress.etag, sizeof agent->etag);
+    if (agent->progress.archive != 0)
+        resume_archive(agent);
+    else
+        resume_image(agent);
     if (agent->resumed)
         ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
     else
@@ -112,14 +143,28 @@ enum ota_state ota_slot_restart(struct ota_agent *agent, int code)
 
 int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
 {
-    if (total == 0 || total > agent->config.max_end || total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+    uint32_t max_end = agent->config.max_end;
+    int error = 0;
+    if (total == 0 || total > (uint64_t)max_end + OTA_TAR_AROUND ||
+        total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
         return OTA_E_IMG_SIZE;
-    int error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
+    if (strlen(etag) >= sizeof agent->etag)
+        return OTA_E_NO_SPACE;
+    if (agent->total != 0 && (total != agent->total || strcmp(etag, agent->etag) != 0))
+        return OTA_E_CHANGED;
+    if (!agent->archived && total <= max_end) /* if it is an archive after all, that is undone */
+        error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
     if (error == 0) {
         agent->total = (uint32_t)total;
+        memmove(agent->etag, etag, strlen(etag) + 1); /* it may be the same */
         agent->resumed = false;
     }
     return error;
+}
+
+enum ota_state ota_slot_failed(struct ota_agent *agent, int code)
+{
+    return code == OTA_E_CHANGED ? ota_slot_restart(agent, code) : ota_decline(agent, code);
 }
 
 /* ---- erasing ----------------------------------------------------------------------------- */
@@ -151,7 +196,7 @@ enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *e
         uint32_t size = agent->total < OTA_CHUNK_SIZE ? agent->total : OTA_CHUNK_SIZE;
         int error = ota_slot_store(agent, 0, size, agent->piece);
         if (error != 0)
-            return ota_fail(agent, error);
+            return ota_slot_failed(agent, error);
         if (agent->done == agent->total)
             return OTA_STATE_VERIFY;
     }
@@ -161,7 +206,7 @@ enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *e
 /* ---- writing ----------------------------------------------------------------------------- */
 
 /* Whole units; the last one of the image is filled up with the erased value. */
-static int program(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
+int ota_slot_program(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
 {
     const struct flash_area *slot = &agent->config.secondary;
     uint32_t rest = size % agent->unit_size;
@@ -177,22 +222,42 @@ static int program(struct ota_agent *agent, uint32_t offset, uint32_t size, cons
     return error;
 }
 
+void ota_slot_note(struct ota_agent *agent, uint32_t offset, uint32_t size)
+{
+    int error = ota_progress_note(&agent->progress, offset, size);
+    if (error != 0) /* costs a reset its resumption and nothing else */
+        ota_log(agent, OTA_LOG_WARNING, "progress not recorded", error);
+}
+
+/* A chunk of the image as it is. */
+static int store_plain(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
+                       bool written)
+{
+    int error = written ? 0 : ota_slot_program(agent, offset, size, data);
+    if (error == 0)
+        ota_slot_note(agent, offset, size);
+    return error;
+}
+
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
 {
+    int error = offset == 0 ? ota_archive_look(agent, data, size) : 0;
+    if (error != 0)
+        return error;
     enum ota_answer answer = ota_consult(agent, "write", OTA_ASK_STEP, 0);
-    int error = 0;
+    uint32_t skip = 0;
     if (answer == OTA_ANSWER_STOP || answer == OTA_ANSWER_FAILED)
         return answer == OTA_ANSWER_STOP ? OTA_E_STOPPED : OTA_E_APP;
-    if (answer == OTA_ANSWER_CONTINUE)
-        error = program(agent, offset, size, data);
+    bool written = answer == OTA_ANSWER_DONE;
+    error = agent->archived ? ota_archive_take(agent, offset, size, data, written, &skip)
+                            : store_plain(agent, offset, size, data, written);
     if (error != 0)
         return error;
     cover(agent, offset, size);
+    for (uint32_t at = offset + size; skip > 0; at += OTA_CHUNK_SIZE, skip -= OTA_CHUNK_SIZE)
+        cover(agent, at, OTA_CHUNK_SIZE);
     agent->waits = 0;
     agent->tries = 0;
-    error = ota_progress_note(&agent->progress, offset, size);
-    if (error != 0) /* costs a reset its resumption and nothing else */
-        ota_log(agent, OTA_LOG_WARNING, "progress not recorded", error);
     ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
     return 0;
 }

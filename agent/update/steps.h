@@ -84,17 +84,41 @@ ota_handler ota_erase_next;
 bool ota_is_covered(const struct ota_agent *agent, uint32_t offset);
 /* Takes up what of the fetch lies in the slot already. */
 int ota_slot_begin(struct ota_agent *agent);
-/* The size and tag of the image are these. OTA_E_IMG_SIZE: too large, or nothing. */
+/* Size and tag of what is fetched are these. OTA_E_CHANGED: they were others before.
+ * OTA_E_IMG_SIZE: too large even for an archive, or nothing. */
 int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag);
 /* The same image lies elsewhere now, so says a new job: what is there stays, unless the next answer
  * says that it is another image after all. */
 int ota_slot_move(struct ota_agent *agent);
 /* So many bytes of data came, useful or not. OTA_E_TRAFFIC: far more than the image has. */
 int ota_slot_count(struct ota_agent *agent, size_t length);
-/* Puts the chunk at `offset` into flash, once, and says so. `data` may be agent->piece. */
+/* Puts the chunk at `offset` into flash, once, and says so; of an archive what belongs to its
+ * image. `data` may be agent->piece. OTA_E_CHANGED: begin the fetch anew. */
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
 /* Begins the fetch anew, for it cannot be gone on with; a few times, then it fails with `code`. */
 enum ota_state ota_slot_restart(struct ota_agent *agent, int code);
+/* What follows from an error of ota_slot_store or ota_archive_look: to begin anew, or a refusal. */
+enum ota_state ota_slot_failed(struct ota_agent *agent, int code);
+/* For archive.c: programs bytes of the image, and records them as programmed. */
+int ota_slot_program(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
+void ota_slot_note(struct ota_agent *agent, uint32_t offset, uint32_t size);
+
+/* ---- archive.c: a TAR archive in place of an image --------------------------------------- */
+
+/* The first chunk came: says whether an archive is fetched (agent->archived), and judges what its
+ * beginning tells. OTA_E_ARCHIVE, _UNSUPPORTED: malformed, or not for this device; _IMG_VERSION:
+ * of another version than the job; _IMG_SIZE: the image does not fit; _CHANGED: begin anew; what
+ * ota_announce says. */
+int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size);
+/* The chunk at `offset` may be stored now: archives are read in order. */
+bool ota_archive_wants(const struct ota_agent *agent, uint32_t offset);
+/* Reads the next chunk; its image's bytes go into flash unless the application did that
+ * (`written`). *skip: bytes behind it that need not be fetched, for they are in flash. */
+int ota_archive_take(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
+                     bool written, uint32_t *skip);
+/* Size of the image that is fetched, in an archive or not, and how much of it lies in flash. */
+uint32_t ota_image_total(const struct ota_agent *agent);
+uint32_t ota_image_done(const struct ota_agent *agent);
 
 /* ---- download.c: chunks by MQTT ---------------------------------------------------------- */
 

@@ -31,10 +31,11 @@ bool ota_untar_is_tar(const void *data, size_t length)
     return length >= AT_MAGIC + 5 && memcmp((const uint8_t *)data + AT_MAGIC, "ustar", 5) == 0;
 }
 
-void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink)
+void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink, uint8_t *buffer)
 {
     memset(untar, 0, sizeof *untar);
     untar->sink = *sink;
+    untar->buffer = buffer;
 }
 
 /* ---- headers ----------------------------------------------------------------------------- */

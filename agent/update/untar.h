@@ -13,9 +13,9 @@
  * end of the archive but zeros: OTA_E_ARCHIVE, and `fault` says what is wrong. After an error every
  * call returns that error. The caller owns the struct.
  *
- * In a download: when ota_untar_is_tar() tells so of its first bytes, feed everything to
- * ota_untar_write instead of to the slot; begin() then gives the size of the image (for
- * ota_progress_expect) and data() its bytes. To go on after a reset fetch the archive from its
+ * In a download (agent/update/archive.c): when ota_untar_is_tar() tells so of its first bytes, feed
+ * everything to ota_untar_write instead of to the slot; begin() then gives the size of the image
+ * (for ota_progress_expect) and data() its bytes. To go on after a reset fetch the archive from its
  * beginning until begin() was called, then call ota_untar_skip for what is in flash already, and
  * fetch on from archive offset `position`. */
 #ifndef NOBRICK_AGENT_UPDATE_UNTAR_H
@@ -28,6 +28,9 @@
 #define OTA_TAR_LIST_MAX 1024u /* of components.json */
 #define OTA_TAR_TEXT_MAX 16u   /* of a type and of the version, with the NUL */
 #define OTA_TAR_FILES    8u    /* members, the list included */
+/* At most so much longer than its image an archive is: headers, list and padding are under 4 KiB,
+ * and many tools fill the last 10 KiB up with zeros. */
+#define OTA_TAR_AROUND (16u * 1024)
 
 struct ota_untar_sink {
     void *context;
@@ -60,13 +63,15 @@ struct ota_untar {
     struct img_version version; /* the list's */
     char name[OTA_TAR_NAME_MAX]; /* of the image's member */
     uint32_t size;               /* of the image */
-    uint8_t buffer[OTA_TAR_LIST_MAX];
+    uint8_t *buffer;             /* the caller's: a header, or the list, as far as it came */
 };
 
 /* The first bytes of a download (262 or more) are an archive's. */
 bool ota_untar_is_tar(const void *data, size_t length);
 
-void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink);
+/* `buffer` is the caller's, OTA_TAR_LIST_MAX bytes. What lies in it counts from one call to the
+ * next only while a block, or the list, has come in part. */
+void ota_untar_init(struct ota_untar *untar, const struct ota_untar_sink *sink, uint8_t *buffer);
 
 /* The next bytes, any number. 0, OTA_E_ARCHIVE, OTA_E_UNSUPPORTED or what the sink returned. */
 OTA_MUST_CHECK int ota_untar_write(struct ota_untar *untar, const void *data, size_t length);

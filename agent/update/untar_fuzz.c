@@ -46,7 +46,8 @@ static struct outcome feed(const uint8_t *data, size_t size, size_t step)
     struct outcome outcome = {0};
     const struct ota_untar_sink sink = {&outcome, on_begin, on_data};
     struct ota_untar untar;
-    ota_untar_init(&untar, &sink);
+    uint8_t buffer[OTA_TAR_LIST_MAX];
+    ota_untar_init(&untar, &sink, buffer);
     for (size_t at = 0; at < size && outcome.error == 0; at += step) {
         size_t length = size - at < step ? size - at : step;
         uint8_t *piece = malloc(length);

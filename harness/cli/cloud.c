@@ -1,7 +1,9 @@
 /* The verb `nobrick cloud`: a publisher for devices, over a real broker, over HTTP, or both. */
+#include "agent/update/untar.h"
 #include "harness/cli/cloud_options.h"
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
+#include "harness/image/pack.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
 #include "harness/peers/http_server.h"
@@ -267,7 +269,20 @@ static int serve(struct publisher *publisher, struct anycloud_offer *offer)
     return publisher->failures > 0 ? 1 : 0;
 }
 
-/* What to announce: as told, else what the image's header says. */
+/* An archive is announced as its list says. One that no device would take is not served unless
+ * somebody insists, with --version. */
+static int archive_version(const char *path, const uint8_t *data, size_t size,
+                           struct img_version *out)
+{
+    const char *fault;
+    int result = nb_archive_check(data, size, out, &fault);
+    if (result != OTA_OK)
+        fprintf(stderr, "nobrick cloud: %s: archive: %s; say --version to offer it all the same\n",
+                path, fault != NULL ? fault : ota_err_text(result));
+    return result;
+}
+
+/* What to announce: as told, else what the image's header or the archive's list says. */
 static int find_version(const struct cloud_options *options, const uint8_t *image, size_t size,
                         struct img_version *out)
 {
@@ -275,6 +290,8 @@ static int find_version(const struct cloud_options *options, const uint8_t *imag
     *out = options->version;
     if (options->has_version)
         return OTA_OK;
+    if (ota_untar_is_tar(image, size))
+        return archive_version(options->image, image, size, out);
     if (size < IMG_HEADER_SIZE || img_header_parse(image, MAX_IMAGE, &header, NULL) != OTA_OK) {
         fprintf(stderr, "nobrick cloud: %s: not an MCUboot image; say --version\n", options->image);
         return OTA_E_IMG_HEADER;

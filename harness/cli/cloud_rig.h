@@ -324,7 +324,7 @@ static int cloud_rig_set_up(void **state)
     assert_int_equal(fwrite(image, 1, IMAGE_SIZE, file), IMAGE_SIZE);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(nb_certs_make(dir), OTA_OK);
-    struct nb_broker_tls tls = {.mutual = true};
+    struct nb_daemon_tls tls = {.mutual = true};
     const char *server = nb_certs_server(NB_TLS_CLIENT);
     snprintf(tls.ca, sizeof tls.ca, "%s/%s.crt", dir, NB_CERTS_CA);
     snprintf(tls.cert, sizeof tls.cert, "%s/%s.crt", dir, server);

@@ -1,4 +1,5 @@
 #include "harness/cli/cloud_rig.h"
+#include "harness/image/pack.h"
 #include "sim/posix/http.h"
 
 static void serves_mqtt_and_http_at_once(void **state)
@@ -40,6 +41,68 @@ static void ends_after_updates(void **state)
         assert_int_equal(waitpid(peer.pid, &status, 0), peer.pid);
         assert_int_equal(WEXITSTATUS(status), failure);
     }
+}
+
+/* ---- archives ---------------------------------------------------------------------------- */
+
+/* Offers `size` bytes over HTTP, without saying a version; what it complains about is in `errors`.
+ */
+static pid_t offer_file(const uint8_t *data, size_t size, char errors[PATH])
+{
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/v3.tar", dir);
+    snprintf(errors, PATH, "%s/errors", dir);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    fclose(file);
+    unlink(events_path);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    char *argv[] = {"cloud",     "--image", path,    "--broker", "none", "--listen",
+                    "127.0.0.1", "--log",   "error", "--events", "7",    NULL};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int events = open(events_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    if (events < 0 || dup2(events, 7) < 0 || freopen(errors, "w", stderr) == NULL)
+        _exit(99);
+    int code = nb_cmd_cloud((int)COUNT(argv) - 1, argv);
+    fflush(NULL);
+    _exit(code);
+}
+
+static void archives_are_announced_as_their_list_says(void **state)
+{
+    const struct img_version version = {3, 1, 4, 0};
+    const struct nb_pack_member member = {"app.bin", "NSPE", image, IMAGE_SIZE};
+    char errors[PATH];
+    char text[2000] = "";
+    uint8_t *archive;
+    size_t size;
+    int status = 0;
+    struct peer peer = {0};
+    (void)state;
+    assert_int_equal(nb_image_pack(&version, &member, 1, &archive, &size), 0);
+    peer.pid = offer_file(archive, size, errors);
+    for (int tries = 0; tries < 500 && strchr(text, '\n') == NULL; tries++, usleep(10000))
+        read_events(text, sizeof text);
+    assert_int_equal(sscanf(text, "listening http://127.0.0.1:%u", &peer.http_port), 1);
+    fetch(peer.http_port, "GET /ota_update.json HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+          text, sizeof text);
+    assert_non_null(strstr(text, "3.1.4"));
+    stop_peer(&peer);
+    archive[150] ^= 1;
+    assert_int_equal(waitpid(offer_file(archive, size, errors), &status, 0) > 0, 1);
+    assert_int_equal(WEXITSTATUS(status), 2);
+    FILE *file = fopen(errors, "r");
+    assert_non_null(file);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    text[n] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "v3.tar: archive: checksum of a header; say --version"));
+    free(archive);
 }
 
 /* ---- TLS --------------------------------------------------------------------------------- */
@@ -138,9 +201,12 @@ static void https_and_its_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(serves_mqtt_and_http_at_once), cmocka_unit_test(two_devices_at_once),
-        cmocka_unit_test(ends_after_updates),           cmocka_unit_test(broker_over_tls),
+        cmocka_unit_test(serves_mqtt_and_http_at_once),
+        cmocka_unit_test(two_devices_at_once),
+        cmocka_unit_test(ends_after_updates),
+        cmocka_unit_test(broker_over_tls),
         cmocka_unit_test(https_and_its_clients),
+        cmocka_unit_test(archives_are_announced_as_their_list_says),
     };
     return cmocka_run_group_tests(tests, cloud_rig_set_up, cloud_rig_tear_down);
 }

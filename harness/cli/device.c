@@ -14,8 +14,8 @@
 #define MAX_IMAGE (64u << 20)
 #define BAR_CELLS 30u
 
-/* Carries a device's past over the execution anew: "PID OPERATIONS CRASHES FAILURE". The pid stays
- * the same then, so a value that somebody else left in the environment is recognised. */
+/* Carries a device's past over the execution anew: "PID OPERATIONS CRASHES FAILURE PUSHED". The pid
+ * stays the same then, so a value that somebody else left in the environment is recognised. */
 #define LIFE_VARIABLE "NOBRICK_DEVICE_LIFE"
 
 /* What is on the screen. */
@@ -113,14 +113,17 @@ static void on_event(void *context, const char *line, int code)
 static void read_life(struct sim_past *past)
 {
     long pid;
+    int pushed = 0;
     struct sim_past found = {0};
     const char *text = getenv(LIFE_VARIABLE);
     memset(past, 0, sizeof *past);
     if (text != NULL &&
-        sscanf(text, "%ld %u %u %d", &pid, &found.operations, &found.crashes, &found.failure) ==
-            4 &&
-        pid == (long)getpid())
+        sscanf(text, "%ld %u %u %d %d", &pid, &found.operations, &found.crashes, &found.failure,
+               &pushed) == 5 &&
+        pid == (long)getpid()) {
         *past = found;
+        past->pushed = pushed != 0;
+    }
     unsetenv(LIFE_VARIABLE);
 }
 
@@ -134,8 +137,8 @@ static int start_anew(int argc, char **argv, const struct sim_past *past)
         return 2;
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-    snprintf(text, sizeof text, "%ld %u %u %d", (long)getpid(), past->operations, past->crashes,
-             past->failure);
+    snprintf(text, sizeof text, "%ld %u %u %d %d", (long)getpid(), past->operations, past->crashes,
+             past->failure, past->pushed);
     if (setenv(LIFE_VARIABLE, text, 1) == 0) {
         if (past->crashes > 0)
             nanosleep(&(struct timespec){.tv_nsec = SIM_CRASH_PAUSE_MS * 1000000L}, NULL);
@@ -169,8 +172,18 @@ static int rename_device(char out[SIM_TEXT], const char *option, const char *wis
     return 2;
 }
 
-/* What the options name: device, keys, factory image (malloc'ed). */
-static int load(struct device_options *options, struct sim_device *device, uint8_t **factory)
+/* A file with an image, malloc'ed; NULL is none. */
+static int load_image(const char *path, uint8_t **out, size_t *size)
+{
+    if (path == NULL || nb_read_file(path, MAX_IMAGE, out, size) == OTA_OK)
+        return 0;
+    fprintf(stderr, "nobrick device: %s: %s\n", path, strerror(errno));
+    return 2;
+}
+
+/* What the options name: device, keys, images (malloc'ed). */
+static int load(struct device_options *options, struct sim_device *device, uint8_t **factory,
+                uint8_t **push)
 {
     struct flash_text_error error = {0};
     struct posix_device_config *config = &options->config;
@@ -184,12 +197,11 @@ static int load(struct device_options *options, struct sim_device *device, uint8
             fprintf(stderr, "nobrick device: %s (nobrick device --help)\n", error.message);
             return 2;
         }
-    if (options->factory != NULL &&
-        nb_read_file(options->factory, MAX_IMAGE, factory, &config->factory_size) != OTA_OK) {
-        fprintf(stderr, "nobrick device: %s: %s\n", options->factory, strerror(errno));
+    if (load_image(options->factory, factory, &config->factory_size) != 0 ||
+        load_image(options->push, push, &config->life.push_size) != 0)
         return 2;
-    }
     config->factory = *factory;
+    config->life.push = *push;
     config->life.device = device;
     return 0;
 }
@@ -203,14 +215,16 @@ static int run(struct device_options *options, struct sim_past *past)
                               .events_fd = options->events_fd};
     struct sim_life_end end = {0};
     uint8_t *factory = NULL;
+    uint8_t *push = NULL;
     options->config.life.event = on_event;
     options->config.life.context = &display;
-    int result = load(options, &device, &factory);
+    int result = load(options, &device, &factory, &push);
     if (result == 0)
         result = posix_device_run(&options->config, past, &end);
     if (result != SIM_LIFE_RESET)
         show_end(&end);
     free(factory);
+    free(push);
     sim_device_free(&device);
     return result;
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_WAIT 31536000u /* a year, in seconds */
+#define LONGEST_WAIT       31536000u /* a year, in seconds */
+#define LONGEST_KEEP_ALIVE 65535u    /* what a CONNECT packet has room for */
 
 static const char *const help =
     "usage: nobrick device --device FILE|PRESET --flash FILE [option...]\n"
@@ -25,6 +26,9 @@ static const char *const help =
     "  --trust PUB.pem       public key that images must be signed with; may be repeated\n"
     "  --board B --prefix P  other than the device file's\n"
     "\n"
+    "  --push FILE           no cloud: a host hands this image over in pieces, as by UART or BLE;\n"
+    "                        ends as --once does\n"
+    "\n"
     "  --broker URL          mqtt[s]://HOST[:PORT] (default mqtt://127.0.0.1:1883)\n"
     "  --server URL          http[s]://HOST[:PORT]\n"
     "  --ca FILE             PEM: who may have signed their certificates (default: the system's)\n"
@@ -35,8 +39,8 @@ static const char *const help =
     "  --no-result           do not report Success or Failure\n"
     "  --permanent           ask for installation without a trial\n"
     "  --stay                do not reset to install: the next start does it\n"
-    "  --initial-check S --next-check S --retry S --job-wait S --data-wait S\n"
-    "                        timings in seconds (default: 1 ms, 10, 1, 10, 3)\n"
+    "  --initial-check S --next-check S --retry S --job-wait S --data-wait S --keep-alive S\n"
+    "                        timings in seconds (default: 1 ms, 10, 1, 10, 3, 60)\n"
     "\n"
     "  --once                stop after one check, through all resets:\n"
     "                        0 updated or nothing new, 1 refused, reverted or failed\n"
@@ -88,15 +92,17 @@ static int parse_events(const char *text, int *fd)
     return 0;
 }
 
-static int parse_seconds(const char *text, uint32_t *ms)
+static int parse_seconds(const char *text, uint32_t longest, uint32_t *ms)
 {
     char *end;
     errno = 0;
     unsigned long number = strtoul(text, &end, 10);
     /* A timer of the clock counts milliseconds in 32 bits: 49 days. */
     if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
-        number > LONGEST_WAIT)
-        return usage("not a number of seconds (1 to a year)", text);
+        number > longest)
+        return usage(longest == LONGEST_WAIT ? "not a number of seconds (1 to a year)"
+                                             : "not a number of seconds (1 to 65535)",
+                     text);
     *ms = number > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)number * 1000;
     return 0;
 }
@@ -153,6 +159,7 @@ enum option_id {
     OPTION_SYSTEM,
     OPTION_FLASH,
     OPTION_FACTORY,
+    OPTION_PUSH,
     OPTION_TRUST,
     OPTION_BOARD,
     OPTION_PREFIX,
@@ -172,6 +179,7 @@ enum option_id {
     OPTION_RETRY,
     OPTION_JOB_WAIT,
     OPTION_DATA_WAIT,
+    OPTION_KEEP_ALIVE,
     OPTION_ONCE,
     OPTION_BOOT_ONLY,
     OPTION_CUT,
@@ -187,6 +195,7 @@ static const struct option long_options[] = {
     {"system", required_argument, NULL, OPTION_SYSTEM},
     {"flash", required_argument, NULL, OPTION_FLASH},
     {"factory", required_argument, NULL, OPTION_FACTORY},
+    {"push", required_argument, NULL, OPTION_PUSH},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"board", required_argument, NULL, OPTION_BOARD},
     {"prefix", required_argument, NULL, OPTION_PREFIX},
@@ -206,6 +215,7 @@ static const struct option long_options[] = {
     {"retry", required_argument, NULL, OPTION_RETRY},
     {"job-wait", required_argument, NULL, OPTION_JOB_WAIT},
     {"data-wait", required_argument, NULL, OPTION_DATA_WAIT},
+    {"keep-alive", required_argument, NULL, OPTION_KEEP_ALIVE},
     {"once", no_argument, NULL, OPTION_ONCE},
     {"boot-only", no_argument, NULL, OPTION_BOOT_ONLY},
     {"cut", required_argument, NULL, OPTION_CUT},
@@ -231,6 +241,10 @@ static int parse_identity(int option, struct device_options *out)
         return 0;
     case OPTION_FACTORY:
         out->factory = optarg;
+        return 0;
+    case OPTION_PUSH:
+        out->push = optarg;
+        out->config.life.once = true;
         return 0;
     case OPTION_TRUST:
         if (out->trusted_count == SIM_MAX_KEYS)
@@ -274,15 +288,17 @@ static int parse_session(int option, struct device_options *out)
         session->stay = true;
         return 0;
     case OPTION_INITIAL_CHECK:
-        return parse_seconds(optarg, &session->timing.initial_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.initial_check);
     case OPTION_NEXT_CHECK:
-        return parse_seconds(optarg, &session->timing.next_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.next_check);
     case OPTION_RETRY:
-        return parse_seconds(optarg, &session->timing.retry_first);
+        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.retry_first);
     case OPTION_JOB_WAIT:
-        return parse_seconds(optarg, &session->timing.job_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.job_wait);
     case OPTION_DATA_WAIT:
-        return parse_seconds(optarg, &session->timing.data_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.data_wait);
+    case OPTION_KEEP_ALIVE:
+        return parse_seconds(optarg, LONGEST_KEEP_ALIVE, &session->timing.keep_alive);
     default:
         return -1;
     }

@@ -7,6 +7,7 @@
 struct device_options {
     const char *device; /* file or preset */
     const char *factory;
+    const char *push;
     const char *board;  /* NULL: the device file's */
     const char *prefix; /* of topics; the same */
     const char *trusted[SIM_MAX_KEYS];

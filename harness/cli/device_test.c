@@ -22,6 +22,7 @@
 static char dir[256];
 static char flash[300];
 static char factory[300];
+static char pushed[300];
 static char journal[300];
 static char events_path[300];
 static char errors_path[300];
@@ -37,6 +38,7 @@ static int make_dir(void **state)
         return -1;
     snprintf(flash, sizeof flash, "%s/flash", dir);
     snprintf(factory, sizeof factory, "%s/factory.img", dir);
+    snprintf(pushed, sizeof pushed, "%s/pushed.img", dir);
     snprintf(journal, sizeof journal, "%s/journal", dir);
     snprintf(events_path, sizeof events_path, "%s/events", dir);
     snprintf(errors_path, sizeof errors_path, "%s/errors", dir);
@@ -48,7 +50,7 @@ static int remove_dir(void **state)
     char path[400];
     (void)state;
     static const char *const names[] = {"flash",   "flash.state", "flash.nv", "factory.img",
-                                        "journal", "events",      "errors"};
+                                        "journal", "events",      "errors",   "pushed.img"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         unlink(path);
@@ -122,16 +124,21 @@ static void make_image(uint8_t major, enum app_behaviour behaviour, uint8_t **im
         fail_msg("%s", reason);
 }
 
-static void put_factory(uint8_t major, enum app_behaviour behaviour)
+static void write_image(const char *path, uint8_t major, enum app_behaviour behaviour)
 {
     uint8_t *image;
     size_t size;
     make_image(major, behaviour, &image, &size);
-    FILE *file = fopen(factory, "wb");
+    FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(image, 1, size, file), size);
     fclose(file);
     free(image);
+}
+
+static void put_factory(uint8_t major, enum app_behaviour behaviour)
+{
+    write_image(factory, major, behaviour);
 }
 
 /* Version 2 of that behaviour waits in the secondary slot of the flash file. */
@@ -221,6 +228,7 @@ static void usage_is_two(void **state)
         {"--log loud", "--log wants error, warning, notice, info or debug: loud"},
         {"--next-check 0", "not a number of seconds (1 to a year): 0"},
         {"--retry 1.5", "not a number of seconds (1 to a year): 1.5"},
+        {"--keep-alive 65536", "not a number of seconds (1 to 65535): 65536"},
         {"--data-wait 31536001", "not a number of seconds (1 to a year): 31536001"},
     };
     (void)state;
@@ -235,6 +243,8 @@ static void usage_is_two(void **state)
 
 static void bad_files_are_two(void **state)
 {
+    assert_int_equal(run("--push /nonexistent.img"), 2);
+    assert_string_equal(errors, "nobrick device: /nonexistent.img: No such file or directory\n");
     (void)state;
     assert_int_equal(run("--factory /nonexistent.img"), 2);
     assert_string_equal(errors, "nobrick device: /nonexistent.img: No such file or directory\n");
@@ -396,6 +406,65 @@ static void cut_that_does_not_fit(void **state)
     assert_string_equal(events, "cut-misfit 0 half\nboot 2.0.0 trial test\nexit 0\n");
 }
 
+/* Pushes version `major` of that behaviour to the device as it is. */
+static int push(uint8_t major, enum app_behaviour behaviour, const char *more)
+{
+    char arguments[500];
+    write_image(pushed, major, behaviour);
+    snprintf(arguments, sizeof arguments, "--push %s %s", pushed, more);
+    return run(arguments);
+}
+
+/* Without a broker and without a server: prepared, written, verified, installed, confirmed. */
+static void a_pushed_image_is_installed(void **state)
+{
+    (void)state;
+    new_device(APP_GOOD);
+    assert_int_equal(push(2, APP_GOOD, ""), 0);
+    assert_int_equal(strncmp(events,
+                             "boot 1.0.0 confirmed\nstate prepare\nstate write\n"
+                             "progress 500 ",
+                             60),
+                     0);
+    assert_non_null(strstr(events, "\nstate verify\npending 2.0.0\nreset install\n"
+                                   "boot 2.0.0 trial test\nconfirmed 2.0.0\nexit 0\n"));
+    assert_int_equal(run("--boot-only"), 0);
+    assert_string_equal(events, "boot 2.0.0 confirmed\nexit 0\n");
+    assert_int_equal(push(3, APP_GOOD, "--stay"), 0);
+    assert_non_null(strstr(events, "pending 3.0.0\nexit 0\n"));
+    assert_int_equal(run("--boot-only"), 0);
+    assert_string_equal(events, "boot 3.0.0 trial test\nexit 0\n");
+}
+
+static void a_push_that_fails_is_one(void **state)
+{
+    (void)state;
+    new_device(APP_GOOD);
+    assert_int_equal(push(1, APP_GOOD, ""), 1);
+    assert_non_null(strstr(events, "reject bad-version\nexit 1\n"));
+    assert_string_equal(
+        errors, "nobrick device: push failed: image version is not acceptable; 1.0.0 runs\n");
+    assert_int_equal(push(2, APP_CRASHES, ""), 1);
+    assert_non_null(strstr(events, "boot 2.0.0 trial test\napp crashes\nreset crash\n"
+                                   "boot 1.0.0 confirmed revert\nexit 1\n"));
+    assert_int_equal(push(3, APP_FORGETS, "--fast"), 1);
+    assert_non_null(strstr(events, "idle unconfirmed\nexit 1\n"));
+    assert_int_equal(run("--boot-only"), 0);
+    assert_string_equal(events, "boot 1.0.0 confirmed revert\nexit 0\n");
+}
+
+static void a_push_that_is_cut_is_pushed_again(void **state)
+{
+    (void)state;
+    new_device(APP_GOOD);
+    assert_int_equal(push(2, APP_GOOD, "--cut 40:half"), 9);
+    assert_non_null(strstr(events, "progress 4000 "));
+    assert_int_equal(run("--boot-only"), 0);
+    assert_string_equal(events, "boot 1.0.0 confirmed\nexit 0\n");
+    assert_int_equal(push(2, APP_GOOD, ""), 0);
+    assert_non_null(strstr(events, "confirmed 2.0.0\nexit 0\n"));
+}
+
 static void cut_counts_over_resets(void **state)
 {
     char arguments[400];
@@ -450,11 +519,24 @@ static void full_journal_is_an_error(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        CASE(factory_only_when_new),    CASE(nothing_boots),          CASE(usage_is_two),
-        CASE(bad_files_are_two),        CASE(unreachable_broker),     CASE(unreachable_server),
-        CASE(unusable_names),           CASE(half_made_flash),        CASE(signals_end_it),
-        CASE(crash_loop_is_bounded),    CASE(crash_on_trial_reverts), CASE(cut_in_the_swap),
-        CASE(cut_that_does_not_fit),    CASE(cut_counts_over_resets), CASE(foreign_life_is_ignored),
+        CASE(factory_only_when_new),
+        CASE(nothing_boots),
+        CASE(usage_is_two),
+        CASE(bad_files_are_two),
+        CASE(unreachable_broker),
+        CASE(unreachable_server),
+        CASE(unusable_names),
+        CASE(half_made_flash),
+        CASE(signals_end_it),
+        CASE(crash_loop_is_bounded),
+        CASE(crash_on_trial_reverts),
+        CASE(cut_in_the_swap),
+        CASE(cut_that_does_not_fit),
+        CASE(cut_counts_over_resets),
+        CASE(a_pushed_image_is_installed),
+        CASE(a_push_that_fails_is_one),
+        CASE(a_push_that_is_cut_is_pushed_again),
+        CASE(foreign_life_is_ignored),
         CASE(full_journal_is_an_error),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)

@@ -17,6 +17,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_MQTT_SWAP_PUBLISH] = {"swap-publish", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_CONNACK] = {"no-connack", NB_TALK_MQTT, false, true},
     [NB_MQTT_NO_PINGRESP] = {"no-pingresp", NB_TALK_MQTT, false, true},
+    [NB_MQTT_DOUBLE_PINGRESP] = {"double-pingresp", NB_TALK_MQTT, false, true},
     [NB_MQTT_TAKE_OVER] = {"take-over", NB_TALK_MQTT, false, false},
     [NB_HTTP_WRONG_LENGTH] = {"wrong-length", NB_TALK_HTTP, false, false},
     [NB_HTTP_SHORT_BODY] = {"short-body", NB_TALK_HTTP, false, false},

@@ -26,6 +26,7 @@ enum nb_fault_kind {
     NB_MQTT_SWAP_PUBLISH, /* to the device: it comes behind the next one */
     NB_MQTT_NO_CONNACK,
     NB_MQTT_NO_PINGRESP,
+    NB_MQTT_DOUBLE_PINGRESP,
     NB_MQTT_TAKE_OVER, /* a second client with the device's client id connects to the broker */
     /* replies of HTTP: the server's own, made wrong … */
     NB_HTTP_WRONG_LENGTH,  /* Content-Length says more than comes */

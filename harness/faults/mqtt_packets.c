@@ -64,7 +64,7 @@ static struct nb_armed *for_packet(struct nb_proxy *proxy, unsigned type, uint32
         [NB_MQTT_DROP_PUBACK] = PUBACK,   [NB_MQTT_DOUBLE_PUBACK] = PUBACK,
         [NB_MQTT_DROP_PUBLISH] = PUBLISH, [NB_MQTT_DOUBLE_PUBLISH] = PUBLISH,
         [NB_MQTT_SWAP_PUBLISH] = PUBLISH, [NB_MQTT_NO_CONNACK] = CONNACK,
-        [NB_MQTT_NO_PINGRESP] = PINGRESP,
+        [NB_MQTT_NO_PINGRESP] = PINGRESP, [NB_MQTT_DOUBLE_PINGRESP] = PINGRESP,
     };
     for (size_t i = 0; i < proxy->armed_count; i++) {
         struct nb_armed *armed = &proxy->armed[i];
@@ -115,7 +115,8 @@ static void to_device(struct nb_link *link, uint8_t *packet, size_t size, size_t
     }
     if (armed) {
         bool twice = armed->fault.kind == NB_MQTT_DOUBLE_PUBACK ||
-                     armed->fault.kind == NB_MQTT_DOUBLE_PUBLISH;
+                     armed->fault.kind == NB_MQTT_DOUBLE_PUBLISH ||
+                     armed->fault.kind == NB_MQTT_DOUBLE_PINGRESP;
         copies = twice ? (size_t)armed->left + 1 : 0;
         armed->left = twice ? 0 : armed->left;
         nb_proxy_fired(proxy, armed, "packet %u", number);

@@ -32,6 +32,7 @@ static void mqtt_packets_are_dropped_and_doubled(void **state)
         {NB_MQTT_DOUBLE_PUBLISH, publish, sizeof publish, {1, 2, 1}},
         {NB_MQTT_NO_CONNACK, connack, sizeof connack, {1, 0, 1}},
         {NB_MQTT_NO_PINGRESP, pingresp, sizeof pingresp, {1, 0, 1}},
+        {NB_MQTT_DOUBLE_PINGRESP, pingresp, sizeof pingresp, {1, 2, 1}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -119,3 +119,31 @@ int nb_image_pack(const struct img_version *version, const struct nb_pack_member
         at = write_member(at, members[i].name, members[i].data, members[i].size);
     return 0;
 }
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+static int note_version(void *context, const struct img_version *version, uint32_t size)
+{
+    (void)size;
+    *(struct img_version *)context = *version;
+    return 0;
+}
+
+static int drop_bytes(void *context, const uint8_t *data, size_t length)
+{
+    (void)context, (void)data, (void)length;
+    return 0;
+}
+
+int nb_archive_check(const uint8_t *data, size_t size, struct img_version *version,
+                     const char **fault)
+{
+    struct ota_untar untar;
+    uint8_t buffer[OTA_TAR_LIST_MAX];
+    ota_untar_init(&untar, &(struct ota_untar_sink){version, note_version, drop_bytes}, buffer);
+    int error = ota_untar_write(&untar, data, size);
+    if (error == 0)
+        error = ota_untar_finish(&untar);
+    *fault = untar.fault;
+    return error;
+}

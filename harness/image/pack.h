@@ -1,5 +1,6 @@
 /* Making TAR archives of images, as AnyCloud devices take them (agent/update/untar.h reads them):
- * components.json first, then the images, POSIX ustar, the same bytes for the same input. */
+ * components.json first, then the images, POSIX ustar, the same bytes for the same input. And
+ * looking at them. */
 #ifndef NOBRICK_HARNESS_IMAGE_PACK_H
 #define NOBRICK_HARNESS_IMAGE_PACK_H
 
@@ -19,5 +20,10 @@ struct nb_pack_member {
 OTA_MUST_CHECK int nb_image_pack(const struct img_version *version,
                                  const struct nb_pack_member *members, size_t count, uint8_t **out,
                                  size_t *size);
+
+/* Reads an archive as a device does that takes one image. 0: *version is what its list says. Else
+ * an error, and *fault (static) says what is wrong; NULL: nothing more than the error's text. */
+OTA_MUST_CHECK int nb_archive_check(const uint8_t *data, size_t size, struct img_version *version,
+                                    const char **fault);
 
 #endif

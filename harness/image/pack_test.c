@@ -96,11 +96,12 @@ static int untar(struct world *w, const uint8_t *data, size_t size)
 {
     const struct ota_untar_sink sink = {w, on_begin, on_data};
     struct ota_untar reader;
+    uint8_t buffer[OTA_TAR_LIST_MAX];
 
     w->got_size = 0;
     w->announced = 0;
     assert_true(ota_untar_is_tar(data, size));
-    ota_untar_init(&reader, &sink);
+    ota_untar_init(&reader, &sink, buffer);
     int error = ota_untar_write(&reader, data, size);
     return error != 0 ? error : ota_untar_finish(&reader);
 }
@@ -240,6 +241,32 @@ static void what_cannot_be_in_one_is_refused(void **state)
     assert_int_equal(nb_image_pack(&version, members, 2, &archive, &size), OTA_E_ARGUMENT);
 }
 
+/* What `nobrick cloud` announces, and the archive that it will not offer. */
+static void an_archive_says_its_version(void **state)
+{
+    struct world *w = *state;
+    struct nb_pack_member member = {"app.bin", "NSPE", w->image, sizeof w->image};
+    struct img_version found = {0};
+    const char *fault = "";
+    uint8_t *archive;
+    size_t size;
+
+    assert_int_equal(nb_image_pack(&version, &member, 1, &archive, &size), 0);
+    assert_int_equal(nb_archive_check(archive, size, &found, &fault), 0);
+    assert_null(fault);
+    assert_int_equal(img_version_compare(&found, &version), 0);
+    assert_int_equal(nb_archive_check(archive, size - 1024, &found, &fault), OTA_E_ARCHIVE);
+    assert_string_equal(fault, "the archive is not whole");
+    archive[150] ^= 1;
+    assert_int_equal(nb_archive_check(archive, size, &found, &fault), OTA_E_ARCHIVE);
+    assert_string_equal(fault, "checksum of a header");
+    free(archive);
+    member.type = "SPE";
+    assert_int_equal(nb_image_pack(&version, &member, 1, &archive, &size), 0);
+    assert_int_equal(nb_archive_check(archive, size, &found, &fault), OTA_E_UNSUPPORTED);
+    free(archive);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +275,7 @@ int main(void)
         cmocka_unit_test(the_device_reads_what_gnu_tar_made),
         cmocka_unit_test(equal_input_gives_equal_bytes),
         cmocka_unit_test(what_cannot_be_in_one_is_refused),
+        cmocka_unit_test(an_archive_says_its_version),
     };
     return cmocka_run_group_tests_name("harness/image/pack", tests, set_up, tear_down);
 }

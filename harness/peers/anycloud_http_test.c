@@ -465,6 +465,12 @@ static void slow_fault(void **state)
     start = rig_now(&bench->rig);
     ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
     assert_true(rig_now(&bench->rig) - start < 150);
+    /* a request is delayed by one fault only */
+    arm(bench,
+        (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_SLOW, .argument = 20, .count = 2});
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
+    assert_int_equal(anycloud_http_unfired(bench->http), 1);
+    ask(bench, "GET /ota-update.bin", "Range: bytes=0-9\r\n");
     /* one that is still waiting does not stand in the way of the end */
     arm(bench, (struct anycloud_http_fault){.kind = ANYCLOUD_HTTP_SLOW, .argument = 60000});
     send_bytes(bench, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);

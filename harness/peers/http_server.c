@@ -258,6 +258,20 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *context, const ch
     complain(server, text);
 }
 
+/* Judges a client's certificate. The daemon would hang up without a word; with an alert the client
+ * knows why. */
+static int on_certificate(gnutls_session_t session)
+{
+    unsigned status = 0;
+    if (gnutls_certificate_verify_peers3(session, NULL, &status) == 0 && status == 0)
+        return 0;
+    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
+                            status & GNUTLS_CERT_SIGNER_NOT_FOUND ? GNUTLS_A_UNKNOWN_CA
+                            : status & GNUTLS_CERT_EXPIRED        ? GNUTLS_A_CERTIFICATE_EXPIRED
+                                                                  : GNUTLS_A_BAD_CERTIFICATE);
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /* The daemon asks clients for a certificate but goes on without one: here the handshake fails. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
@@ -271,7 +285,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     if (info == NULL || info->tls_session == NULL)
         return;
     gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
+    gnutls_session_set_verify_function(info->tls_session, on_certificate);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

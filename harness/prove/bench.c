@@ -1,6 +1,7 @@
 #include "harness/prove/bench.h"
 
 #include "harness/prove/throughput.h"
+#include "harness/prove/updates.h"
 #include "harness/run/kit.h"
 #include "sim/crypto_openssl.h"
 
@@ -12,7 +13,7 @@
  * alignment 8, primary validated at every boot. */
 static const char *const permanent_swap = "title bench: permanent swap\n"
                                           "req STOR-02\n"
-                                          "world posix\n"
+                                          "world virtual\n"
                                           "part nrf52840\n"
                                           "scheme swap-move\n"
                                           "slot 128K\n"
@@ -155,7 +156,8 @@ static int bench_sweep(struct nb_kit *kit)
 {
     struct nb_script script;
     struct flash_text_error error = {0};
-    struct nb_cell cell = {.world = "posix", .part = "nrf52840", .scheme = "swap-move", .kit = kit};
+    struct nb_cell cell = {
+        .world = "virtual", .part = "nrf52840", .scheme = "swap-move", .kit = kit};
     if (nb_script_parse(permanent_swap, strlen(permanent_swap), "bench", &script, &error) != 0) {
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
         return 1;
@@ -166,37 +168,44 @@ static int bench_sweep(struct nb_kit *kit)
 }
 
 static const char help[] =
-    "usage: nobrick bench [sweep|download]\n"
+    "usage: nobrick bench [sweep|updates|download]\n"
     "\n"
     "  sweep     power cuts of a permanent swap (100 KiB images, 128 KiB slots), on one core\n"
+    "  updates   whole updates a second in the virtual world, on one core\n"
     "  download  MB/s of the device beside curl and mosquitto_sub, on loopback\n"
     "\n"
-    "Both when nothing is named.\n"
+    "All when nothing is named.\n"
     "\n"
     "example:\n"
     "  nobrick bench download\n";
 
+static const struct {
+    const char *word;
+    int (*run)(struct nb_kit *kit);
+} benches[] = {{"sweep", bench_sweep}, {"updates", nb_updates}, {"download", nb_throughput}};
+
 int nb_cmd_bench(int argc, char **argv)
 {
+    const size_t count = sizeof benches / sizeof benches[0];
     const char *what = argc > 1 ? argv[1] : "";
-    bool sweep_wanted = argc < 2 || strcmp(what, "sweep") == 0;
-    bool download_wanted = argc < 2 || strcmp(what, "download") == 0;
+    size_t first = 0;
     if (strcmp(what, "--help") == 0) {
         fputs(help, stdout);
         return 0;
     }
-    if (argc > 2 || (!sweep_wanted && !download_wanted)) {
-        fprintf(stderr, "nobrick bench: sweep or download? (nobrick bench --help)\n");
+    while (argc > 1 && first < count && strcmp(what, benches[first].word) != 0)
+        first++;
+    if (argc > 2 || first == count) {
+        fprintf(stderr, "nobrick bench: sweep, updates or download? (nobrick bench --help)\n");
         return 2;
     }
     nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */
     struct nb_kit *kit = nb_kit_new();
     int result = kit == NULL ? 1 : 0;
-    if (result == 0 && sweep_wanted)
-        result = bench_sweep(kit);
-    fflush(stdout);
-    if (result == 0 && download_wanted)
-        result = nb_throughput(kit);
+    for (size_t i = first; result == 0 && i < (argc > 1 ? first + 1 : count); i++) {
+        result = benches[i].run(kit);
+        fflush(stdout);
+    }
     nb_kit_free(kit);
     return nb_run_stop != 0 ? 128 + nb_run_stop : result;
 }

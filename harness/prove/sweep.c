@@ -127,8 +127,7 @@ static int point(struct sweep *sweep, const struct moment *moment, enum flash_te
         return err;
     sweep->outcome->points++;
     nb_bench_announce(bench, &bench->script->steps[sweep->index]);
-    nb_oracle_cut(&bench->state.oracle);
-    nb_bench_event(bench, "cut %u %s", moment->op.index, flash_tear_word(tear));
+    nb_bench_cut(bench, &bench->script->steps[sweep->index], moment->op.index, tear);
     nb_bench_boot(bench);
     enum nb_verdict verdict = nb_bench_steps(bench, sweep->index + 1, reason, sweep->outcome);
     if (verdict != NB_PASS)

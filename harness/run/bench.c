@@ -143,13 +143,34 @@ bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 {
     struct img_info image;
+    struct nb_blob blob;
     char version[24];
     nb_oracle_step(&bench->state.oracle,
                    step->kind == NB_DEVICE_CONFIRM ? NB_CONFIRMS_AT_ONCE : NB_CONFIRMS_NOTHING);
+    if (step->kind == NB_DEVICE_PUSH && nb_bench_offer(bench, step, &blob) == 0) {
+        nb_version_print(&bench->script->images[step->image].version, version, sizeof version);
+        nb_bench_event(bench, "push %s", version);
+    }
     if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
         return;
     nb_version_print(&image.header.version, version, sizeof version);
     nb_bench_event(bench, "pending %s", version);
+}
+
+/* A push that is to end with an image pending may have got that far. */
+void nb_bench_cut(struct nb_bench *bench, const struct nb_step *step, uint32_t op,
+                  enum flash_tear tear)
+{
+    char line[NB_BENCH_LINE] = "pending ";
+    size_t length = strlen(line);
+    if (step->kind == NB_DEVICE_PUSH && !step->push.wrong_crc &&
+        (step->push.abort == SIM_ABORT_NEVER || step->push.abort == SIM_ABORT_PENDING)) {
+        nb_version_print(&bench->script->images[step->image].version, line + length,
+                         sizeof line - length);
+        nb_oracle_event(&bench->state.oracle, line);
+    }
+    nb_oracle_cut(&bench->state.oracle);
+    nb_bench_event(bench, "cut %u %s", op, flash_tear_word(tear));
 }
 
 int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
@@ -159,6 +180,8 @@ int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
         return boot_through_errors(bench);
     if (step->kind == NB_DEVICE_CONFIRM)
         err = confirm(bench);
+    else if (step->kind == NB_DEVICE_PUSH)
+        err = nb_bench_push(bench, step);
     else if (step->kind == NB_DEVICE_PENDING)
         err = ask_for_installation(bench, nb_bench_permanent(bench, step));
     /* The oracle has the word then; the error is only what comes of it. */
@@ -250,7 +273,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 static bool is_device_step(const struct nb_step *step)
 {
     return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
-           step->kind == NB_DEVICE_PENDING;
+           step->kind == NB_DEVICE_PUSH || step->kind == NB_DEVICE_PENDING;
 }
 
 /* A device step with whatever faults are armed for it. */
@@ -270,8 +293,7 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
     bool cut = flash_sim_is_off(bench->sim);
     flash_sim_power_on(bench->sim);
     if (err == OTA_E_POWER) {
-        nb_oracle_cut(&bench->state.oracle);
-        nb_bench_event(bench, "cut %u %s", bench->cut.op, flash_tear_word(bench->cut.tear));
+        nb_bench_cut(bench, step, bench->cut.op, bench->cut.tear);
         if (bench->cut_returns)
             nb_bench_boot(bench);
     } else if (err != 0) {

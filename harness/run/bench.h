@@ -32,6 +32,7 @@ struct nb_bench_known {
     uint32_t end;
     uint64_t fingerprint;
     bool genuine;
+    const uint8_t *data; /* the kit's */
 };
 
 struct nb_bench {
@@ -62,6 +63,10 @@ OTA_MUST_CHECK int nb_bench_act(struct nb_bench *bench, const struct nb_step *st
  * step cannot take back. */
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step);
 
+/* The power is cut in this step. What the device may have done before that is allowed for. */
+void nb_bench_cut(struct nb_bench *bench, const struct nb_step *step, uint32_t op,
+                  enum flash_tear tear);
+
 /* One boot, with its event, its judgement and, after a flash error, the resets that follow. */
 void nb_bench_boot(struct nb_bench *bench);
 
@@ -83,6 +88,12 @@ bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step
  * for a fault that never fired, error for a step that this machine or engine could not play. */
 enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[NB_LINE],
                                struct nb_outcome *outcome);
+
+/* The image of this step (`device push`) is on offer from now on. */
+OTA_MUST_CHECK int nb_bench_offer(struct nb_bench *bench, const struct nb_step *step,
+                                  struct nb_blob *blob);
+/* `device push`: the device's own part, as nb_bench_act has it. */
+OTA_MUST_CHECK int nb_bench_push(struct nb_bench *bench, const struct nb_step *step);
 
 /* Appends an event line and shows it to the oracle. */
 void nb_bench_event(struct nb_bench *bench, const char *format, ...)

@@ -22,6 +22,9 @@ static int learn(struct nb_bench *bench, const struct nb_blob *blob, struct img_
         info.end > bench->device.primary.size)
         return 0; /* nothing that could ever run */
     *version = info.header.version;
+    for (size_t i = 0; i < bench->known_count; i++)
+        if (bench->known[i].data == blob->data)
+            return 0;
     if (bench->known_count == NB_BENCH_IMAGES)
         return OTA_E_NO_SPACE;
     struct flash_sim *scratch = flash_sim_memory(bench->device.chips, bench->device.chip_count);
@@ -31,6 +34,7 @@ static int learn(struct nb_bench *bench, const struct nb_blob *blob, struct img_
     known->version = info.header.version;
     known->end = info.end;
     known->genuine = blob->genuine;
+    known->data = blob->data;
     known->fingerprint = flash_sim_fingerprint(scratch, bench->device.primary.address, info.end);
     bench->known_count += err == 0;
     flash_sim_close(scratch);
@@ -73,6 +77,53 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
                   step == NULL || step->confirmed);
     return 0;
 }
+
+/* ---- images that are pushed -------------------------------------------------------------- */
+
+int nb_bench_offer(struct nb_bench *bench, const struct nb_step *step, struct nb_blob *blob)
+{
+    struct flash_text_error error = {0};
+    struct nb_oracle_image known = {0};
+    int err = nb_kit_image(bench->cell->kit, bench->script, bench->cell, &bench->device,
+                           &bench->script->images[step->image], blob, &error);
+    if (err == 0)
+        err = learn(bench, blob, &known.version);
+    if (err != 0)
+        return err;
+    known.data = blob->data;
+    known.size = blob->size;
+    known.genuine = blob->genuine;
+    nb_oracle_offer(&bench->state.oracle, &known);
+    return 0;
+}
+
+/* What a scenario looks at; the rest would push it out of the list. */
+static void on_push(void *context, const char *line, int code)
+{
+    (void)code;
+    if (strncmp(line, "state ", 6) != 0 && strncmp(line, "progress ", 9) != 0)
+        nb_bench_event(context, "%s", line);
+}
+
+int nb_bench_push(struct nb_bench *bench, const struct nb_step *step)
+{
+    struct sim_push_plan plan = step->push;
+    struct ota_progress progress;
+    struct ota_push push;
+    struct nb_blob blob;
+    int err = nb_bench_offer(bench, step, &blob);
+    if (err == 0)
+        err =
+            sim_push_init(&push, &bench->device, &bench->config, bench->cell->permanent, &progress);
+    if (err != 0)
+        return err;
+    plan.image = blob.data;
+    plan.size = blob.size;
+    err = sim_push(&push, &plan, on_push, bench);
+    return err == OTA_E_POWER ? err : 0; /* an event has said what was refused */
+}
+
+/* ---- damage ------------------------------------------------------------------------------ */
 
 int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
                     struct flash_text_error *error)

@@ -6,6 +6,7 @@
 #define NOBRICK_HARNESS_RUN_BROKER_H
 
 #include "agent/ports.h"
+#include "harness/run/daemon.h"
 
 #include <sys/types.h>
 
@@ -15,19 +16,12 @@ struct nb_broker {
     uint16_t tls_port; /* 0: none */
 };
 
-/* A second listener with TLS. PEM files. */
-struct nb_broker_tls {
-    char ca[300];
-    char cert[300];
-    char key[300];
-    bool mutual; /* clients must show a certificate signed by `ca` */
-};
-
-/* Starts it with its configuration and log in `dir`; `tls` may be NULL. OTA_E_UNSUPPORTED when
+/* Starts it with its configuration and log in `dir`; with `tls`, not NULL, there is a second
+ * listener. OTA_E_UNSUPPORTED when
  * there is no mosquitto (looked for in $NOBRICK_MOSQUITTO, or else on the PATH and in sbin),
  * OTA_E_IO when it does not start; with a one-line reason. */
 OTA_MUST_CHECK int nb_broker_start(struct nb_broker *broker, const char *dir,
-                                   const struct nb_broker_tls *tls, char *reason,
+                                   const struct nb_daemon_tls *tls, char *reason,
                                    size_t reason_size);
 void nb_broker_stop(struct nb_broker *broker);
 

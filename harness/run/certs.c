@@ -17,6 +17,7 @@ struct identity {
     const char *name;
     const char *subject;
     const char *issuer; /* name of one above; NULL: signs itself */
+    const char *forger; /* name of one above, whose key really signs; NULL: the issuer's */
     const char *hosts;  /* subjectAltName; NULL: none */
     bool authority;
     long from; /* days from now */
@@ -24,18 +25,17 @@ struct identity {
 };
 
 static const struct identity identities[] = {
-    {NB_CERTS_CA, "nobrick test authority", NULL, NULL, true, -1, 30},
-    {"ca-impostor", "nobrick test authority", NULL, NULL, true, -1, 30}, /* same name, other key */
-    {"ca-unknown", "an authority nobody knows", NULL, NULL, true, -1, 30},
-    {"server", "nobrick test server", NB_CERTS_CA, HERE, false, -1, 30},
-    {"client", "nobrick test device", NB_CERTS_CA, NULL, false, -1, 30},
-    {"stranger", "nobrick test device", "ca-unknown", NULL, false, -1, 30},
-    {"impostor", "nobrick test server", "ca-impostor", HERE, false, -1, 30},
-    {"unknown-ca", "nobrick test server", "ca-unknown", HERE, false, -1, 30},
-    {"self-signed", "nobrick test server", NULL, HERE, false, -1, 30},
-    {"expired", "nobrick test server", NB_CERTS_CA, HERE, false, -30, -1},
-    {"early", "nobrick test server", NB_CERTS_CA, HERE, false, 10, 30},
-    {"wrong-name", "localhost", NB_CERTS_CA, THERE, false, -1, 30},
+    {NB_CERTS_CA, "nobrick test authority", NULL, NULL, NULL, true, -1, 30},
+    {"ca-unknown", "an authority nobody knows", NULL, NULL, NULL, true, -1, 30},
+    {"server", "nobrick test server", NB_CERTS_CA, NULL, HERE, false, -1, 30},
+    {"client", "nobrick test device", NB_CERTS_CA, NULL, NULL, false, -1, 30},
+    {"stranger", "nobrick test device", "ca-unknown", NULL, NULL, false, -1, 30},
+    {"impostor", "nobrick test server", NB_CERTS_CA, "ca-unknown", HERE, false, -1, 30},
+    {"unknown-ca", "nobrick test server", "ca-unknown", NULL, HERE, false, -1, 30},
+    {"self-signed", "nobrick test server", NULL, NULL, HERE, false, -1, 30},
+    {"expired", "nobrick test server", NB_CERTS_CA, NULL, HERE, false, -30, -1},
+    {"early", "nobrick test server", NB_CERTS_CA, NULL, HERE, false, 10, 30},
+    {"wrong-name", "localhost", NB_CERTS_CA, NULL, THERE, false, -1, 30},
 };
 
 const char *nb_certs_server(enum nb_tls kind)
@@ -72,20 +72,23 @@ static EVP_PKEY *read_key(const char *dir, const char *name)
     return key;
 }
 
-static bool add_extension(X509 *certificate, int nid, const char *value)
+static X509 *read_certificate(const char *dir, const char *name)
 {
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    FILE *file = open_pem(dir, name, "crt", "r");
+    X509 *certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+    if (file)
+        fclose(file);
+    return certificate;
+}
+
+static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX context = {0};
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
     bool good = extension && X509_add_ext(certificate, extension, -1) == 1;
     X509_EXTENSION_free(extension);
     return good;
-}
-
-static const char *subject_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof identities / sizeof identities[0]; i++)
-        if (strcmp(identities[i].name, name) == 0)
-            return identities[i].subject;
-    return name;
 }
 
 static bool set_name(X509_NAME *name, const char *text)
@@ -94,22 +97,24 @@ static bool set_name(X509_NAME *name, const char *text)
                                       0) == 1;
 }
 
+/* Key identifiers as real authorities write them. A forger copies that of the issuer, or it would
+ * be found out before anybody looks at the signature. */
 static bool fill(X509 *certificate, const struct identity *identity, long serial, EVP_PKEY *key,
-                 EVP_PKEY *signer)
+                 X509 *issuer)
 {
-    const char *issuer = identity->issuer ? subject_of(identity->issuer) : identity->subject;
     return X509_set_version(certificate, 2) == 1 &&
            ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial) == 1 &&
            X509_gmtime_adj(X509_getm_notBefore(certificate), identity->from * DAY) &&
            X509_gmtime_adj(X509_getm_notAfter(certificate), identity->to * DAY) &&
            set_name(X509_get_subject_name(certificate), identity->subject) &&
-           set_name(X509_get_issuer_name(certificate), issuer) &&
+           X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
            X509_set_pubkey(certificate, key) == 1 &&
-           add_extension(certificate, NID_basic_constraints,
+           add_extension(certificate, issuer, NID_basic_constraints,
                          identity->authority ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
+           add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
+           add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always") &&
            (!identity->hosts ||
-            add_extension(certificate, NID_subject_alt_name, identity->hosts)) &&
-           X509_sign(certificate, signer, EVP_sha256()) != 0;
+            add_extension(certificate, issuer, NID_subject_alt_name, identity->hosts));
 }
 
 /* Mosquitto reads the key before it gives up root's rights, where it has them; others need not. */
@@ -128,13 +133,17 @@ static bool write_pems(const char *dir, const struct identity *identity, X509 *c
 
 static bool make(const char *dir, const struct identity *identity, long serial)
 {
+    const char *signs = identity->forger ? identity->forger : identity->issuer;
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    EVP_PKEY *signer = identity->issuer ? read_key(dir, identity->issuer) : NULL;
+    EVP_PKEY *signer = signs ? read_key(dir, signs) : NULL;
+    X509 *issuer = identity->issuer ? read_certificate(dir, identity->issuer) : NULL;
     X509 *certificate = X509_new();
-    bool good = key && certificate && (!identity->issuer || signer) &&
-                fill(certificate, identity, serial, key, signer ? signer : key) &&
+    bool good = key && certificate && (!signs || (signer && issuer)) &&
+                fill(certificate, identity, serial, key, issuer ? issuer : certificate) &&
+                X509_sign(certificate, signer ? signer : key, EVP_sha256()) != 0 &&
                 write_pems(dir, identity, certificate, key);
     X509_free(certificate);
+    X509_free(issuer);
     EVP_PKEY_free(signer);
     EVP_PKEY_free(key);
     return good;

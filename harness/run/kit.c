@@ -37,7 +37,7 @@ struct nb_kit {
 
 /* ---- the scratch directory --------------------------------------------------------------- */
 
-/* Removes what lies in the directory, one level of directories deep, and the directory. */
+/* Removes what lies in the directory, two levels of directories deep, and the directory. */
 static void remove_directory(const char *path, int depth)
 {
     DIR *dir = opendir(path);
@@ -94,7 +94,7 @@ void nb_kit_free(struct nb_kit *kit)
         kit->images = next;
     }
     nb_broker_stop(&kit->broker);
-    remove_directory(kit->dir, 1);
+    remove_directory(kit->dir, 2);
     free(kit);
 }
 
@@ -118,7 +118,7 @@ int nb_kit_cert(struct nb_kit *kit, const char *name, const char *ending, char *
     return snprintf(out, size, "%s/%s.%s", dir, name, ending) < (int)size ? 0 : OTA_E_NO_SPACE;
 }
 
-static int broker_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_broker_tls *tls)
+int nb_kit_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_daemon_tls *tls)
 {
     const char *name = nb_certs_server(kind);
     int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", tls->ca, sizeof tls->ca);
@@ -133,12 +133,12 @@ static int broker_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_broker_tls
 int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port, uint16_t *tls_port,
                   char *reason, size_t reason_size)
 {
-    struct nb_broker_tls tls;
+    struct nb_daemon_tls tls;
     int rc = 0;
     if (kit->broker.pid && kit->broker_tls != kind)
         nb_broker_stop(&kit->broker);
     if (!kit->broker.pid && kind != NB_TLS_NONE) {
-        rc = broker_tls(kit, kind, &tls);
+        rc = nb_kit_tls(kit, kind, &tls);
         if (rc)
             snprintf(reason, reason_size, "cannot make test certificates");
     }

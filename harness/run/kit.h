@@ -5,6 +5,7 @@
 #ifndef NOBRICK_HARNESS_RUN_KIT_H
 #define NOBRICK_HARNESS_RUN_KIT_H
 
+#include "harness/run/daemon.h"
 #include "harness/run/run.h"
 
 /* NULL, with a line on stderr, when the directory or the keys cannot be made. */
@@ -26,6 +27,9 @@ OTA_MUST_CHECK int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t 
  * asked for. OTA_E_IO when they cannot be. */
 OTA_MUST_CHECK int nb_kit_cert(struct nb_kit *kit, const char *name, const char *ending, char *out,
                                size_t size);
+
+/* The files of a server under that kind of `tls` line; made as above. */
+OTA_MUST_CHECK int nb_kit_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_daemon_tls *tls);
 
 /* An image in memory. */
 struct nb_blob {

@@ -1,6 +1,8 @@
 #include "harness/run/net.h"
+#include "harness/run/tar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLOUD_MS     5000 /* for the cloud side to connect and subscribe */
@@ -177,6 +179,27 @@ enum nb_tls nb_net_tls(const struct nb_net *net)
     return net->tls == NB_TLS_NONE ? NB_TLS_SERVER : net->tls;
 }
 
+/* A real server has both ports, whichever of them this cell uses. */
+static int start_servers(struct nb_net *net, const struct nb_script *script, struct nb_kit *kit,
+                         const char *board, char reason[NB_LINE])
+{
+    uint16_t real[2] = {0};
+    net->real = script->nginx;
+    int rc = net->real ? net->makers->real_server(net, kit, real, reason) : 0;
+    for (int tls = 0; rc == 0 && tls < 2; tls++) {
+        struct nb_door *door = &net->server[tls];
+        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
+            continue;
+        if (net->real)
+            *door = (struct nb_door){.port = real[tls], .tls = tls};
+        else
+            rc = start_server(net, kit, board, tls, reason);
+        if (rc == 0)
+            rc = open_door(net, door, script->needs_proxy, "server", NB_TALK_HTTP);
+    }
+    return rc;
+}
+
 int nb_net_start(struct nb_net *net, const struct nb_script *script, const struct nb_cell *cell,
                  const struct sim_device *device, char reason[NB_LINE])
 {
@@ -191,13 +214,8 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
         rc = start_cloud(net, device, reason);
     if (rc == 0)
         rc = open_door(net, &net->broker, script->needs_proxy, "broker", NB_TALK_MQTT);
-    for (int tls = 0; rc == 0 && tls < 2; tls++) {
-        if (!uses(net, tls ? NB_LINK_HTTPS : NB_LINK_HTTP))
-            continue;
-        rc = start_server(net, cell->kit, device->board, tls, reason);
-        if (rc == 0)
-            rc = open_door(net, &net->server[tls], script->needs_proxy, "server", NB_TALK_HTTP);
-    }
+    if (rc == 0)
+        rc = start_servers(net, script, cell->kit, device->board, reason);
     return rc;
 }
 
@@ -217,6 +235,8 @@ void nb_net_stop(struct nb_net *net)
     net->clock = NULL;
     if (net->makers)
         net->makers->stop(net);
+    free(net->archive);
+    net->archive = NULL;
 }
 
 /* ---- offers ------------------------------------------------------------------------------ */
@@ -228,6 +248,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
     for (int tls = 0; rc == 0 && tls < 2; tls++)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
+    if (rc == 0 && net->real)
+        rc = net->makers->serve(net, ANYCLOUD_FILE, offer->image, offer->size);
     return rc;
 }
 
@@ -250,22 +272,43 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
                                           : net->server[0].port;
 }
 
+/* Puts the image on offer into an archive. */
+static int pack(struct nb_net *net, enum nb_tar kind, struct anycloud_offer *offer)
+{
+    int rc =
+        nb_tar_make(kind, &offer->version, offer->image, offer->size, &net->archive, &offer->size);
+    offer->image = net->archive;
+    return rc;
+}
+
+static void describe(struct nb_net *net, const struct nb_image *image, const char *board,
+                     struct anycloud_offer *offer)
+{
+    if (image->chunk)
+        offer->chunk_size = image->chunk;
+    snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
+    direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
+}
+
 int nb_net_offer(struct nb_net *net, const struct nb_image *image, const struct nb_blob *blob,
                  const char *board)
 {
     struct anycloud_offer offer = {.chunk_size = CHUNK_SIZE};
+    uint8_t *before = net->archive;
+    net->archive = NULL;
+    if (image) {
+        offer.image = blob->data;
+        offer.size = blob->size;
+        offer.version = image->has_announce ? image->announce : image->version;
+    }
+    int rc = image && image->tar ? pack(net, image->tar, &offer) : 0;
+    if (rc == 0 && image)
+        describe(net, image, board, &offer);
     net->offer = offer;
-    if (!image)
-        return give(net, &offer);
-    offer.image = blob->data;
-    offer.size = blob->size;
-    offer.version = image->has_announce ? image->announce : image->version;
-    if (image->chunk)
-        offer.chunk_size = image->chunk;
-    snprintf(offer.board, sizeof offer.board, "%s", image->board[0] ? image->board : board);
-    direct(net, image->connection ? image->connection : net->data, image->port_closed, &offer);
-    net->offer = offer;
-    return give(net, &offer);
+    if (rc == 0)
+        rc = give(net, &offer);
+    free(before); /* nobody offers it any more */
+    return rc;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */

@@ -31,6 +31,12 @@ struct nb_servers {
     /* An HTTP server, plain or with TLS. */
     int (*server)(struct nb_net *net, struct nb_kit *kit, bool tls,
                   const struct nb_peer_server **out, char reason[NB_LINE]);
+    /* Somebody else's server program with a plain and a TLS port, for `conformance` scripts; its
+     * log goes to net->line. OTA_E_UNSUPPORTED where there is none. */
+    int (*real_server)(struct nb_net *net, struct nb_kit *kit, uint16_t ports[2],
+                       char reason[NB_LINE]);
+    /* What that server serves at `path` from now on; NULL: nothing. */
+    int (*serve)(struct nb_net *net, const char *path, const void *data, size_t size);
     /* A port on which nobody listens, for as long as the run lasts. */
     int (*closed_port)(struct nb_net *net, uint16_t *port);
     void (*stop)(struct nb_net *net);
@@ -50,9 +56,11 @@ struct nb_net {
     struct sim_clock *clock;
     struct anycloud_cloud *cloud;
     struct anycloud_http *servers[2]; /* plain, TLS */
+    bool real;                        /* somebody else's server is in their place */
     struct nb_door broker;
     struct nb_door server[2];
     struct anycloud_offer offer; /* the present one */
+    uint8_t *archive;            /* what is on offer, if that is one */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };

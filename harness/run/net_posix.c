@@ -30,32 +30,47 @@ static int make_client(struct nb_net *net, const struct mqtt_port **out)
 static int make_server(struct nb_net *net, struct nb_kit *kit, bool tls,
                        const struct nb_peer_server **out, char reason[NB_LINE])
 {
-    char ca[300];
-    char cert[300];
-    char key[300];
-    enum nb_tls kind = nb_net_tls(net);
+    struct nb_daemon_tls files;
     struct nb_net_posix *own = net->own;
     struct nb_http_server_config config = {.port = 0};
-    int rc = 0;
-    if (tls) {
-        rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", ca, sizeof ca);
-        if (rc == 0)
-            rc = nb_kit_cert(kit, nb_certs_server(kind), "crt", cert, sizeof cert);
-        if (rc == 0)
-            rc = nb_kit_cert(kit, nb_certs_server(kind), "key", key, sizeof key);
-        config.cert_path = cert;
-        config.key_path = key;
-        config.ca_path = nb_certs_mutual(kind) ? ca : NULL;
-    }
-    if (rc) {
+    if (tls && nb_kit_tls(kit, nb_net_tls(net), &files) != 0) {
         snprintf(reason, NB_LINE, "cannot make test certificates");
-        return rc;
+        return OTA_E_IO;
+    }
+    if (tls) {
+        config.cert_path = files.cert;
+        config.key_path = files.key;
+        config.ca_path = files.mutual ? files.ca : NULL;
     }
     own->servers[tls] = nb_http_server_new(own->loop, &config, reason, NB_LINE);
     if (!own->servers[tls])
         return OTA_E_IO;
     *out = nb_http_server_peer(own->servers[tls]);
     return 0;
+}
+
+static int make_real_server(struct nb_net *net, struct nb_kit *kit, uint16_t ports[2],
+                            char reason[NB_LINE])
+{
+    struct nb_net_posix *own = net->own;
+    struct nb_daemon_tls files;
+    if (nb_kit_tls(kit, nb_net_tls(net), &files) != 0) {
+        snprintf(reason, NB_LINE, "cannot make test certificates");
+        return OTA_E_IO;
+    }
+    own->nginx.loop = own->loop;
+    own->nginx.line = net->line;
+    own->nginx.context = net->context;
+    int rc = nb_nginx_start(&own->nginx, nb_kit_dir(kit), &files, reason, NB_LINE);
+    ports[0] = own->nginx.port;
+    ports[1] = own->nginx.tls_port;
+    return rc;
+}
+
+static int serve(struct nb_net *net, const char *path, const void *data, size_t size)
+{
+    struct nb_net_posix *own = net->own;
+    return nb_nginx_serve(&own->nginx, path, data, size);
 }
 
 /* A port of which it is certain that nobody listens there. */
@@ -81,13 +96,14 @@ static void stop_servers(struct nb_net *net)
         nb_http_server_free(own->servers[tls]);
         own->servers[tls] = NULL;
     }
+    nb_nginx_stop(&own->nginx);
     if (own->closed > 0)
         close(own->closed);
     own->closed = 0;
 }
 
-const struct nb_servers nb_servers_posix = {make_broker, make_client, make_server, hold_closed_port,
-                                            stop_servers};
+const struct nb_servers nb_servers_posix = {
+    make_broker, make_client, make_server, make_real_server, serve, hold_closed_port, stop_servers};
 
 /* ---- the device's options ---------------------------------------------------------------- */
 

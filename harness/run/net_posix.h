@@ -5,12 +5,14 @@
 
 #include "harness/peers/http_server.h"
 #include "harness/run/net.h"
+#include "harness/run/nginx.h"
 #include "sim/posix/mqtt.h"
 
 struct nb_net_posix {
     struct posix_loop *loop;
     struct posix_mqtt *mqtt;           /* the cloud side's */
     struct nb_http_server *servers[2]; /* plain, TLS */
+    struct nb_nginx nginx;
     int closed; /* socket that holds the closed port, and listens to nobody */
 };
 

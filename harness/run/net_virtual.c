@@ -75,6 +75,25 @@ static int make_server(struct nb_net *net, struct nb_kit *kit, bool tls,
     return rc;
 }
 
+static int real_server(struct nb_net *net, struct nb_kit *kit, uint16_t ports[2],
+                       char reason[NB_LINE])
+{
+    (void)net;
+    (void)kit;
+    (void)ports;
+    snprintf(reason, NB_LINE, "a real server needs the posix world");
+    return OTA_E_UNSUPPORTED;
+}
+
+static int serve(struct nb_net *net, const char *path, const void *data, size_t size)
+{
+    (void)net;
+    (void)path;
+    (void)data;
+    (void)size;
+    return OTA_E_UNSUPPORTED;
+}
+
 /* Servers get ports from 1024 on. */
 static int closed_port(struct nb_net *net, uint16_t *port)
 {
@@ -93,8 +112,8 @@ static void stop_servers(struct nb_net *net)
     *own = (struct nb_net_virtual){0};
 }
 
-const struct nb_servers nb_servers_virtual = {make_broker, make_client, make_server, closed_port,
-                                              stop_servers};
+const struct nb_servers nb_servers_virtual = {make_broker, make_client, make_server, real_server,
+                                              serve,       closed_port, stop_servers};
 
 /* ---- the device's clients ---------------------------------------------------------------- */
 

@@ -276,7 +276,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         on_boot(oracle, first, strcmp(second, "trial") == 0);
     } else if (strcmp(name, "refused") == 0) {
         on_refused(oracle);
-    } else if (strcmp(name, "job") == 0) {
+    } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
         oracle->progress_live = oracle->fetched = false;

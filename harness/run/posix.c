@@ -84,8 +84,14 @@ static int raise_counter(struct nb_play *play, uint32_t value)
 
 /* ---- the device process ------------------------------------------------------------------ */
 
-/* The `agent` line, as the device's options. */
-static void add_switches(const struct nb_agent_switches *agent, const char **arguments,
+struct timing_text {
+    char option[20];
+    char value[12];
+};
+
+/* The `agent` line, as the device's options; the texts of timings live in `room`. */
+static void add_switches(const struct nb_agent_switches *agent,
+                         struct timing_text room[NB_AGENT_TIMINGS], const char **arguments,
                          size_t *count)
 {
     if (agent->direct) {
@@ -100,6 +106,14 @@ static void add_switches(const struct nb_agent_switches *agent, const char **arg
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    for (size_t i = 0; i < NB_AGENT_TIMINGS; i++) {
+        if (!agent->seconds[i])
+            continue;
+        snprintf(room[i].option, sizeof room[i].option, "--%s", nb_agent_timing_words[i]);
+        snprintf(room[i].value, sizeof room[i].value, "%u", agent->seconds[i]);
+        arguments[(*count)++] = room[i].option;
+        arguments[(*count)++] = room[i].value;
+    }
 }
 
 static int run_device(struct nb_play *play, bool boot_only, int *code)
@@ -107,6 +121,7 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
     struct posix_stage *own = play->own;
     char cut[48];
     struct nb_net_arguments room;
+    struct timing_text timings[NB_AGENT_TIMINGS];
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
     int rc = 0;
@@ -118,7 +133,7 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
     arguments[count++] = own->flash_path;
     if (play->script->needs_cloud)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
-    add_switches(&play->script->agent, arguments, &count);
+    add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
     arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {

@@ -207,6 +207,19 @@ static void missing_mosquitto_is_a_visible_skip(void **state)
     assert_non_null(strstr(output, "# SKIP no mosquitto: apt-get install mosquitto"));
 }
 
+static void missing_nginx_is_a_visible_skip(void **state)
+{
+    (void)state;
+    need_mosquitto();
+    setenv("NOBRICK_NGINX", "/nonexistent", 1);
+    int code = run_script(
+        "title T\nworld posix\ndata http\nconformance nginx\ncloud offer none\ndevice check\n"
+        "expect idle no-update\n");
+    unsetenv("NOBRICK_NGINX");
+    assert_int_equal(code, 77);
+    assert_non_null(strstr(output, "# SKIP no nginx: apt-get install nginx-light"));
+}
+
 /* A device that lies about its end, dies, or breaks its flash's rules: whatever it did before. */
 static void end_and_violations_of_the_device_are_looked_at(void **state)
 {
@@ -387,6 +400,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(posix_runs_end_as_they_should),
         cmocka_unit_test(every_cut_of_an_update_is_tried),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
+        cmocka_unit_test(missing_nginx_is_a_visible_skip),
         cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),
         cmocka_unit_test(unwritable_directory_is_an_error_with_its_reason),
         cmocka_unit_test(signal_ends_a_sweep),

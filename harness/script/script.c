@@ -247,6 +247,8 @@ static int header_line(struct parser *p, const struct nb_line *line)
         snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
+    } else if (header == NB_HEADER_CONFORMANCE) {
+        script->nginx = p->line;
     } else if (header == NB_HEADER_AGENT) {
         script->agent = line->agent;
     } else {
@@ -417,6 +419,15 @@ static int parse_line(struct parser *p, const char *start, const char *end)
 
 /* ---- whole scripts ----------------------------------------------------------------------- */
 
+/* Is every value of the list one that these letters begin? */
+static bool all_begin(const struct nb_list *list, const char *letters)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->items[i], letters, strlen(letters)) != 0)
+            return false;
+    return true;
+}
+
 static int whole(struct parser *p)
 {
     const struct nb_script *script = p->script;
@@ -432,6 +443,13 @@ static int whole(struct parser *p)
     if (!p->device_ran) {
         p->line = p->checks_line;
         return fail(p, p->start, "no device step: this sees only what the script itself put down");
+    }
+    if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
+                          !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {
+        p->line = script->nginx;
+        return fail(p, p->start,
+                    "nginx serves images only: expected a job by mqtt, and 'data http', "
+                    "'data https' or both");
     }
     if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
         p->line = script->device.line;

@@ -11,6 +11,7 @@
 #include "flashsim/flashsim.h"
 #include "harness/faults/fault.h"
 #include "sim/app_tag.h"
+#include "sim/push.h"
 
 #define NB_WORD         32  /* a name, with its NUL */
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
@@ -40,12 +41,16 @@ struct nb_loader_switches {
     bool accept_older; /* no downgrade prevention by version */
 };
 
+/* The timings that the `agent` line may set; in the order of their words. */
+enum nb_agent_timing { NB_KEEP_ALIVE, NB_JOB_WAIT, NB_DATA_WAIT, NB_AGENT_TIMINGS };
+
 /* Switches of the `agent` line: how the application runs its agent. */
 struct nb_agent_switches {
-    bool direct;    /* no job: the image is fetched at once */
-    bool no_result; /* do not send a result */
-    bool permanent; /* ask for an installation without a trial */
-    bool stay;      /* do not reset when the update is complete */
+    bool direct;                        /* no job: the image is fetched at once */
+    bool no_result;                     /* do not send a result */
+    bool permanent;                     /* ask for an installation without a trial */
+    bool stay;                          /* do not reset when the update is complete */
+    uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
 };
 
 /* What carries a job or the data. */
@@ -57,7 +62,7 @@ enum nb_tls {
     NB_TLS_SERVER,     /* a good one, for localhost and 127.0.0.1 */
     NB_TLS_CLIENT,     /* and the device must show a good one, too */
     NB_TLS_STRANGER,   /* … but its own comes from somebody else's CA */
-    NB_TLS_IMPOSTOR,   /* signed by a CA that calls itself like ours */
+    NB_TLS_IMPOSTOR,   /* says that our CA signed it, which it did not */
     NB_TLS_UNKNOWN_CA, /* signed by a CA that nobody knows here */
     NB_TLS_SELF_SIGNED,
     NB_TLS_EXPIRED,
@@ -76,6 +81,20 @@ enum nb_tamper {
     NB_TAMPER_HEADER,    /* a bit of the header's build number flipped after signing */
     NB_TAMPER_SIGNATURE, /* one byte of the signature flipped */
     NB_TAMPER_TRUNCATE,  /* the last 64 bytes are missing */
+};
+
+/* The archive that an offer is packed into, and what is wrong with it: the words of `tar=`. */
+enum nb_tar {
+    NB_TAR_NONE,
+    NB_TAR_GOOD,
+    NB_TAR_CHECKSUM,   /* of the image's header */
+    NB_TAR_NO_LIST,    /* no components.json */
+    NB_TAR_SIZE,       /* the member is longer than listed */
+    NB_TAR_NAME,       /* the member has another name than listed */
+    NB_TAR_CUT_OFF,    /* it ends inside the image */
+    NB_TAR_NO_IMAGE,   /* the list is all there is */
+    NB_TAR_VERSION,    /* the list says another version than the job */
+    NB_TAR_OTHER_CORE, /* the image is another core's */
 };
 
 /* One image that the script speaks of: `vN` with its options, or a golden file. */
@@ -98,6 +117,7 @@ struct nb_image {
     enum nb_link connection; /* NONE: as the `data` line says */
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
+    enum nb_tar tar;
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -108,6 +128,7 @@ enum nb_step_kind {
     NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
     NB_DEVICE_BOOT,    /* one boot of the loader */
     NB_DEVICE_CONFIRM, /* the running application confirms */
+    NB_DEVICE_PUSH,    /* image, push: a host pushes it */
     NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
     NB_DEVICE_COUNTER, /* value: raise the nv counter */
     NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
@@ -175,6 +196,7 @@ struct nb_step {
     bool all;           /* NB_FAULT_CUT: `@flash:*` */
     bool from_end;      /* value counts back from the slot's end */
     enum flash_tear tear;
+    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */
@@ -199,6 +221,7 @@ struct nb_script {
     struct nb_list data;
     struct nb_list via;
     struct nb_list tls;
+    unsigned nginx; /* line that says `conformance nginx`; 0: none */
     struct nb_agent_switches agent;
     uint32_t slot_size; /* of devices made from a part; 0: 128 KiB */
     struct nb_loader_switches loader;
@@ -234,6 +257,9 @@ const struct nb_image *nb_script_image(const struct nb_script *script, unsigned 
 /* The words of lists, NULL-terminated; their index is the enum's value. */
 extern const char *const nb_link_words[]; /* "", "mqtt", "http", "https" */
 extern const char *const nb_tls_words[];
+extern const char *const nb_tar_words[];
+extern const char
+    *const nb_agent_timing_words[]; /* with -- in front: options of `nobrick device` */
 
 /* The page of the language, from the parser's own table. */
 void nb_verbs_print(void (*line)(void *context, const char *text), void *context);

@@ -177,7 +177,7 @@ static const struct {
     {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
     {HEAD TAIL "  devce boot\n", 4, 3, "'devce' begins no line here: see nobrick list verbs"},
     {HEAD TAIL "device bot\n", 4, 8,
-     "'bot' is not understood here: expected check, boot, confirm, pending or counter"},
+     "'bot' is not understood here: expected check, boot, confirm, push, pending or counter"},
     {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
     {HEAD TAIL "title again\n", 4, 1, "'title' is a header line: expected before the first step"},
     {"title a\ntitle b\n", 2, 1, "'title' was given before"},
@@ -195,7 +195,7 @@ static const struct {
      "app=sleeps: must be good, crashes, hangs, offline or forgets"},
     {HEAD "cloud offer v2 sise=1\n", 2, 16,
      "'sise=1' is not understood here: expected size= app= version= counter= key= tamper= extra=; "
-     "of an offer announce= board= connection= port= chunk="},
+     "of an offer announce= board= connection= port= chunk= tar="},
     {HEAD "cloud offer v256\n", 2, 13,
      "'v256' is not understood here: expected an image: v1, v2 ... or none"},
     {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
@@ -234,11 +234,25 @@ static const struct {
     {HEAD "tls good\n", 2, 5,
      "'good' is not understood here: expected none, server, client or what is wrong with the "
      "certificate"},
+    {HEAD "conformance apache\n", 2, 13, "'apache' is not understood here: expected nginx"},
+    {HEAD "conformance nginx\n" TAIL, 2, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
+    {HEAD "conformance nginx\ndata http\nvia http\ncloud offer v2\n" TAIL, 2, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
+    {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
+     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent or stay"},
+     "'lazy' is not understood here: expected direct, no-result, permanent, stay; in "
+     "seconds keep-alive= job-wait= data-wait="},
+    {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
+    {HEAD "agent job-wait=21\n", 2, 7, "job-wait=21: must be 1 to 20 seconds"},
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
     {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
     {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
+    {"title T\ndevice push v2 piece=0\n", 2, 16, "piece=0: must be 1 to 1024 bytes"},
+    {HEAD "cloud offer v2 tar=zip\n", 2, 16,
+     "tar=zip: must be good, checksum, no-list, size, name, cut-off, no-image, version or "
+     "other-core"},
     {HEAD "@body:100% net reset\n", 2, 1, "@body:100%: must be below 100 %"},
     {HEAD "@connect:0 net reset\n", 2, 1, "@connect:0: connections are counted from 1"},
     {HEAD "@connect:2 @net reset\n", 2, 12,
@@ -308,25 +322,52 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
     }
 }
 
+static void a_push_has_a_plan(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse("title T\ndevice push v2 size=8K crc=wrong insists piece=1\n"
+                           "device push v2 abort=verified\nexpect boot v1\n",
+                           &script, &error),
+                     0);
+    assert_false(script.needs_cloud);
+    assert_int_equal(script.steps[0].kind, NB_DEVICE_PUSH);
+    assert_true(script.steps[0].push.wrong_crc && script.steps[0].push.insists);
+    assert_int_equal(script.steps[0].push.piece, 1);
+    assert_int_equal(script.steps[0].push.abort, SIM_ABORT_NEVER);
+    assert_int_equal(script.steps[1].push.abort, SIM_ABORT_VERIFIED);
+    assert_int_equal(script.steps[1].image, script.steps[0].image); /* the v2 of 8 KiB */
+    assert_int_equal(script.images[script.steps[1].image].size, 8192);
+    nb_script_free(&script);
+}
+
 static void links_and_switches_are_headers(void **state)
 {
     struct nb_script script;
     struct flash_text_error error;
     (void)state;
-    assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\nagent direct stay\n"
-                                "cloud offer v2 connection=http port=closed chunk=1K\n"
+    assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
+                                "conformance nginx\n"
+                                "agent permanent stay keep-alive=1 data-wait=20\n"
+                                "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
                      0);
     assert_int_equal(script.data.count, 2);
     assert_string_equal(script.via.items[0], "mqtt");
     assert_string_equal(script.tls.items[0], "expired");
-    assert_true(script.agent.direct && script.agent.stay);
-    assert_false(script.agent.no_result || script.agent.permanent);
+    assert_true(script.agent.permanent && script.agent.stay);
+    assert_int_equal(script.nginx, 5);
+    assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
+    assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
+    assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
+    assert_false(script.agent.no_result || script.agent.direct);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);
     assert_true(image->port_closed);
     assert_int_equal(image->chunk, 1024);
+    assert_int_equal(image->tar, NB_TAR_NAME);
     assert_true(script.needs_proxy);
     assert_int_equal(script.steps[2].kind, NB_EXPECT_TRAFFIC);
     assert_int_equal(script.steps[2].value, 1 << 20);
@@ -381,7 +422,9 @@ static void every_example_of_the_table_parses(void **state)
         bool header = verb->group == NB_GROUP_HEADER;
         snprintf(text, sizeof text, "%s%s\n%s%s%s\ndevice check\nexpect boot v1\n",
                  header && verb->kind == NB_HEADER_TITLE ? "" : HEAD, header ? verb->example : "",
-                 header ? "" : "cloud offer v2\n",
+                 !header                               ? "cloud offer v2\n"
+                 : verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
+                                                       : "",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
                          (verb->group == NB_GROUP_STEP && verb->kind == NB_EXPECT_TRAFFIC)
                      ? "device check\n"
@@ -423,6 +466,7 @@ int main(void)
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(a_push_has_a_plan),
         cmocka_unit_test(links_and_switches_are_headers),
         cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),
         cmocka_unit_test(long_lines_and_many_words_are_refused),

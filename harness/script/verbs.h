@@ -24,6 +24,7 @@ enum nb_header {
     NB_HEADER_DATA,
     NB_HEADER_VIA,
     NB_HEADER_TLS,
+    NB_HEADER_CONFORMANCE,
     NB_HEADER_AGENT,
     NB_HEADER_SLOT,
     NB_HEADER_LOADER,
@@ -41,7 +42,7 @@ struct nb_script_verb {
 extern const struct nb_script_verb nb_script_verbs[];
 extern const size_t nb_script_verb_count;
 
-/* What a header line ending up in a list belongs to; NULL for title, slot and loader. */
+/* What a header line ending up in a list belongs to; NULL when it is no list. */
 struct nb_list *nb_header_list(struct nb_script *script, enum nb_header header);
 
 #endif

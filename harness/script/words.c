@@ -302,7 +302,7 @@ static bool option_extra(struct nb_line *line, const char *value, size_t length)
     return nb_word_complain(line, "must be a number of bytes");
 }
 
-static bool take_option(struct nb_line *line, const char *word, size_t length)
+static bool read_option(struct nb_line *line, const char *word, size_t length)
 {
     const char *equals = memchr(word, '=', length);
     if (!equals)
@@ -311,7 +311,6 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
     const char *value = equals + 1;
     size_t rest = length - key - 1;
     bool cloud = line->verb->kind == NB_CLOUD_OFFER;
-    line->has_options = true;
     if (nb_word_is(word, key, "size"))
         return option_size(line, value, rest);
     if (nb_word_is(word, key, "app"))
@@ -328,6 +327,8 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
         return nb_option_port(line, value, rest);
     if (nb_word_is(word, key, "chunk") && cloud)
         return nb_option_chunk(line, value, rest);
+    if (nb_word_is(word, key, "tar") && cloud)
+        return nb_option_tar(line, value, rest);
     if (nb_word_is(word, key, "board") && cloud)
         return option_board(line, value, rest);
     if (nb_word_is(word, key, "counter"))
@@ -339,6 +340,14 @@ static bool take_option(struct nb_line *line, const char *word, size_t length)
     if (nb_word_is(word, key, "extra"))
         return option_extra(line, value, rest);
     return false;
+}
+
+/* Other words have an `=`, too: only an image's own options make it another image. */
+static bool take_option(struct nb_line *line, const char *word, size_t length)
+{
+    bool taken = read_option(line, word, length);
+    line->has_options = line->has_options || taken;
+    return taken;
 }
 
 static bool take_trailer(struct nb_line *line, const char *word, size_t length)
@@ -518,15 +527,18 @@ static const struct nb_word_class classes[] = {
     {"INSTALL", "test or permanent", take_install},
     {"LINK", "mqtt, http or https", nb_take_link},
     {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
-    {"ASWITCH", "direct, no-result, permanent or stay", nb_take_agent_switch},
+    {"ASWITCH", "direct, no-result, permanent, stay; in seconds keep-alive= job-wait= data-wait=",
+     nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
     {"IMAGE", "an image: v1, v2 ...", take_image},
     {"KNOWN", "an image: v1, v2 ...", take_known},
     {"OPTION",
      "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk=",
+     "connection= port= chunk= tar=",
      take_option},
+    {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
+     nb_take_push},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
     {"SLOT", "slot0 or slot1", take_slot},
     {"N", "a number", take_number},

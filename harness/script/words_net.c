@@ -2,15 +2,25 @@
 
 #include <string.h>
 
-#define MIN_CHUNK 64u
-#define MAX_CHUNK 65536u
+#define MIN_CHUNK   64u
+#define MAX_CHUNK   65536u
+#define MAX_SECONDS 20u
 
 const char *const nb_link_words[] = {"", "mqtt", "http", "https", NULL};
 const char *const nb_tls_words[] = {"none",     "server",     "client",      "stranger",
                                     "impostor", "unknown-ca", "self-signed", "expired",
                                     "early",    "wrong-name", NULL};
 
+const char *const nb_tar_words[] = {"",        "good",     "checksum", "no-list",    "size", "name",
+                                    "cut-off", "no-image", "version",  "other-core", NULL};
+
+const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait", "data-wait", NULL};
+
 _Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
+_Static_assert(sizeof nb_tar_words / sizeof nb_tar_words[0] == NB_TAR_OTHER_CORE + 2, "the same");
+_Static_assert(sizeof nb_agent_timing_words / sizeof nb_agent_timing_words[0] ==
+                   NB_AGENT_TIMINGS + 1,
+               "a word a timing");
 
 /* ---- header ------------------------------------------------------------------------------ */
 
@@ -24,6 +34,23 @@ bool nb_take_tls(struct nb_line *line, const char *word, size_t length)
     return nb_word_index(word, length, nb_tls_words) >= 0 && nb_word_add(line, word, length);
 }
 
+/* 1 to 20 s: a scenario is for people who wait for it. */
+static bool agent_seconds(struct nb_line *line, const char *value, size_t length, uint32_t *out)
+{
+    if (nb_word_number(value, length, false, out) && *out >= 1 && *out <= MAX_SECONDS)
+        return true;
+    return nb_word_complain(line, "must be 1 to %u seconds", MAX_SECONDS);
+}
+
+static bool agent_timing(struct nb_line *line, const char *word, size_t length)
+{
+    const char *equals = memchr(word, '=', length);
+    size_t key = equals ? (size_t)(equals - word) : 0;
+    int index = key ? nb_word_index(word, key, nb_agent_timing_words) : -1;
+    return index >= 0 &&
+           agent_seconds(line, equals + 1, length - key - 1, &line->agent.seconds[index]);
+}
+
 bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
 {
     if (nb_word_is(word, length, "direct"))
@@ -35,7 +62,7 @@ bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
     else if (nb_word_is(word, length, "stay"))
         line->agent.stay = true;
     else
-        return false;
+        return agent_timing(line, word, length);
     return true;
 }
 
@@ -62,6 +89,42 @@ bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)
         line->image.chunk <= MAX_CHUNK)
         return true;
     return nb_word_complain(line, "must be %u to %u bytes", MIN_CHUNK, MAX_CHUNK);
+}
+
+bool nb_option_tar(struct nb_line *line, const char *value, size_t length)
+{
+    int index = nb_word_index(value, length, nb_tar_words);
+    if (index <= NB_TAR_NONE)
+        return nb_word_complain(line, "must be good, checksum, no-list, size, name, cut-off, "
+                                      "no-image, version or other-core");
+    line->image.tar = (enum nb_tar)index;
+    return true;
+}
+
+/* ---- pushes ------------------------------------------------------------------------------ */
+
+/* What a host does wrong, or gives up. */
+bool nb_take_push(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const aborts[] = {
+        "", "abort=prepared", "abort=written", "abort=verified", "abort=pending", NULL};
+    static const char piece[] = "piece=";
+    const size_t piece_size = sizeof piece - 1;
+    struct sim_push_plan *push = &line->step.push;
+    int abort = nb_word_index(word, length, aborts);
+    if (abort > SIM_ABORT_NEVER)
+        push->abort = (enum sim_push_abort)abort;
+    else if (nb_word_is(word, length, "crc=wrong"))
+        push->wrong_crc = true;
+    else if (nb_word_is(word, length, "insists"))
+        push->insists = true;
+    else if (length > piece_size && memcmp(word, piece, piece_size) == 0)
+        return (nb_word_number(word + piece_size, length - piece_size, true, &push->piece) &&
+                push->piece >= 1 && push->piece <= SIM_COPY_BUFFER) ||
+               nb_word_complain(line, "must be 1 to %u bytes", SIM_COPY_BUFFER);
+    else
+        return false;
+    return true;
 }
 
 /* ---- faults of the network --------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* Argument classes that speak of links, certificates and the network, and what they share with the
- * others. Private to harness/script/words*.c. */
+/* Argument classes that speak of links, certificates, hosts that push and the network, and what
+ * they share with the others. Private to harness/script/words*.c. */
 #ifndef NOBRICK_HARNESS_SCRIPT_WORDS_NET_H
 #define NOBRICK_HARNESS_SCRIPT_WORDS_NET_H
 
@@ -23,6 +23,7 @@ bool nb_word_add(struct nb_line *line, const char *word, size_t length);
 bool nb_take_link(struct nb_line *line, const char *word, size_t length);
 bool nb_take_tls(struct nb_line *line, const char *word, size_t length);
 bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length);
+bool nb_take_push(struct nb_line *line, const char *word, size_t length);
 bool nb_take_place(struct nb_line *line, const char *word, size_t length);
 bool nb_take_net(struct nb_line *line, const char *word, size_t length);
 bool nb_take_mqtt(struct nb_line *line, const char *word, size_t length);
@@ -36,5 +37,6 @@ bool nb_take_value(struct nb_line *line, const char *word, size_t length);
 bool nb_option_connection(struct nb_line *line, const char *value, size_t length);
 bool nb_option_port(struct nb_line *line, const char *value, size_t length);
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length);
+bool nb_option_tar(struct nb_line *line, const char *value, size_t length);
 
 #endif

@@ -38,6 +38,7 @@ static const struct rig_identity rig_identities[] = {
     {"stranger", "Stranger", NULL, NULL, -RIG_DAY, RIG_DAY},
     {"good", "good", "ca", "DNS:localhost,IP:127.0.0.1", -RIG_DAY, RIG_DAY},
     {"client", "client", "ca", NULL, -RIG_DAY, RIG_DAY},
+    {"device-of-stranger", "client", "stranger", NULL, -RIG_DAY, RIG_DAY},
     {"of-impostor", "good", "impostor", "DNS:localhost,IP:127.0.0.1", -RIG_DAY, RIG_DAY},
     {"of-stranger", "good", "stranger", "DNS:localhost,IP:127.0.0.1", -RIG_DAY, RIG_DAY},
     {"self-signed", "good", NULL, "DNS:localhost,IP:127.0.0.1", -RIG_DAY, RIG_DAY},

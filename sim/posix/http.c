@@ -329,15 +329,16 @@ static int code_of(const struct posix_http *http, CURLcode result)
         if (verdict != OTA_OK && verdict != OTA_E_TLS_NAME)
             return verdict;
         return is_broken_handshake(http->error) ? OTA_E_DISCONNECTED : OTA_E_TLS;
+    case CURLE_SSL_CLIENTCERT:
+        return OTA_E_TLS_DEVICE;
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CIPHER:
         return OTA_E_TLS;
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return verdict == OTA_E_TLS && http->reader.head.status == 0 ? OTA_E_TLS
-                                                                     : OTA_E_DISCONNECTED;
     case CURLE_GOT_NOTHING:
+        return verdict != OTA_OK && http->reader.head.status == 0 ? verdict : OTA_E_DISCONNECTED;
     case CURLE_PARTIAL_FILE:
         return OTA_E_DISCONNECTED;
     case CURLE_TOO_MANY_REDIRECTS:

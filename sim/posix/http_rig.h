@@ -10,17 +10,19 @@
 #include <signal.h>
 
 static inline void open_client_as(struct client *client, const struct rig_server *server,
-                                  bool identifies, const char *host)
+                                  const char *shows, const char *host)
 {
     memset(client, 0, sizeof *client);
     snprintf(client->ca, RIG_FILE, "%s", rig_file("ca", "crt"));
-    snprintf(client->cert, RIG_FILE, "%s", rig_file("client", "crt"));
-    snprintf(client->key, RIG_FILE, "%s", rig_file("client", "key"));
+    if (shows != NULL) {
+        snprintf(client->cert, RIG_FILE, "%s", rig_file(shows, "crt"));
+        snprintf(client->key, RIG_FILE, "%s", rig_file(shows, "key"));
+    }
     struct posix_http_config config = {.port = server->port,
                                        .tls = server->identity != NULL,
                                        .ca_path = client->ca,
-                                       .cert_path = identifies ? client->cert : NULL,
-                                       .key_path = identifies ? client->key : NULL,
+                                       .cert_path = shows != NULL ? client->cert : NULL,
+                                       .key_path = shows != NULL ? client->key : NULL,
                                        .connect_ms = 500,
                                        .stall_ms = 300};
     snprintf(config.host, sizeof config.host, "%s", host);
@@ -33,7 +35,7 @@ static inline void open_client_as(struct client *client, const struct rig_server
 static inline void open_client(struct client *client, const struct rig_server *server,
                                const char *host)
 {
-    open_client_as(client, server, false, host);
+    open_client_as(client, server, NULL, host);
 }
 
 static inline void close_client(struct client *client)

@@ -4,21 +4,22 @@
 static const struct {
     const char *server; /* identity; NULL: no TLS on that side */
     bool wants_client;
-    bool identifies;
+    const char *shows; /* the device: identity; NULL: nothing */
     const char *host;
     int code;
 } handshakes[] = {
-    {"good", false, false, "127.0.0.1", OTA_OK},
-    {"good", false, true, "localhost", OTA_OK},
-    {"good", true, true, "127.0.0.1", OTA_OK},
-    {"good", true, false, "127.0.0.1", OTA_E_TLS},
-    {"of-stranger", false, false, "127.0.0.1", OTA_E_TLS_CA},
-    {"of-impostor", false, false, "127.0.0.1", OTA_E_TLS_CA},
-    {"self-signed", false, false, "127.0.0.1", OTA_E_TLS_CA},
-    {"expired", false, false, "127.0.0.1", OTA_E_TLS_EXPIRED},
-    {"early", false, false, "127.0.0.1", OTA_E_TLS_EXPIRED},
-    {"elsewhere", false, false, "127.0.0.1", OTA_E_TLS_NAME},
-    {"elsewhere", false, false, "localhost", OTA_E_TLS_NAME},
+    {"good", false, NULL, "127.0.0.1", OTA_OK},
+    {"good", false, "client", "localhost", OTA_OK},
+    {"good", true, "client", "127.0.0.1", OTA_OK},
+    {"good", true, NULL, "127.0.0.1", OTA_E_TLS_DEVICE},
+    {"good", true, "device-of-stranger", "127.0.0.1", OTA_E_TLS_DEVICE},
+    {"of-stranger", false, NULL, "127.0.0.1", OTA_E_TLS_CA},
+    {"of-impostor", false, NULL, "127.0.0.1", OTA_E_TLS_IMPOSTOR},
+    {"self-signed", false, NULL, "127.0.0.1", OTA_E_TLS_SELF},
+    {"expired", false, NULL, "127.0.0.1", OTA_E_TLS_EXPIRED},
+    {"early", false, NULL, "127.0.0.1", OTA_E_TLS_EXPIRED},
+    {"elsewhere", false, NULL, "127.0.0.1", OTA_E_TLS_NAME},
+    {"elsewhere", false, NULL, "localhost", OTA_E_TLS_NAME},
 };
 
 static void certificates(void **state)
@@ -31,7 +32,7 @@ static void certificates(void **state)
                                     .replies = {{.bytes = OK_FOUR}},
                                     .reply_count = 1};
         rig_server_start(&server);
-        open_client_as(&client, &server, handshakes[i].identifies, handshakes[i].host);
+        open_client_as(&client, &server, handshakes[i].shows, handshakes[i].host);
         int code = fetch(&client, &ranged);
         if (code != handshakes[i].code || (code == OTA_OK) != (client.length == 4))
             fail_msg("row %zu: %s: %s", i, ota_err_word(code), posix_http_reason(client.http));
@@ -54,7 +55,7 @@ static void other_tls_failures(void **state)
     struct rig_server old = {.identity = "good"};
     rig_server_start(&old);
     SSL_CTX_set_max_proto_version(old.tls, TLS1_1_VERSION);
-    open_client_as(&client, &old, false, "127.0.0.1");
+    open_client_as(&client, &old, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_TLS);
     close_client(&client);
     rig_server_stop(&old);
@@ -71,7 +72,7 @@ static void no_way_back_from_tls(void **state)
     struct rig_server server = {
         .identity = "good", .replies = {{.bytes = reply}}, .reply_count = 1};
     rig_server_start(&server);
-    open_client_as(&client, &server, false, "127.0.0.1");
+    open_client_as(&client, &server, NULL, "127.0.0.1");
     assert_int_equal(fetch(&client, &whole), OTA_E_HTTP_STATUS);
     close_client(&client);
     rig_server_stop(&server);
@@ -85,7 +86,7 @@ static void unreadable_files(void **state)
     struct rig_server server = {.identity = "good"};
     (void)state;
     rig_server_start(&server);
-    open_client_as(&client, &server, true, "127.0.0.1");
+    open_client_as(&client, &server, "client", "127.0.0.1");
     strcpy(client.ca, "/nonexistent.pem");
     assert_int_equal(fetch(&client, &whole), OTA_E_TLS);
     snprintf(client.ca, RIG_FILE, "%s", rig_file("ca", "crt"));

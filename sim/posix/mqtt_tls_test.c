@@ -4,31 +4,34 @@
 static const struct {
     const char *broker; /* identity */
     bool wants_client;
-    bool identifies;
+    const char *shows; /* the device: identity; NULL: nothing */
     const char *host;
     int code;
 } handshakes[] = {
-    {"good", false, false, "127.0.0.1", OTA_OK},
-    {"good", false, true, "localhost", OTA_OK},
-    {"good", true, true, "127.0.0.1", OTA_OK},
-    {"good", true, false, "127.0.0.1", OTA_E_TLS},
-    {"of-stranger", false, false, "127.0.0.1", OTA_E_TLS_CA},
-    {"of-impostor", false, true, "127.0.0.1", OTA_E_TLS_CA},
-    {"self-signed", false, false, "127.0.0.1", OTA_E_TLS_CA},
-    {"expired", false, true, "127.0.0.1", OTA_E_TLS_EXPIRED},
-    {"early", false, false, "localhost", OTA_E_TLS_EXPIRED},
-    {"elsewhere", false, false, "127.0.0.1", OTA_E_TLS_NAME},
-    {"elsewhere", true, true, "localhost", OTA_E_TLS_NAME},
+    {"good", false, NULL, "127.0.0.1", OTA_OK},
+    {"good", false, "client", "localhost", OTA_OK},
+    {"good", true, "client", "127.0.0.1", OTA_OK},
+    {"good", true, NULL, "127.0.0.1", OTA_E_TLS_DEVICE},
+    {"good", true, "device-of-stranger", "127.0.0.1", OTA_E_TLS_DEVICE},
+    {"of-stranger", false, NULL, "127.0.0.1", OTA_E_TLS_CA},
+    {"of-impostor", false, "client", "127.0.0.1", OTA_E_TLS_IMPOSTOR},
+    {"self-signed", false, NULL, "127.0.0.1", OTA_E_TLS_SELF},
+    {"expired", false, "client", "127.0.0.1", OTA_E_TLS_EXPIRED},
+    {"early", false, NULL, "localhost", OTA_E_TLS_EXPIRED},
+    {"elsewhere", false, NULL, "127.0.0.1", OTA_E_TLS_NAME},
+    {"elsewhere", true, "client", "localhost", OTA_E_TLS_NAME},
 };
 
 static char files[3][RIG_PATH];
 
 static void open_tls(struct client *client, struct posix_loop *loop, const char *host,
-                     bool identifies)
+                     const char *shows)
 {
     struct posix_mqtt_config config = {.port = port, .tls = true, .ca_path = files[0]};
     snprintf(config.host, sizeof config.host, "%s", host);
-    if (identifies) {
+    if (shows != NULL) {
+        snprintf(files[1], RIG_PATH, "%s", rig_file(shows, "crt"));
+        snprintf(files[2], RIG_PATH, "%s", rig_file(shows, "key"));
         config.cert_path = files[1];
         config.key_path = files[2];
     }
@@ -47,7 +50,7 @@ static void certificates(void **state)
         broker_wants_client = handshakes[i].wants_client;
         need_broker();
         struct posix_loop *loop = posix_loop_new();
-        open_tls(&client, loop, handshakes[i].host, handshakes[i].identifies);
+        open_tls(&client, loop, handshakes[i].host, handshakes[i].shows);
         for (int again = 0; again < 2; again++) { /* nothing of the first time sticks */
             assert_int_equal(start_connect(&client, "tls", NULL), OTA_OK);
             assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
@@ -84,7 +87,7 @@ static void no_tls_there(void **state)
     broker_identity = NULL;
     need_broker();
     struct posix_loop *loop = posix_loop_new();
-    open_tls(&client, loop, "127.0.0.1", false);
+    open_tls(&client, loop, "127.0.0.1", NULL);
     assert_int_equal(start_connect(&client, "tls", NULL), OTA_OK);
     assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
     int code = client.codes[OTA_EVENT_MQTT_CONNECTED];
@@ -103,7 +106,7 @@ static void unreadable_files(void **state)
     broker_wants_client = false;
     need_broker();
     struct posix_loop *loop = posix_loop_new();
-    open_tls(&client, loop, "127.0.0.1", true);
+    open_tls(&client, loop, "127.0.0.1", "client");
     for (size_t i = 0; i < 3; i++) {
         char saved[RIG_PATH];
         memcpy(saved, files[i], RIG_PATH);
@@ -121,11 +124,9 @@ static void unreadable_files(void **state)
 
 static int before_all(void **state)
 {
-    static const char *const names[3][2] = {{"ca", "crt"}, {"client", "crt"}, {"client", "key"}};
     (void)state;
     rig_make_all();
-    for (size_t i = 0; i < 3; i++)
-        snprintf(files[i], RIG_PATH, "%s", rig_file(names[i][0], names[i][1]));
+    snprintf(files[0], RIG_PATH, "%s", rig_file("ca", "crt"));
     return 0;
 }
 

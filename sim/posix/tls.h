@@ -11,10 +11,11 @@
 void posix_tls_watch(void);
 
 /* Of the last verification in this thread since posix_tls_forget: OTA_OK, OTA_E_TLS_CA,
- * OTA_E_TLS_EXPIRED, OTA_E_TLS_NAME, or OTA_E_TLS for all the rest. The name is checked against
- * the server name that the client sent, if it sent one. OTA_E_TLS also when the server broke off
- * with an alert, or asked for a certificate and we have none: worth something only when the
- * connection failed before the server answered. */
+ * OTA_E_TLS_SELF, OTA_E_TLS_IMPOSTOR, OTA_E_TLS_EXPIRED, OTA_E_TLS_NAME, or OTA_E_TLS for all the
+ * rest. The name is checked against the server name that the client sent, if it sent one.
+ * OTA_E_TLS_DEVICE when the server broke off with an alert about our certificate, or asked for one
+ * and we have none, OTA_E_TLS for its other alerts: worth something only when the connection failed
+ * before the server answered. */
 int posix_tls_verdict(void);
 void posix_tls_forget(void);
 

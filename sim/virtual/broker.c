@@ -186,19 +186,27 @@ static bool on_connect(struct broker_connection *connection, const struct mqtt_p
 
 /* ---- the other packets: false closes the connection --------------------------------------- */
 
-/* A message of QoS 2 is passed on when it comes first, and known until it is released. */
+static struct broker_incoming *find_incoming(struct broker_session *session, uint16_t id)
+{
+    for (size_t i = 0; i < session->receiving_count; i++)
+        if (session->receiving[i].id == id)
+            return &session->receiving[i];
+    return NULL;
+}
+
+/* A message of QoS 2 is passed on when it is released, once. */
 static bool on_publish_2(struct broker_connection *connection, const struct mqtt_packet *packet)
 {
     struct broker_session *session = connection->session;
-    size_t at = 0;
-    while (at < session->receiving_count && session->receiving[at] != packet->id)
-        at++;
-    if (at == BROKER_RECEIVING)
-        return false;
-    if (at == session->receiving_count) {
-        session->receiving[session->receiving_count++] = packet->id;
-        broker_publish(connection->broker, packet->topic, packet->payload, packet->qos,
-                       packet->retain);
+    if (find_incoming(session, packet->id) == NULL) {
+        struct broker_message *message = NULL;
+        if (session->receiving_count < BROKER_RECEIVING)
+            message =
+                broker_message_new(packet->topic, packet->payload, packet->qos, packet->retain);
+        if (message == NULL)
+            return false;
+        session->receiving[session->receiving_count++] =
+            (struct broker_incoming){message, packet->id};
     }
     send_code(connection, MQTT_PUBREC, packet->id);
     return true;
@@ -225,11 +233,14 @@ static bool on_puback(struct broker_connection *connection, const struct mqtt_pa
 static bool on_pubrel(struct broker_connection *connection, const struct mqtt_packet *packet)
 {
     struct broker_session *session = connection->session;
-    for (size_t i = 0; i < session->receiving_count; i++)
-        if (session->receiving[i] == packet->id) {
-            session->receiving[i] = session->receiving[--session->receiving_count];
-            break;
-        }
+    struct broker_incoming *incoming = find_incoming(session, packet->id);
+    if (incoming != NULL) {
+        struct broker_message *message = incoming->message;
+        *incoming = session->receiving[--session->receiving_count];
+        broker_publish(connection->broker, message->topic, message->payload, message->qos,
+                       message->retain);
+        broker_message_drop(message);
+    }
     send_code(connection, MQTT_PUBCOMP, packet->id);
     return true;
 }
@@ -291,6 +302,14 @@ static bool on_pingreq(struct broker_connection *connection, const struct mqtt_p
     return true;
 }
 
+/* No client has a reason to, and mosquitto lets it. */
+static bool on_pingresp(struct broker_connection *connection, const struct mqtt_packet *packet)
+{
+    (void)connection;
+    (void)packet;
+    return true;
+}
+
 static bool on_disconnect(struct broker_connection *connection, const struct mqtt_packet *packet)
 {
     (void)packet;
@@ -300,10 +319,11 @@ static bool on_disconnect(struct broker_connection *connection, const struct mqt
 
 /* What a client may send; nothing else. */
 static bool (*const handlers[])(struct broker_connection *, const struct mqtt_packet *) = {
-    [MQTT_CONNECT] = on_connect,     [MQTT_PUBLISH] = on_publish,
-    [MQTT_PUBACK] = on_puback,       [MQTT_PUBREL] = on_pubrel,
-    [MQTT_SUBSCRIBE] = on_subscribe, [MQTT_UNSUBSCRIBE] = on_unsubscribe,
-    [MQTT_PINGREQ] = on_pingreq,     [MQTT_DISCONNECT] = on_disconnect,
+    [MQTT_CONNECT] = on_connect,       [MQTT_PUBLISH] = on_publish,
+    [MQTT_PUBACK] = on_puback,         [MQTT_PUBREL] = on_pubrel,
+    [MQTT_SUBSCRIBE] = on_subscribe,   [MQTT_UNSUBSCRIBE] = on_unsubscribe,
+    [MQTT_PINGREQ] = on_pingreq,       [MQTT_PINGRESP] = on_pingresp,
+    [MQTT_DISCONNECT] = on_disconnect,
 };
 
 static bool take_packet(void *context, const struct mqtt_packet *packet)

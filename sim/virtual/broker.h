@@ -4,6 +4,8 @@
  * connect, nothing is persisted, 20 messages in flight and 1000 waiting for each client, keep-alive
  * enforced at one and a half times, a client id in use is taken over, retained messages, wills.
  * What it has not: QoS 2 to subscribers (granted as 1), $SYS and $share topics, MQTT 3.1 and 5.
+ * Where mosquitto 2.0.11 strays from the standard it does not follow: of several subscriptions that
+ * match, the best QoS counts, and never more than the 20 are in flight.
  * What a client sends wrongly ends that client's connection only.
  *
  * The caller owns it and frees it before the world; connections that are open then are reset. */

@@ -72,6 +72,8 @@ void broker_session_end(struct virtual_broker *broker, struct broker_session *se
     }
     for (size_t i = 0; i < session->count; i++)
         broker_message_drop(session->outgoing[(session->first + i) % session->room].message);
+    for (size_t i = 0; i < session->receiving_count; i++)
+        broker_message_drop(session->receiving[i].message);
     free(session->outgoing);
     free(session);
 }
@@ -269,6 +271,17 @@ static void retain_message(struct virtual_broker *broker, struct mqtt_bytes topi
     broker_message_drop(old);
 }
 
+/* The best of all that the session subscribed to and that match: it gets the message once (section
+ * 3.3.5). -1: none. */
+static int granted_qos(const struct broker_session *session, struct mqtt_bytes topic)
+{
+    int granted = -1;
+    for (const struct broker_filter *at = session->filters; at != NULL; at = at->next)
+        if (at->qos > granted && mqtt_topic_matches(at->text, topic))
+            granted = at->qos;
+    return granted;
+}
+
 void broker_publish(struct virtual_broker *broker, struct mqtt_bytes topic,
                     struct mqtt_bytes payload, uint8_t qos, bool retain)
 {
@@ -276,11 +289,11 @@ void broker_publish(struct virtual_broker *broker, struct mqtt_bytes topic,
     if (topic.size >= 4 && memcmp(topic.data, "$SYS", 4) == 0)
         return; /* the broker's own */
     for (struct broker_session *session = broker->sessions; session != NULL;
-         session = session->next)
-        for (struct broker_filter *filter = session->filters; filter != NULL; filter = filter->next)
-            if (mqtt_topic_matches(filter->text, topic))
-                give(session, topic, payload, qos < filter->qos ? qos : filter->qos, false,
-                     &shared);
+         session = session->next) {
+        int granted = granted_qos(session, topic);
+        if (granted >= 0)
+            give(session, topic, payload, qos < granted ? qos : (uint8_t)granted, false, &shared);
+    }
     broker_message_drop(shared);
     if (retain)
         retain_message(broker, topic, payload, qos);

@@ -35,6 +35,12 @@ struct broker_outgoing {
     bool retain;
 };
 
+/* A message of QoS 2 from one client: passed on when it is released. */
+struct broker_incoming {
+    struct broker_message *message;
+    uint16_t id;
+};
+
 struct broker_connection;
 
 struct broker_session {
@@ -49,7 +55,7 @@ struct broker_session {
     size_t room;
     size_t in_flight;
     uint16_t last_id;
-    uint16_t receiving[BROKER_RECEIVING];
+    struct broker_incoming receiving[BROKER_RECEIVING];
     size_t receiving_count;
     struct mqtt_bytes client_id;
     uint8_t bytes[];

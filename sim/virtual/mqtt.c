@@ -435,14 +435,14 @@ static void on_patience(struct virtual_mqtt *mqtt)
 }
 
 /* Asks for a sign of life when one side was silent for the keep-alive, and waits one and a half
- * times as long for it, as Paho does. */
+ * times as long for it, as Paho does; what still comes may be a large packet before the answer. */
 static void on_keep_alive(struct virtual_mqtt *mqtt)
 {
     uint64_t now = now_of(mqtt);
     uint64_t silent_since = mqtt->sent < mqtt->received ? mqtt->sent : mqtt->received;
+    uint64_t heard = mqtt->pinged < mqtt->received ? mqtt->received : mqtt->pinged;
     uint64_t patience = mqtt->keep_alive_ms * 3u / 2u;
-    uint64_t due =
-        mqtt->ping_outstanding ? mqtt->pinged + patience : silent_since + mqtt->keep_alive_ms;
+    uint64_t due = mqtt->ping_outstanding ? heard + patience : silent_since + mqtt->keep_alive_ms;
     if (now >= due && mqtt->ping_outstanding) {
         lose(mqtt);
         return;

