@@ -115,7 +115,10 @@ static uint32_t stride(const struct ota_ring *ring, const struct flash_sector *s
 static uint32_t sector_end(const struct ota_ring *ring, const struct flash_sector *sector)
 {
     uint32_t step = stride(ring, sector);
-    return sector->start + sector->size / step * step;
+    uint32_t places = sector->size / step;
+    if (ring->kind->most != 0 && places > ring->kind->most)
+        places = ring->kind->most;
+    return sector->start + places * step;
 }
 
 /* The sector after the one at `start`, around the end of the area. */

@@ -22,6 +22,9 @@
 struct ota_ring_kind {
     uint32_t magic;
     uint32_t size; /* of a record, at most OTA_RING_RECORD_MAX */
+    /* A sector takes no more records than this, so that looking for the newest stays short where
+     * sectors are large; 0: as many as fit. */
+    uint32_t most;
     /* The record, magic and checksum of which are right, is one that the owner understands. */
     bool (*accept)(const uint8_t *record);
 };

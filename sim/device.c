@@ -600,6 +600,15 @@ void sim_device_free(struct sim_device *device)
     memset(device, 0, sizeof *device);
 }
 
+struct img_trailer_format sim_device_format(const struct sim_device *device,
+                                            const struct flash_port *flash)
+{
+    struct img_trailer_format format = device->format;
+    if (device->scheme->status)
+        format.status = (struct flash_area){flash, device->status.address, device->status.size};
+    return format;
+}
+
 void sim_device_boot_config(const struct sim_device *device, const struct flash_port *flash,
                             const struct crypto_port *crypto, const struct nv_port *nv,
                             const struct platform_port *platform, uint8_t *buffer,
@@ -610,7 +619,7 @@ void sim_device_boot_config(const struct sim_device *device, const struct flash_
         .primary = {flash, device->primary.address, device->primary.size},
         .secondary = {flash, device->secondary.address, device->secondary.size},
         .scratch = {flash, device->scratch.address, device->scratch.size},
-        .format = device->format,
+        .format = sim_device_format(device, flash),
         .keys = device->keys,
         .key_count = device->key_count,
         .validate_primary = device->validate_primary,
@@ -623,6 +632,4 @@ void sim_device_boot_config(const struct sim_device *device, const struct flash_
         .nv = nv,
         .platform = platform,
     };
-    if (device->scheme->status)
-        out->format.status = (struct flash_area){flash, device->status.address, device->status.size};
 }

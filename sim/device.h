@@ -30,7 +30,7 @@ struct sim_device {
     struct sim_region scratch;  /* for schemes that swap by way of it; size 0: none */
     struct sim_region status;   /* for schemes that keep their state there; size 0: none */
     const struct boot_scheme *scheme;
-    struct img_trailer_format format; /* status: filled in by sim_device_boot_config */
+    struct img_trailer_format format; /* see sim_device_format */
     bool validate_primary;
     bool refuse_older_version;
     bool use_counter;
@@ -68,13 +68,17 @@ OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *pat
                                       struct flash_text_error *error);
 
 /* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
- * name a part: loader region, primary, secondary, journal and progress one after another, then scratch and
- * status where the scheme needs them. */
+ * name a part: loader region, primary, secondary, journal and progress one after another, then
+ * scratch and status where the scheme needs them. */
 OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
                                       const struct boot_scheme *scheme, uint32_t slot_size,
                                       struct sim_device *out, struct flash_text_error *error);
 
 void sim_device_free(struct sim_device *device);
+
+/* The trailer format, with the status area on `flash` where the scheme keeps its state there. */
+struct img_trailer_format sim_device_format(const struct sim_device *device,
+                                            const struct flash_port *flash);
 
 /* Fills the loader's configuration for `device` on `flash`. `buffer` is the copy buffer. */
 void sim_device_boot_config(const struct sim_device *device, const struct flash_port *flash,

@@ -1,9 +1,9 @@
 /* Swapping by way of scratch: the slots exchange their images group by group, from the end of the
  * larger image down.
  *
- * A group begins and ends where both slots have a sector boundary and is as large as scratch allows,
- * so that several sectors of one slot may face one of the other. With P, Q and C the group in primary
- * and secondary and the scratch area, step 3 x group + state is
+ * A group begins and ends where both slots have a sector boundary and is as large as scratch
+ * allows, so that several sectors of one slot may face one of the other. With P, Q and C the group
+ * in primary and secondary and the scratch area, step 3 x group + state is
  *
  *   state 0   erase C,  copy Q -> C
  *   state 1   erase Q,  copy P -> Q

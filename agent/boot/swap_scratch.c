@@ -5,11 +5,11 @@
  *   the first group ends before the trailers   as in swap_move.c: in the primary trailer, from its
  *                                              magic to copy_done
  *   it reaches into their sectors              in scratch, whose own trailer gets its magic when
- *                                              state 0 is done; then, from the end of state 2 on, in
- *                                              the primary trailer, written together with the data
+ *                                              state 0 is done; then, from the end of state 2 on,
+ * in the primary trailer, written together with the data
  *
- * In the second case only the bytes that an image may have are copied, and the trailers' sectors are
- * erased with the group. A new owner is complete, its magic written last, before the old one is
+ * In the second case only the bytes that an image may have are copied, and the trailers' sectors
+ * are erased with the group. A new owner is complete, its magic written last, before the old one is
  * erased; where both are there, the primary owns.
  *
  * The published algorithm has three windows here, closed without another format:
@@ -130,8 +130,9 @@ static bool primary_owns(const struct boot_config *config, struct swap *out)
            (trailer.copy_done == IMG_FLAG_UNSET || out->step < count);
 }
 
-/* State 2 ends with the primary as the owner, so that scratch never has more than two entries. MCUboot
- * writes this trailer where the first group ends before the slots' trailers, too: nothing is begun then.
+/* State 2 ends with the primary as the owner, so that scratch never has more than two entries.
+ * MCUboot writes this trailer where the first group ends before the slots' trailers, too: nothing
+ * is begun then.
  */
 static bool scratch_owns(const struct boot_config *config, struct swap *out)
 {
@@ -139,8 +140,8 @@ static bool scratch_owns(const struct boot_config *config, struct swap *out)
     struct img_trailer trailer;
     img_trailer_read(&config->scratch, &format, &trailer);
     if (trailer.magic != IMG_MAGIC_GOOD || trailer.copy_done != IMG_FLAG_UNSET ||
-        trailer.swap_type == IMG_SWAP_NONE || trailer.image_number != 0 ||
-        !trailer.has_swap_size || trailer.swap_size == 0 || trailer.swap_size > max_end(config))
+        trailer.swap_type == IMG_SWAP_NONE || trailer.image_number != 0 || !trailer.has_swap_size ||
+        trailer.swap_size == 0 || trailer.swap_size > max_end(config))
         return false;
     out->type = (enum img_swap_type)trailer.swap_type;
     out->larger_end = trailer.swap_size;

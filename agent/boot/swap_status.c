@@ -1,8 +1,8 @@
 /* Swap using scratch and a status area: for parts that program whole rows.
  *
- * The steps are those of groups.h. No slot has a trailer: request, trial and the number of steps that
- * are done are one record (agent/image/status.h), and each step ends with the next record, old or
- * new under any cut:
+ * The steps are those of groups.h. No slot has a trailer: request, trial and the number of steps
+ * that are done are one record (agent/image/status.h), and each step ends with the next record, old
+ * or new under any cut:
  *
  *   request TEST or PERM -> swap, 1 step done -> … -> all but one done -> on trial, or nothing
  *   on trial             -> swap REVERT, 1 step done -> …            -> nothing

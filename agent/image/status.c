@@ -41,7 +41,8 @@ static bool accept(const uint8_t *raw)
            raw[AT_TRIAL] <= 1 && raw[AT_SWAP] >= IMG_SWAP_NONE && raw[AT_SWAP] <= IMG_SWAP_REVERT;
 }
 
-static const struct ota_ring_kind kind = {MAGIC, SIZE, accept};
+static const struct ota_ring_kind kind = {
+    .magic = MAGIC, .size = SIZE, .most = 16, .accept = accept};
 
 /* ---- both halves ------------------------------------------------------------------------- */
 

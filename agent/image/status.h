@@ -44,7 +44,8 @@ OTA_MUST_CHECK int img_status_write(const struct flash_area *area, const struct 
  * there was lost. Nothing is written when both have it. */
 OTA_MUST_CHECK int img_status_mend(const struct flash_area *area);
 
-/* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already. */
+/* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already.
+ */
 OTA_MUST_CHECK int img_status_ask(const struct flash_area *area, enum img_swap_type request);
 OTA_MUST_CHECK int img_status_confirm(const struct flash_area *area);
 

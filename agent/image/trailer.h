@@ -34,9 +34,9 @@ enum img_flag { IMG_FLAG_UNSET, IMG_FLAG_SET, IMG_FLAG_BAD };
 enum img_swap_type { IMG_SWAP_NONE = 1, IMG_SWAP_TEST, IMG_SWAP_PERM, IMG_SWAP_REVERT };
 
 struct img_trailer_format {
-    uint32_t align;       /* A: 8, 16 or 32 */
-    uint32_t write_size;  /* W: bytes a status entry takes; a multiple of the program unit */
-    uint32_t max_sectors; /* the format's MAX_SECTORS; 0: a scheme without status entries */
+    uint32_t align;           /* A: 8, 16 or 32 */
+    uint32_t write_size;      /* W: bytes a status entry takes; a multiple of the program unit */
+    uint32_t max_sectors;     /* the format's MAX_SECTORS; 0: a scheme without status entries */
     struct flash_area status; /* of status.h, instead of trailers; size 0: there is none */
 };
 
@@ -90,9 +90,9 @@ OTA_MUST_CHECK int img_trailer_set_image_ok(const struct flash_area *slot,
 OTA_MUST_CHECK int img_trailer_set_copy_done(const struct flash_area *slot,
                                              const struct img_trailer_format *format);
 
-/* Status entry `index`, counted from the trailer's start: one write unit, the first byte `state`, the
- * rest erased. Set is what does not read erased. An entry that cannot be read was begun: it is set,
- * for an entry is begun only when the step it stands for is done. */
+/* Status entry `index`, counted from the trailer's start: one write unit, the first byte `state`,
+ * the rest erased. Set is what does not read erased. An entry that cannot be read was begun: it is
+ * set, for an entry is begun only when the step it stands for is done. */
 OTA_MUST_CHECK int img_entry_is_set(const struct flash_area *slot,
                                     const struct img_trailer_format *format, uint32_t index,
                                     bool *set);
