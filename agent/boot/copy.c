@@ -96,7 +96,7 @@ int boot_request_revert(const struct boot_config *config, uint32_t larger_end)
 enum img_swap_type boot_owner(const struct boot_config *config, struct img_trailer *trailer)
 {
     img_trailer_read(&config->primary, &config->format, trailer);
-    if (trailer->magic != IMG_MAGIC_GOOD || trailer->copy_done == IMG_FLAG_SET ||
+    if (trailer->magic != IMG_MAGIC_GOOD || img_flag_on(trailer->copy_done) ||
         !trailer->has_swap_size || trailer->swap_size == 0 ||
         trailer->swap_size > config->scheme->max_end(config))
         return IMG_SWAP_NONE;

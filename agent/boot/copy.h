@@ -25,8 +25,9 @@ OTA_MUST_CHECK int boot_erase(const struct boot_config *config, const struct fla
 OTA_MUST_CHECK int boot_request_revert(const struct boot_config *config, uint32_t larger_end);
 
 /* The installation that a complete primary trailer owns: its type, and the larger image's end;
- * IMG_SWAP_NONE when it owns none (a factory image has a magic, but no swap type). Whether all its
- * steps are done, the caller knows. */
+ * IMG_SWAP_NONE when it owns none (a factory image has a magic, but no swap type). A copy_done that
+ * is torn was begun, and so all is done: whether the entries say so, too, is not asked, for the
+ * erase of a trailer may stop where they are gone and the rest is left. */
 enum img_swap_type boot_owner(const struct boot_config *config, struct img_trailer *trailer);
 
 /* Makes the secondary slot unbootable: the request first, so that a cut in between leaves nothing

@@ -144,8 +144,7 @@ static int next_step(const struct boot_config *config, uint32_t moves, uint32_t 
 }
 
 /* A complete primary trailer owns the state, whatever is left of the request in the secondary: the
- * erase of that may have stopped anywhere. A copy_done that is not SET is believed only when the
- * last step is done. */
+ * erase of that may have stopped anywhere. */
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     struct img_trailer primary;
@@ -155,8 +154,7 @@ static enum img_swap_type interrupted(const struct boot_config *config, bool *be
     if (type == IMG_SWAP_NONE)
         return type;
     uint32_t moves = move_count(config, primary.swap_size);
-    if (next_step(config, moves, &step) != 0 ||
-        (primary.copy_done == IMG_FLAG_BAD && step == ENTRIES_PER_SECTOR * moves))
+    if (next_step(config, moves, &step) != 0)
         return IMG_SWAP_NONE;
     *begun = step > 0;
     return type;

@@ -117,7 +117,6 @@ static int next_step(const struct flash_area *area, const struct img_trailer_for
     return 0;
 }
 
-/* A copy_done that is not SET is believed only when the last step is done. */
 static bool primary_owns(const struct boot_config *config, struct swap *out)
 {
     struct img_trailer trailer;
@@ -126,8 +125,7 @@ static bool primary_owns(const struct boot_config *config, struct swap *out)
         return false;
     out->larger_end = trailer.swap_size;
     uint32_t count = BOOT_GROUP_STATES * boot_group_count(config, trailer.swap_size);
-    return next_step(&config->primary, &config->format, count, &out->step) == 0 &&
-           (trailer.copy_done == IMG_FLAG_UNSET || out->step < count);
+    return next_step(&config->primary, &config->format, count, &out->step) == 0;
 }
 
 /* State 2 ends with the primary as the owner, so that scratch never has more than two entries.
