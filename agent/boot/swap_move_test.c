@@ -44,7 +44,7 @@ static void close_all(bool torn)
     static const uint32_t sizes[][2] = {{500, 500}, {300, 700}, {500, 0}, {0, 500}, {700, 300}};
     size_t count = torn ? 4 : 5;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        rig_close_sizes(&shapes[i], torn, sizes, count);
+        rig_close_sizes(&shapes[i], torn, 1, sizes, count);
 }
 
 static void test_clean_cuts(void **state)
