@@ -207,6 +207,16 @@ static int program_record(const struct ota_ring *ring, uint32_t at, uint32_t ste
     return error;
 }
 
+int ota_ring_prepare(struct ota_ring *ring)
+{
+    if (ring->next != ring->area.size || ring->prepared)
+        return 0;
+    /* The sector may look erased after a cut erase, and not be: it is erased in any case. */
+    int error = flash_area_erase_sector(&ring->area, ring->turn);
+    ring->prepared = error == 0;
+    return error;
+}
+
 int ota_ring_write(struct ota_ring *ring, uint8_t *record)
 {
     const struct flash_area *area = &ring->area;
@@ -214,12 +224,12 @@ int ota_ring_write(struct ota_ring *ring, uint8_t *record)
     uint32_t at = fresh ? ring->turn : ring->next;
     uint32_t body = ring->kind->size - OTA_RING_TAIL;
     struct flash_sector sector;
-    /* The next sector may look erased after a cut erase, and not be: it is erased in any case. */
-    int error = fresh ? flash_area_erase_sector(area, at) : 0;
+    int error = ota_ring_prepare(ring);
     if (error == 0)
         error = flash_area_sector(area, at, &sector);
     if (error != 0)
         return error;
+    ring->prepared = false;
     uint32_t step = stride(ring, &sector);
     ota_put32(record, ring->kind->magic);
     ota_put32(record + 4, ++ring->sequence);

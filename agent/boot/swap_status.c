@@ -38,37 +38,47 @@ static bool is_under_way(const struct boot_config *config, const struct img_stat
 
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
+    struct img_status_log log;
     struct img_status status;
-    int err = img_status_mend(&config->format.status);
-    (void)err; /* the newest record is enough to go on with */
-    err = img_status_read(&config->format.status, &status);
+    int err = img_status_open(&config->format.status, &log);
+    img_status_get(&log, &status);
+    int mended = img_status_mend(&log);
+    (void)mended; /* the newest record is enough to go on with */
     *begun = err == 0 && is_under_way(config, &status);
     return *begun ? status.swap : IMG_SWAP_NONE;
 }
 
-/* Performs the steps that are not done; each ends with its record. */
-static int finish(const struct boot_config *config, const struct img_status *begun)
+/* What is recorded when `steps` of `count` steps are done. */
+static struct img_status record_of(const struct img_status *swap, uint32_t steps, uint32_t count)
 {
-    uint32_t count = BOOT_GROUP_STATES * boot_group_count(config, begun->larger_end);
-    uint32_t end = boot_group_end(config, begun->larger_end);
+    const struct img_status under_way = {IMG_SWAP_NONE, false, swap->swap, swap->larger_end, steps};
+    const struct img_status done = {IMG_SWAP_NONE, swap->swap == IMG_SWAP_TEST, IMG_SWAP_NONE, 0,
+                                    0};
+    return steps < count ? under_way : done;
+}
+
+/* Performs the steps that are not done; each ends with its record. */
+static int finish(const struct boot_config *config, const struct img_status *swap)
+{
+    struct img_status_log log;
+    uint32_t count = BOOT_GROUP_STATES * boot_group_count(config, swap->larger_end);
+    uint32_t end = boot_group_end(config, swap->larger_end);
     uint32_t start = boot_group_start(config, end);
-    int err = 0;
+    int err = img_status_open(&config->format.status, &log);
     for (uint32_t step = 0; err == 0 && step < count; step++) {
-        unsigned state = step % BOOT_GROUP_STATES;
-        if (step > 0 && state == 0) {
+        if (step > 0 && step % BOOT_GROUP_STATES == 0) {
             end = start;
             start = boot_group_start(config, end);
         }
-        if (step < begun->steps)
+        if (step < swap->steps)
             continue;
         const struct boot_group group = {start, end - start, end};
-        const struct img_status next = {IMG_SWAP_NONE, false, begun->swap, begun->larger_end,
-                                        step + 1};
-        const struct img_status last = {IMG_SWAP_NONE, begun->swap == IMG_SWAP_TEST, IMG_SWAP_NONE,
-                                        0, 0};
-        err = boot_group_step(config, &group, state);
+        const struct img_status record = record_of(swap, step + 1, count);
+        err = img_status_prepare(&log);
         if (err == 0)
-            err = img_status_write(&config->format.status, step + 1 < count ? &next : &last);
+            err = boot_group_step(config, &group, step % BOOT_GROUP_STATES);
+        if (err == 0)
+            err = img_status_put(&log, &record);
     }
     return err;
 }

@@ -144,14 +144,12 @@ static void test_nothing_to_go_back_to(void **state)
     rig_free(rig);
 }
 
-/* The second cut adds dead data only: a step is done again while the row of its record, erased
- * before the first cut, is erased already, instead of holding the oldest record. */
 static void close_all(bool torn)
 {
     static const uint32_t sizes[][2] = {{500, 500}, {300, 700}, {500, 0}, {0, 500}, {700, 300}};
     for (size_t i = 0; i < SHAPES; i++)
         if (!torn || shapes[i].ecc != 8) /* torn places of sectors with many are too many states */
-            rig_close_sizes(&shapes[i], torn, 2, sizes, torn ? 3 : 5);
+            rig_close_sizes(&shapes[i], torn, 1, sizes, torn ? 3 : 5);
 }
 
 static void test_clean_cuts(void **state)

@@ -1,11 +1,9 @@
 #include "agent/image/status.h"
 
-#include "agent/ring.h"
-
 #include <string.h>
 
 #define MAGIC  0x5753424Eu /* "NBSW" */
-#define SIZE   24u
+#define SIZE   IMG_STATUS_RECORD
 #define HALVES 2u
 
 enum { AT_REQUEST = 8, AT_TRIAL = 9, AT_SWAP = 10, AT_LARGER_END = 12, AT_STEPS = 16 };
@@ -46,12 +44,6 @@ static const struct ota_ring_kind kind = {
 
 /* ---- both halves ------------------------------------------------------------------------- */
 
-struct halves {
-    struct ota_ring rings[HALVES];
-    uint32_t sequence; /* the newest; 0: there is none */
-    uint8_t newest[SIZE];
-};
-
 static uint32_t count_sectors(const struct flash_area *area)
 {
     struct flash_sector sector;
@@ -79,7 +71,7 @@ static int split(const struct flash_area *area, uint32_t *at)
     return 0;
 }
 
-static int open_halves(const struct flash_area *area, struct halves *out)
+int img_status_open(const struct flash_area *area, struct img_status_log *out)
 {
     uint32_t middle;
     memset(out, 0, sizeof *out);
@@ -90,82 +82,84 @@ static int open_halves(const struct flash_area *area, struct halves *out)
     };
     for (unsigned i = 0; err == 0 && i < HALVES; i++) {
         uint8_t raw[OTA_RING_RECORD_MAX];
-        err = ota_ring_open(&out->rings[i], &kind, &areas[i], raw);
-        if (err == 0 && out->rings[i].sequence > out->sequence) {
-            out->sequence = out->rings[i].sequence;
+        err = ota_ring_open(&out->halves[i], &kind, &areas[i], raw);
+        if (err == 0 && out->halves[i].sequence > out->sequence) {
+            out->sequence = out->halves[i].sequence;
             memcpy(out->newest, raw, SIZE);
         }
     }
     return err;
 }
 
-static void decode_newest(const struct halves *halves, struct img_status *out)
+void img_status_get(const struct img_status_log *log, struct img_status *out)
 {
     *out = (struct img_status){.request = IMG_SWAP_NONE, .swap = IMG_SWAP_NONE};
-    if (halves->sequence != 0)
-        decode(halves->newest, out);
-}
-
-static int write_both(struct halves *halves, const struct img_status *status)
-{
-    uint8_t raw[SIZE];
-    int err = 0;
-    encode(status, raw);
-    for (unsigned i = 0; err == 0 && i < HALVES; i++) {
-        halves->rings[i].sequence = halves->sequence; /* the same in both, whatever it missed */
-        err = ota_ring_write(&halves->rings[i], raw);
-    }
-    return err;
+    if (log->sequence != 0)
+        decode(log->newest, out);
 }
 
 int img_status_read(const struct flash_area *area, struct img_status *out)
 {
-    struct halves halves;
-    int err = open_halves(area, &halves);
-    decode_newest(&halves, out);
+    struct img_status_log log;
+    int err = img_status_open(area, &log);
+    img_status_get(&log, out);
     return err;
 }
 
-int img_status_write(const struct flash_area *area, const struct img_status *status)
+int img_status_prepare(struct img_status_log *log)
 {
-    struct halves halves;
-    int err = open_halves(area, &halves);
-    return err != 0 ? err : write_both(&halves, status);
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < HALVES; i++)
+        err = ota_ring_prepare(&log->halves[i]);
+    return err;
 }
 
-int img_status_mend(const struct flash_area *area)
+/* One half; the sequence number is the same in both, whatever a half missed. */
+static int write_half(struct ota_ring *half, uint32_t sequence, uint8_t raw[SIZE])
 {
-    struct halves halves;
-    int err = open_halves(area, &halves);
-    for (unsigned i = 0; err == 0 && i < HALVES; i++) {
-        if (halves.rings[i].sequence == halves.sequence)
-            continue;
-        halves.rings[i].sequence = halves.sequence - 1;
-        err = ota_ring_write(&halves.rings[i], halves.newest);
-    }
+    half->sequence = sequence - 1;
+    return ota_ring_write(half, raw);
+}
+
+int img_status_put(struct img_status_log *log, const struct img_status *status)
+{
+    int err = 0;
+    encode(status, log->newest);
+    log->sequence++;
+    for (unsigned i = 0; err == 0 && i < HALVES; i++)
+        err = write_half(&log->halves[i], log->sequence, log->newest);
+    return err;
+}
+
+int img_status_mend(struct img_status_log *log)
+{
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < HALVES; i++)
+        if (log->halves[i].sequence != log->sequence)
+            err = write_half(&log->halves[i], log->sequence, log->newest);
     return err;
 }
 
 int img_status_ask(const struct flash_area *area, enum img_swap_type request)
 {
-    struct halves halves;
+    struct img_status_log log;
     struct img_status status;
-    int err = open_halves(area, &halves);
-    decode_newest(&halves, &status);
+    int err = img_status_open(area, &log);
+    img_status_get(&log, &status);
     if (err != 0 || status.request == request)
         return err;
     status.request = request;
-    return write_both(&halves, &status);
+    return img_status_put(&log, &status);
 }
 
 int img_status_confirm(const struct flash_area *area)
 {
-    struct halves halves;
+    struct img_status_log log;
     struct img_status status;
-    int err = open_halves(area, &halves);
-    decode_newest(&halves, &status);
+    int err = img_status_open(area, &log);
+    img_status_get(&log, &status);
     if (err != 0 || !status.trial)
         return err;
     status.trial = false;
-    return write_both(&halves, &status);
+    return img_status_put(&log, &status);
 }

@@ -18,11 +18,12 @@
  *  16   4  steps        of the swap under way: steps that are done; else 0
  *  20   4  CRC-32 (IEEE 802.3) of all before it
  *
- * No record at all means: nothing asked for, no trial, no swap. Holds no state between calls. */
+ * No record at all means: nothing asked for, no trial, no swap. */
 #ifndef NOBRICK_AGENT_IMAGE_STATUS_H
 #define NOBRICK_AGENT_IMAGE_STATUS_H
 
 #include "agent/image/trailer.h"
+#include "agent/ring.h"
 
 #define IMG_STATUS_SECTORS 4u /* the least that the area has */
 
@@ -34,15 +35,35 @@ struct img_status {
     uint32_t steps;
 };
 
-/* The newest record. OTA_E_LAYOUT: the area has less than four sectors. */
+#define IMG_STATUS_RECORD 24u
+
+/* The area, opened. The caller's; good until somebody else writes there. */
+struct img_status_log {
+    struct ota_ring halves[2];
+    uint32_t sequence; /* of the newest record; 0: there is none */
+    uint8_t newest[IMG_STATUS_RECORD];
+};
+
+/* Finds the newest record. OTA_E_LAYOUT: the area has less than four sectors. */
+OTA_MUST_CHECK int img_status_open(const struct flash_area *area, struct img_status_log *out);
+
+/* What the newest record says. */
+void img_status_get(const struct img_status_log *log, struct img_status *out);
+
+/* Both at once. */
 OTA_MUST_CHECK int img_status_read(const struct flash_area *area, struct img_status *out);
 
-/* Writes a record to both halves. On an error the newest record is the old or the new one. */
-OTA_MUST_CHECK int img_status_write(const struct flash_area *area, const struct img_status *status);
+/* Erases what the next record needs erased, so that _put only programs: the erase comes before what
+ * the record is about, and a cut in between leaves nothing that is new. */
+OTA_MUST_CHECK int img_status_prepare(struct img_status_log *log);
+
+/* Writes a record to both halves. On an error the newest record is the old or the new one, and the
+ * log is to be opened again. */
+OTA_MUST_CHECK int img_status_put(struct img_status_log *log, const struct img_status *status);
 
 /* Writes the newest record to the half that does not have it: a cut came in between, or the record
  * there was lost. Nothing is written when both have it. */
-OTA_MUST_CHECK int img_status_mend(const struct flash_area *area);
+OTA_MUST_CHECK int img_status_mend(struct img_status_log *log);
 
 /* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already.
  */
