@@ -41,8 +41,8 @@ static const struct rig_shape shapes[] = {
 
 static void close_all(bool torn)
 {
-    static const uint32_t sizes[][2] = {{500, 500}, {300, 700}, {500, 0}, {0, 500}, {700, 300}};
-    size_t count = torn ? 4 : 5;
+    static const uint32_t sizes[][2] = {{500, 0}, {300, 700}, {0, 500}, {500, 500}, {700, 300}};
+    size_t count = torn ? 2 : 5;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         rig_close_sizes(&shapes[i], torn, 1, sizes, count);
 }
