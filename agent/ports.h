@@ -109,13 +109,14 @@ enum http_method { HTTP_GET, HTTP_POST };
 struct http_request {
     enum http_method method;
     bool tls;
-    const char *host; /* NULL: the server that the world was configured with, with its TLS */
+    const char *host; /* NULL: the server that the world was configured with, with its TLS; when
+                       * `tls` and that has none: OTA_E_UNSUPPORTED */
     uint16_t port;
     const char *path; /* begins with '/' */
     bool ranged;      /* ask for bytes [from, to] of it */
     uint32_t from;
     uint32_t to;          /* inclusive; UINT32_MAX: to the end */
-    const char *if_range; /* entity tag that the range belongs to; NULL: none */
+    const char *if_range; /* entity tag or date that the range belongs to; NULL: none */
     const char *body;     /* of a POST: JSON; NULL: none */
 };
 
@@ -130,6 +131,9 @@ struct http_head {
     bool has_total;
     uint64_t total;
     char etag[64]; /* "": none, or longer than this */
+    /* Last-Modified, where that is a strong validator (RFC 9110, 8.8.2.2: the answer was written a
+     * minute after it, or later) and there is no entity tag of any kind; else "". */
+    char modified[32];
 };
 
 /* One request at a time. Its events: HEAD, any number of BODY, and DONE as the last one, with code

@@ -136,6 +136,13 @@ static bool is_record(const struct ota_ring *ring, const uint8_t *raw)
            ring->kind->accept(raw);
 }
 
+/* Numbers wrap: of two records the later one is less than half of all numbers ahead, for a ring
+ * holds far fewer. */
+static bool is_later(const struct ota_ring *ring, const uint8_t *raw)
+{
+    return ring->sequence == 0 || ota_get32(raw + 4) - ring->sequence - 1 < UINT32_MAX / 2;
+}
+
 /* Reads the records of one sector; keeps the newest of all so far. */
 static void scan(struct ota_ring *ring, const struct flash_sector *sector, uint8_t *newest,
                  struct flash_sector *home)
@@ -144,7 +151,7 @@ static void scan(struct ota_ring *ring, const struct flash_sector *sector, uint8
     for (uint32_t at = sector->start; at < sector_end(ring, sector); at += step) {
         uint8_t raw[OTA_RING_RECORD_MAX];
         if (flash_area_read(&ring->area, at, raw, ring->kind->size) == 0 && is_record(ring, raw) &&
-            ota_get32(raw + 4) > ring->sequence) {
+            is_later(ring, raw)) {
             ring->sequence = ota_get32(raw + 4);
             memcpy(newest, raw, ring->kind->size);
             *home = *sector;
@@ -232,7 +239,8 @@ int ota_ring_write(struct ota_ring *ring, uint8_t *record)
     ring->prepared = false;
     uint32_t step = stride(ring, &sector);
     ota_put32(record, ring->kind->magic);
-    ota_put32(record + 4, ++ring->sequence);
+    ring->sequence = ring->sequence < UINT32_MAX ? ring->sequence + 1 : 1; /* 0 means none */
+    ota_put32(record + 4, ring->sequence);
     ota_put32(record + body, ota_crc32(0, record, body));
     error = program_record(ring, at, step, record);
     /* The first record of a sector failed: the newest one lies in the sector before, which must

@@ -7,7 +7,8 @@
  * for these fields:
  *
  *        0    4 magic                  integers little-endian; each record rounded up to whole
- *        4    4 sequence, from 1       program units
+ *        4    4 sequence, from 1;      program units
+ *               after 2^32-1 1 again
  *   size-4    4 CRC-32 (IEEE 802.3) of all before it                                           */
 #ifndef NOBRICK_AGENT_RING_H
 #define NOBRICK_AGENT_RING_H

@@ -52,6 +52,39 @@ static void cancel_request(void *context)
     app->config.clock->disarm(app->config.clock->context, TIMER_REFUSE_HTTP);
 }
 
+/* ---- what it says to its agent ----------------------------------------------------------- */
+
+bool app_answers_add(struct app_answers *answers, const char *text, size_t length)
+{
+    static const struct {
+        const char *word;
+        enum ota_answer answer;
+    } words[] = {
+        {"stop=", OTA_ANSWER_STOP}, {"done=", OTA_ANSWER_DONE}, {"fail=", OTA_ANSWER_FAILED}};
+    struct app_answer found = {.step = ""};
+    const size_t word = strlen(words[0].word); /* they are of one length */
+    if (answers->count == APP_ANSWERS || length <= word || length - word >= sizeof found.step)
+        return false;
+    memcpy(found.step, text + word, length - word);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (memcmp(text, words[i].word, word) == 0)
+            found.answer = words[i].answer;
+    if (found.answer == OTA_ANSWER_CONTINUE || !ota_is_step(found.step))
+        return false;
+    answers->items[answers->count++] = found;
+    return true;
+}
+
+static enum ota_answer decide(void *context, struct ota_question *question)
+{
+    const struct app *app = context;
+    const struct app_answers *answers = &app->config.answers;
+    for (size_t i = 0; question->ask == OTA_ASK_STEP && i < answers->count; i++)
+        if (strcmp(question->state, answers->items[i].step) == 0)
+            return answers->items[i].answer;
+    return OTA_ANSWER_CONTINUE;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 /* Feeds the watchdog now and every quarter of its time. */
@@ -85,6 +118,8 @@ int app_start(struct app *app, const struct app_config *config)
     }
     struct ota_config agent = config->agent;
     agent.confirm_itself = config->behaviour != APP_FORGETS;
+    agent.decide = decide;
+    agent.decide_context = app;
     int result = feed(app);
     if (result == OTA_OK)
         result = ota_init(&app->agent, &agent, &ports);

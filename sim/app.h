@@ -10,12 +10,31 @@
 #include "agent/update/session_state.h"
 #include "sim/app_tag.h"
 
+/* What the application answers when its agent asks about a step. */
+struct app_answer {
+    char step[16]; /* a state's name, or "write" */
+    enum ota_answer answer;
+};
+
+#define APP_ANSWERS 4
+
+/* The same for several steps; of all others it says CONTINUE. */
+struct app_answers {
+    struct app_answer items[APP_ANSWERS];
+    size_t count;
+};
+
+/* Adds "stop=STEP", "done=STEP" or "fail=STEP", `length` characters. False: it is none of these, or
+ * there are APP_ANSWERS already. */
+bool app_answers_add(struct app_answers *answers, const char *text, size_t length);
+
 struct app_config {
     enum app_behaviour behaviour;
     struct ota_config agent; /* confirm_itself is the application's to decide and is ignored */
     struct ota_ports ports;
     /* Timers of the application itself, beside the agent's; they fire app_timer. */
     const struct clock_port *clock;
+    struct app_answers answers;
     uint32_t watchdog_ms; /* what the loader started; 0: none */
     /* The application ran into a fault: the device resets. May return. */
     void (*crash)(void *context);

@@ -132,3 +132,37 @@ struct img_trailer_format sim_layout_format(uint32_t unit, const struct boot_sch
     format.max_sectors = scheme->entries ? slot_sectors : 0;
     return format;
 }
+
+struct img_trailer_format sim_device_format(const struct sim_device *device,
+                                            const struct flash_port *flash)
+{
+    struct img_trailer_format format = device->format;
+    if (device->scheme->status)
+        format.status = (struct flash_area){flash, device->status.address, device->status.size};
+    return format;
+}
+
+void sim_device_boot_config(const struct sim_device *device, const struct flash_port *flash,
+                            const struct crypto_port *crypto, const struct nv_port *nv,
+                            const struct platform_port *platform, uint8_t *buffer,
+                            uint32_t buffer_size, struct boot_config *out)
+{
+    *out = (struct boot_config){
+        .scheme = device->scheme,
+        .primary = {flash, device->primary.address, device->primary.size},
+        .secondary = {flash, device->secondary.address, device->secondary.size},
+        .scratch = {flash, device->scratch.address, device->scratch.size},
+        .format = sim_device_format(device, flash),
+        .keys = device->keys,
+        .key_count = device->key_count,
+        .validate_primary = device->validate_primary,
+        .refuse_older_version = device->refuse_older_version,
+        .use_counter = device->use_counter,
+        .buffer = buffer,
+        .buffer_size = buffer_size,
+        .watchdog_ms = platform != NULL ? device->watchdog_ms : 0,
+        .crypto = crypto,
+        .nv = nv,
+        .platform = platform,
+    };
+}

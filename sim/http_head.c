@@ -2,6 +2,10 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+
+#define DATE_LENGTH  29u /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+#define STRONG_AFTER 60  /* seconds, in which clocks and a second change may hide */
 
 struct text {
     const char *at;
@@ -121,6 +125,7 @@ static void read_range(struct sim_http_head *reader, struct text text)
 static void read_etag(struct sim_http_head *reader, struct text text)
 {
     char *etag = reader->head.etag;
+    reader->etag_said = true;
     size_t prefix = text.length >= 2 && strncmp(text.at, "W/", 2) == 0 ? 2 : 0;
     bool good = text.length >= prefix + 2 && text.length < sizeof reader->head.etag &&
                 text.at[prefix] == '"' && text.at[text.length - 1] == '"';
@@ -134,9 +139,87 @@ static void read_etag(struct sim_http_head *reader, struct text text)
         memcpy(etag, text.at, text.length);
 }
 
+/* ---- dates ------------------------------------------------------------------------------- */
+
+/* `count` digits at `at`, or -1. */
+static int digits(const char *at, size_t count)
+{
+    int value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return -1;
+        value = value * 10 + (at[i] - '0');
+    }
+    return value;
+}
+
+/* Which of `count` names of three letters stands at `at`; `count`: none. */
+static int name_at(const char *at, const char *names, int count)
+{
+    int i = 0;
+    while (i < count && memcmp(names + 3 * i, at, 3) != 0)
+        i++;
+    return i;
+}
+
+/* An IMF-fixdate, the one form that servers write. Seconds since 1970; 0: it is none. */
+static int64_t parse_date(struct text text)
+{
+    const char *at = text.at;
+    struct tm date = {.tm_isdst = 0};
+    if (text.length != DATE_LENGTH || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' ||
+        at[11] != ' ' || at[16] != ' ' || at[19] != ':' || at[22] != ':' ||
+        memcmp(at + 25, " GMT", 4) != 0)
+        return 0;
+    date.tm_mon = name_at(at + 8, "JanFebMarAprMayJunJulAugSepOctNovDec", 12);
+    date.tm_mday = digits(at + 5, 2);
+    date.tm_year = digits(at + 12, 4) - 1900;
+    date.tm_hour = digits(at + 17, 2);
+    date.tm_min = digits(at + 20, 2);
+    date.tm_sec = digits(at + 23, 2);
+    if (name_at(at, "SunMonTueWedThuFriSat", 7) == 7 || date.tm_mon == 12 || date.tm_mday < 1 ||
+        date.tm_mday > 31 || date.tm_year < 70 || date.tm_hour < 0 || date.tm_hour > 23 ||
+        date.tm_min < 0 || date.tm_min > 59 || date.tm_sec < 0 || date.tm_sec > 60)
+        return 0;
+    return timegm(&date);
+}
+
+static void read_date(struct sim_http_head *reader, struct text text)
+{
+    reader->date_s = parse_date(text);
+}
+
+static void read_modified(struct sim_http_head *reader, struct text text)
+{
+    int64_t seconds = parse_date(text);
+    if (seconds == 0 ||
+        (reader->modified[0] != '\0' && memcmp(reader->modified, text.at, DATE_LENGTH) != 0)) {
+        reader->modified_spoilt = true;
+        return;
+    }
+    reader->modified_s = seconds;
+    memcpy(reader->modified, text.at, DATE_LENGTH);
+}
+
+/* The head is complete: is its date a strong validator, and the only one? */
+static void settle_modified(struct sim_http_head *reader)
+{
+    if (reader->modified[0] != '\0' && !reader->modified_spoilt && !reader->etag_said &&
+        reader->date_s - reader->modified_s >= STRONG_AFTER)
+        memcpy(reader->head.modified, reader->modified, sizeof reader->modified);
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
 void sim_http_head_start(struct sim_http_head *reader)
 {
     *reader = (struct sim_http_head){.complete = false};
+}
+
+void sim_http_head_end(struct sim_http_head *reader)
+{
+    reader->complete = true;
+    settle_modified(reader);
 }
 
 void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t name_length,
@@ -149,6 +232,8 @@ void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t 
         {"Content-Length", read_length},
         {"Content-Range", read_range},
         {"ETag", read_etag},
+        {"Date", read_date},
+        {"Last-Modified", read_modified},
         {"Transfer-Encoding", read_encoding},
     };
     if (reader->complete)
@@ -169,7 +254,7 @@ void sim_http_head_line(struct sim_http_head *reader, const char *line, size_t l
     if (reader->complete)
         return;
     if (text.length == 0)
-        reader->complete = true;
+        sim_http_head_end(reader);
     const char *colon = memchr(line, ':', length);
     size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
     if (colon != NULL)

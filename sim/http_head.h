@@ -11,15 +11,21 @@ struct sim_http_head {
     bool length_spoilt;
     bool range_spoilt;
     bool etag_spoilt;
+    bool etag_said; /* of any kind */
+    bool modified_spoilt;
+    char modified[32];  /* Last-Modified, and … */
+    int64_t modified_s; /* … in seconds since 1970 */
+    int64_t date_s;     /* Date; 0: not said */
 };
 
 /* One line with or without its line end; not NUL-terminated. A status line starts anew. */
 void sim_http_head_line(struct sim_http_head *reader, const char *line, size_t length);
 
 /* The same for those whose library takes the lines apart: anew, then its fields,
- * then status and `complete` are set. Neither text is NUL-terminated. */
+ * then status is set and its end is told. Neither text is NUL-terminated. */
 void sim_http_head_start(struct sim_http_head *reader);
 void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t name_length,
                          const char *value, size_t value_length);
+void sim_http_head_end(struct sim_http_head *reader);
 
 #endif

@@ -151,13 +151,44 @@ static void etags(void **state)
     assert_string_equal(read_lines(lines).etag, "");
 }
 
+/* RFC 9110, 8.8.2.2: a date is a strong validator when the answer is a minute younger. */
+static void dates(void **state)
+{
+#define MODIFIED "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define TEXT     "Sun, 06 Nov 1994 08:49:37 GMT"
+#define LATER    "Date: Mon, 07 Nov 1994 00:00:00 GMT\r\n"
+    static const char *const rows[][2] = {
+        {MODIFIED "Date: Sun, 06 Nov 1994 08:50:37 GMT\r\n\r\n", TEXT},
+        {"Date: Sun, 06 Nov 1994 08:50:37 GMT\r\n" MODIFIED "\r\n", TEXT},
+        {MODIFIED "Date: Thu, 29 Feb 2024 23:59:60 GMT\r\n\r\n", TEXT},
+        {MODIFIED "Date: Sun, 06 Nov 1994 08:50:36 GMT\r\n\r\n", ""},
+        {MODIFIED "\r\n", ""},
+        {MODIFIED LATER, ""}, /* the head is not complete */
+        {MODIFIED "ETag: \"a\"\r\n" LATER "\r\n", ""},
+        {"ETag: W/\"a\"\r\n" MODIFIED LATER "\r\n", ""},
+        {"ETag: bad\r\n" MODIFIED LATER "\r\n", ""},
+        {MODIFIED MODIFIED LATER "\r\n", TEXT},
+        {MODIFIED "Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT\r\n" LATER "\r\n", ""},
+        {MODIFIED "Date: Mon, 07 Nov 1994\r\n\r\n", ""},
+        {MODIFIED "Date: Monday, 07-Nov-94 00:00:00 GMT\r\n\r\n", ""},
+        {MODIFIED "Date: Mon, 07 Nov 1994 00:00:00 CET\r\n\r\n", ""},
+        {MODIFIED "Date: Mon, 07 Noc 1994 00:00:00 GMT\r\n\r\n", ""},
+        {MODIFIED "Date: Mon, 07 Nov 1994 24:00:00 GMT\r\n\r\n", ""},
+        {"Last-Modified: S\xFFn, 06 Nov 1994 08:49:37 GMT\r\n" LATER "\r\n", ""},
+        {"Last-Modified: yesterday\r\n" LATER "\r\n", ""},
+        {MODIFIED LATER "\r\nHTTP/1.1 200 OK\r\n\r\n", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(read_lines(rows[i][0]).modified, rows[i][1]) != 0)
+            fail_msg("row %zu: %s", i, rows[i][0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(status_lines),
-        cmocka_unit_test(lengths),
-        cmocka_unit_test(ranges),
-        cmocka_unit_test(etags),
+        cmocka_unit_test(status_lines), cmocka_unit_test(lengths), cmocka_unit_test(ranges),
+        cmocka_unit_test(etags),        cmocka_unit_test(dates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

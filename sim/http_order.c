@@ -39,7 +39,7 @@ int sim_http_order_make(const struct http_request *request, const struct sim_htt
     out->body = NULL;
     out->range[0] = '\0';
     out->if_range[0] = '\0';
-    if (request->host == NULL && place->port == 0)
+    if (request->host == NULL && (place->port == 0 || (request->tls && !place->tls)))
         return OTA_E_UNSUPPORTED;
     if (!put_url(request, place, &out->url) || (request->ranged && request->from > request->to) ||
         (request->if_range != NULL && !put_field("If-Range", request->if_range, out->if_range)))

@@ -27,6 +27,8 @@ static void requests_refused(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (client.port->request(client.port->context, &rows[i]) != OTA_E_ARGUMENT)
             fail_msg("row %zu", i);
+    const struct http_request secret = {.path = "/", .tls = true}; /* the server has no TLS */
+    assert_int_equal(client.port->request(client.port->context, &secret), OTA_E_UNSUPPORTED);
     close_client(&client);
     open_client(&client, &nowhere, "");
     assert_int_equal(client.port->request(client.port->context, &whole), OTA_E_UNSUPPORTED);

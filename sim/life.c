@@ -49,7 +49,15 @@ static void boot_configure(struct sim_life *life, struct boot_config *out)
                            &life->platform, life->buffer, sizeof life->buffer, out);
 }
 
-/* Runs the loader. 0, or the exit code of a device that cannot go on. */
+/* A reset that nobody asked for: the next life, unless a check has had enough of them. */
+static bool begins_anew(struct sim_life *life)
+{
+    life->past->crashes++;
+    return !life->config->once || life->past->crashes < SIM_MAX_CRASHES;
+}
+
+/* Runs the loader. 0, SIM_LIFE_RESET when it met an error and may have better luck the next time,
+ * or the exit code of a device that cannot go on. */
 static int power_on(struct sim_life *life)
 {
     struct boot_config config;
@@ -58,6 +66,11 @@ static int power_on(struct sim_life *life)
     if (life->boot.refused != OTA_OK) {
         life->past->failure = life->boot.refused;
         say(life, life->boot.refused, "refused %s", ota_err_word(life->boot.refused));
+    }
+    if (result != OTA_OK && result != OTA_E_NO_IMAGE) {
+        say(life, result, "loader-error %s", ota_err_word(result));
+        if (begins_anew(life))
+            return SIM_LIFE_RESET;
     }
     if (result != OTA_OK) {
         say(life, result, "boot none %s", ota_err_word(result));
@@ -161,8 +174,11 @@ static bool is_connection_failure(int code)
 /* A connection did not come about, or broke. */
 static void note_failure(struct sim_life *life, int code, const struct sim_link *link)
 {
-    snprintf(life->link, sizeof life->link, "cannot connect to %.120s:%u: %.100s", link->host,
-             link->port, link->reason(link->client));
+    char configured[280];
+    snprintf(configured, sizeof configured, "%s:%u", link->host, link->port);
+    snprintf(life->link, sizeof life->link, "cannot connect to %.120s: %.100s",
+             link->peer != NULL ? link->peer(link->client) : configured,
+             link->reason(link->client));
     if (ota_err_is_tls(code))
         say(life, code, "tls-refused %s", ota_err_word(code));
 }
@@ -256,18 +272,18 @@ static struct ota_timing timing_of(const struct sim_life_config *config)
     struct ota_timing timing = config->timing == SIM_TIMING_FAST   ? fast_timing
                                : config->timing == SIM_TIMING_DESK ? desk_timing
                                                                    : ota_default_timing;
-    if (wish->initial_check != 0)
-        timing.initial_check = wish->initial_check;
-    if (wish->next_check != 0)
-        timing.next_check = wish->next_check;
-    if (wish->job_wait != 0)
-        timing.job_wait = wish->job_wait;
-    if (wish->data_wait != 0)
-        timing.data_wait = wish->data_wait;
-    if (wish->keep_alive != 0)
-        timing.keep_alive = wish->keep_alive;
-    if (wish->retry_first != 0)
-        timing.retry_first = wish->retry_first;
+#define WISH(field) (timing.field = wish->field != 0 ? wish->field : timing.field)
+    WISH(initial_check);
+    WISH(next_check);
+    WISH(job_wait);
+    WISH(data_wait);
+    WISH(connect_wait);
+    WISH(retry_first);
+    WISH(retry_last);
+    WISH(keep_alive);
+    WISH(connect_tries);
+    WISH(data_tries);
+#undef WISH
     if (timing.retry_last < timing.retry_first)
         timing.retry_last = timing.retry_first;
     return timing;
@@ -296,7 +312,10 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .connection = !session->by_http         ? OTA_BY_MQTT
                       : life->ports->server.tls ? OTA_BY_HTTPS
                                                 : OTA_BY_HTTP,
+        .server_tls = life->ports->server.tls,
         .flow = session->flow,
+        .send_direct = session->send_direct,
+        .chunk_size = session->chunk_size,
         .http_file = session->file,
         .do_not_send_result = session->no_result,
         .stay_after_complete = session->stay,
@@ -320,6 +339,7 @@ static int start_app(struct sim_life *life)
                   .random = ports->random,
                   .platform = &life->platform},
         .clock = ports->app_clock,
+        .answers = life->config->session.answers,
         .watchdog_ms = life->config->device->watchdog_ms,
         .crash = on_crash,
         .context = life,
@@ -376,8 +396,9 @@ static int conclude_reset(struct sim_life *life)
     bool asked_for = strcmp(life->reset, "install") == 0;
     say_bytes(life);
     say(life, OTA_OK, "reset %s", life->reset);
-    life->past->crashes = asked_for ? 0 : life->past->crashes + 1;
-    if (!life->config->once || life->past->crashes < SIM_MAX_CRASHES)
+    if (asked_for)
+        life->past->crashes = 0;
+    if (asked_for || begins_anew(life))
         return SIM_LIFE_RESET;
     sim_life_end_set(life->end, false, "%d resets in a row and no application that stays up",
                      SIM_MAX_CRASHES);

@@ -24,7 +24,10 @@
 struct sim_session {
     bool by_http; /* the first connection; https when the server is */
     enum ota_flow flow;
-    const char *file; /* on the HTTP server; NULL: the protocol's */
+    const char *file;           /* on the HTTP server; NULL: the protocol's */
+    bool send_direct;           /* direct flow over MQTT, on the board's topic */
+    uint32_t chunk_size;        /* over MQTT, one by one; 0: all in one go */
+    struct app_answers answers; /* of the application, when its agent asks about a step */
     bool no_result;
     bool permanent;
     bool stay;                /* no reset to install: somebody else resets the device */
@@ -58,6 +61,7 @@ struct sim_link {
     uint16_t port;
     bool tls;
     const char *(*reason)(void *client);
+    const char *(*peer)(void *client); /* "HOST:PORT" that it was last sent to; NULL: this one */
     void *client;
 };
 
@@ -122,9 +126,9 @@ struct sim_life {
 };
 
 /* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS;
- * SIM_LIFE_RESET after a push; or the exit code of a device that is done: 0 or 1 after the loader
- * or a push, 2 when the agent cannot start. What
- * is passed must outlive the life. */
+ * SIM_LIFE_RESET after a push, or when the loader met an error; or the exit code of a device that
+ * is done: 0 or 1 after the loader or a push, 2 when the agent cannot start. What is passed must
+ * outlive the life. */
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,
                    struct sim_life_end *end);

@@ -71,6 +71,12 @@ static int split(const struct flash_area *area, uint32_t *at)
     return 0;
 }
 
+/* Numbers wrap, as the rings' do; 0 stands for no record. */
+static bool is_later(uint32_t sequence, uint32_t than)
+{
+    return sequence != 0 && (than == 0 || sequence - than - 1 < UINT32_MAX / 2);
+}
+
 int img_status_open(const struct flash_area *area, struct img_status_log *out)
 {
     uint32_t middle;
@@ -83,7 +89,7 @@ int img_status_open(const struct flash_area *area, struct img_status_log *out)
     for (unsigned i = 0; err == 0 && i < HALVES; i++) {
         uint8_t raw[OTA_RING_RECORD_MAX];
         err = ota_ring_open(&out->halves[i], &kind, &areas[i], raw);
-        if (err == 0 && out->halves[i].sequence > out->sequence) {
+        if (err == 0 && is_later(out->halves[i].sequence, out->sequence)) {
             out->sequence = out->halves[i].sequence;
             memcpy(out->newest, raw, SIZE);
         }
@@ -125,7 +131,7 @@ int img_status_put(struct img_status_log *log, const struct img_status *status)
 {
     int err = 0;
     encode(status, log->newest);
-    log->sequence++;
+    log->sequence = log->sequence < UINT32_MAX ? log->sequence + 1 : 1;
     for (unsigned i = 0; err == 0 && i < HALVES; i++)
         err = write_half(&log->halves[i], log->sequence, log->newest);
     return err;

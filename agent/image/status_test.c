@@ -114,6 +114,27 @@ static void test_one_copy_is_enough(void **state)
     }
 }
 
+/* The number behind the highest is 1, and 1 is later than it. */
+static void test_numbers_wrap(void **state)
+{
+    (void)state;
+    struct world world = open_world(6, 512, 512, 0x00, 0);
+    struct img_status_log log;
+    assert_int_equal(img_status_open(&world.area, &log), 0);
+    log.sequence = UINT32_MAX - 3;
+    for (uint32_t n = 1; n < 9; n++) {
+        const struct img_status next = {IMG_SWAP_NONE, false, IMG_SWAP_TEST, 100, n};
+        assert_int_equal(img_status_put(&log, &next), 0);
+        assert_int_equal(read_status(&world).steps, n);
+        assert_int_equal(img_status_open(&world.area, &log), 0);
+        flash_sim_restart_count(world.sim);
+        assert_int_equal(img_status_mend(&log), 0);
+        assert_int_equal(flash_sim_op_count(world.sim), 0);
+    }
+    assert_int_equal(log.sequence, 5);
+    flash_sim_close(world.sim);
+}
+
 static void test_only_changes_are_written(void **state)
 {
     struct world world = open_world(4, 512, 512, 0x00, 0);
@@ -204,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_layouts),
         cmocka_unit_test(test_one_copy_is_enough),
+        cmocka_unit_test(test_numbers_wrap),
         cmocka_unit_test(test_only_changes_are_written),
         cmocka_unit_test(test_old_or_new),
     };

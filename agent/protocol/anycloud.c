@@ -18,6 +18,18 @@ static uint32_t get32(const uint8_t *at)
     return get16(at) | (uint32_t)get16(at + 2) << 16;
 }
 
+/* The size that the image is cut into; 0: the chunk's place and number belong to none that could be
+ * kept. A chunk that is the whole image counts as cut into blocks. */
+static uint32_t chunk_step(const struct ota_chunk *chunk, uint32_t index, uint32_t count)
+{
+    uint32_t step = chunk->size;
+    if (index == 0 && count == 1)
+        step = (chunk->total + OTA_CHUNK_SIZE - 1) / OTA_CHUNK_SIZE * OTA_CHUNK_SIZE;
+    else if (index != 0)
+        step = chunk->offset % index == 0 ? chunk->offset / index : 0;
+    return ota_is_chunk_size(step) ? step : 0;
+}
+
 /* Names the first field that is wrong; NULL when all is well. */
 static const char *chunk_fault(const uint8_t *data, size_t length, struct ota_chunk *out)
 {
@@ -45,12 +57,17 @@ static const char *chunk_fault(const uint8_t *data, size_t length, struct ota_ch
         return "data_size";
     if (out->offset >= out->total || out->size > out->total - out->offset)
         return "image_offset";
-    if (count != out->total / OTA_CHUNK_SIZE + (out->total % OTA_CHUNK_SIZE != 0))
-        return "total_num_payloads";
-    if (out->offset != index * OTA_CHUNK_SIZE) /* and so index < count */
+    if (index == 0 && out->offset != 0)
         return "this_payload_index";
+    if (index == 0 && count == 1 && out->size != out->total)
+        return "total_num_payloads";
+    out->step = chunk_step(out, index, count);
+    if (out->step == 0)
+        return index == 0 ? "data_size" : "this_payload_index";
+    if (count != out->total / out->step + (out->total % out->step != 0)) /* and so index < count */
+        return "total_num_payloads";
     uint32_t rest = out->total - out->offset;
-    if (out->size != (rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE))
+    if (out->size != (rest < out->step ? rest : out->step))
         return "data_size";
     return NULL;
 }
@@ -66,34 +83,6 @@ int anycloud_chunk_parse(const uint8_t *data, size_t length, struct ota_chunk *o
 }
 
 /* ---- job documents ----------------------------------------------------------------------- */
-
-/* One decimal number of at most `limit`, without sign or spaces. NULL when there is none. */
-static const char *read_number(const char *text, uint32_t limit, uint32_t *out)
-{
-    const char *at = text;
-    uint32_t value = 0;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        value = value * 10 + (uint32_t)(*at - '0');
-        if (value > limit)
-            return NULL;
-    }
-    *out = value;
-    return at == text ? NULL : at;
-}
-
-static int read_version(const char *text, struct img_version *out)
-{
-    static const uint32_t limits[3] = {UINT8_MAX, UINT8_MAX, UINT16_MAX};
-    uint32_t part[3];
-    for (int i = 0; i < 3; i++) {
-        text = read_number(text, limits[i], &part[i]);
-        if (text == NULL || *text != (i < 2 ? '.' : 0))
-            return OTA_E_JOB_FIELD;
-        text++;
-    }
-    *out = (struct img_version){(uint8_t)part[0], (uint8_t)part[1], (uint16_t)part[2], 0};
-    return 0;
-}
 
 /* The member's text. NULL when it is missing or no string. */
 static const char *text_of(const cJSON *root, const char *name)
@@ -119,7 +108,7 @@ static int read_port(const cJSON *port, uint16_t *out)
         return OTA_E_JOB_FIELD;
     const char *end = port->valuestring;
     if (*end != 0)
-        end = read_number(end, UINT16_MAX, &value);
+        end = json_read_decimal(end, UINT16_MAX, &value);
     *out = (uint16_t)value;
     return end != NULL && *end == 0 ? 0 : OTA_E_JOB_FIELD;
 }
@@ -189,7 +178,7 @@ static int read_source(const cJSON *root, struct ota_source *out)
     if (way == way_count)
         return OTA_E_UNSUPPORTED;
     out->connection = ways[way].connection;
-    if (host == NULL)
+    if (host == NULL || host[0] == 0)
         host = text_of(root, "Server");
     if (read_host(host, out->host) != 0 || read_path(text_of(root, "File"), out->path) != 0)
         return OTA_E_JOB_FIELD;
@@ -204,7 +193,7 @@ static int read_offer(const char *board, const cJSON *root, struct ota_message *
     const char *for_board = text_of(root, "Board");
     if (for_board == NULL)
         for_board = text_of(root, "BoardName");
-    if (version == NULL || for_board == NULL || read_version(version, &out->version) != 0)
+    if (version == NULL || for_board == NULL || !json_read_version(version, &out->version))
         return OTA_E_JOB_FIELD;
     int error = read_source(root, &out->source);
     if (error != 0)
@@ -293,6 +282,15 @@ static int inbox(const struct ota_speaker *speaker, uint64_t nonce, char *out, s
     return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
 }
 
+static int direct_inbox(const struct ota_speaker *speaker, char *out, size_t size)
+{
+    if (size == 0)
+        return OTA_E_NO_SPACE;
+    size_t at = put_base(speaker, out, size);
+    at = put_level(out, size, at, "/OTAImage", size, false);
+    return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
+}
+
 static int outbox(const struct ota_speaker *speaker, char *out, size_t size)
 {
     if (size == 0)
@@ -343,6 +341,13 @@ static int write_request(const struct ota_speaker *speaker, char *out, size_t si
     return json_end(&writer);
 }
 
+static int write_request_direct(const struct ota_speaker *speaker, char *out, size_t size)
+{
+    struct json_writer writer;
+    begin_identified(&writer, speaker, "Send Direct Update", out, size);
+    return json_end(&writer);
+}
+
 static int write_request_chunk(const struct ota_speaker *speaker, uint32_t offset, uint32_t length,
                                char *out, size_t size)
 {
@@ -375,9 +380,11 @@ const struct ota_protocol ota_anycloud = {
     .will_topic = "cy_ota_device/will",
     .will_payload = "MQTT demo unexpectedly disconnected.",
     .inbox = inbox,
+    .direct_inbox = direct_inbox,
     .outbox = outbox,
     .ask = write_ask,
     .request = write_request,
+    .request_direct = write_request_direct,
     .request_chunk = write_request_chunk,
     .result = write_result,
     .result_body = write_result_body,

@@ -11,8 +11,11 @@
  *    18   4  total_size            of the image
  *    22   4  image_offset          of this chunk's data
  *    26   2  data_size
- *    28   2  total_num_payloads    ceil(total_size / 4096)
- *    30   2  this_payload_index    image_offset / 4096                                          */
+ *    28   2  total_num_payloads    ceil(total_size / chunk size)
+ *    30   2  this_payload_index    image_offset / chunk size
+ *
+ * The chunk size, 4096 of the vendor's publisher, stands nowhere: it is offset / index, and the
+ * data_size of the first chunk. Sizes that ota_is_chunk_size takes are understood. */
 #ifndef NOBRICK_AGENT_PROTOCOL_ANYCLOUD_H
 #define NOBRICK_AGENT_PROTOCOL_ANYCLOUD_H
 

@@ -31,8 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (error != 0 || message.kind != OTA_MESSAGE_CHUNK)
         return 0;
     const struct ota_chunk *chunk = &message.chunk;
-    demand(chunk->size > 0 && chunk->size <= OTA_CHUNK_SIZE);
-    demand(chunk->offset % OTA_CHUNK_SIZE == 0 && chunk->offset < chunk->total);
+    demand(ota_is_chunk_size(chunk->step));
+    demand(chunk->size > 0 && chunk->size <= chunk->step);
+    demand(chunk->offset % chunk->step == 0 && chunk->offset < chunk->total);
+    demand(chunk->size == chunk->step || chunk->offset + chunk->size == chunk->total);
     demand(chunk->size <= chunk->total - chunk->offset);
     demand(chunk->data >= data + ANYCLOUD_HEADER_SIZE);
     demand(chunk->size <= (size_t)(data + size - chunk->data)); /* all of it is there */

@@ -193,7 +193,7 @@ static void a_wrong_field_is_named(void **state)
         {28, 2, 2, "total_num_payloads"},
         {28, 2, 4, "total_num_payloads"},
         {30, 2, 0, "this_payload_index"},
-        {30, 2, 2, "this_payload_index"},
+        {30, 2, 2, "total_num_payloads"}, /* of chunks of 2048 */
         {30, 2, 3, "this_payload_index"},
         {30, 2, 65535, "this_payload_index"},
     };
@@ -404,6 +404,8 @@ static void jobs_say_where_the_image_is(void **state)
          OTA_BY_HTTP, "10.0.0.88", 80, "/ota-update.bin"},
         {"\"Connection\": \"http\", \"Server\": \"[::1]\", \"Port\": 8080, \"File\": \"a/b?c=d\"",
          OTA_BY_HTTP, "[::1]", 8080, "/a/b?c=d"},
+        {"\"Connection\": \"HTTP\", \"Broker\": \"\", \"Server\": \"h\", \"File\": \"/f\"",
+         OTA_BY_HTTP, "h", 80, "/f"},
         {"\"Connection\": \"HTTPS\", \"Server\": \"h\", \"Port\": \"0\", \"File\": \"/f\"",
          OTA_BY_HTTPS, "h", 443, "/f"},
         {"\"Connection\": \"HTTPS\", \"Server\": \"\", \"File\": \"/f\"", OTA_BY_HTTPS, "", 0,

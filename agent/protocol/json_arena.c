@@ -173,3 +173,33 @@ size_t json_decimal(char out[11], uint32_t value)
     out[length] = 0;
     return length;
 }
+
+/* ---- texts that are numbers -------------------------------------------------------------- */
+
+const char *json_read_decimal(const char *text, uint32_t limit, uint32_t *out)
+{
+    const char *at = text;
+    uint32_t value = 0;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        uint32_t digit = (uint32_t)(*at - '0');
+        if (value > limit / 10 || digit > limit - value * 10)
+            return NULL;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return at == text ? NULL : at;
+}
+
+bool json_read_version(const char *text, struct img_version *out)
+{
+    static const uint32_t limits[3] = {UINT8_MAX, UINT8_MAX, UINT16_MAX};
+    uint32_t part[3];
+    for (int i = 0; i < 3; i++) {
+        text = text != NULL ? json_read_decimal(text, limits[i], &part[i]) : NULL;
+        if (text == NULL || *text != (i < 2 ? '.' : 0))
+            return false;
+        text++;
+    }
+    *out = (struct img_version){(uint8_t)part[0], (uint8_t)part[1], (uint16_t)part[2], 0};
+    return true;
+}

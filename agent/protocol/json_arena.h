@@ -6,6 +6,7 @@
 #ifndef NOBRICK_AGENT_PROTOCOL_JSON_ARENA_H
 #define NOBRICK_AGENT_PROTOCOL_JSON_ARENA_H
 
+#include "agent/image/mcuboot.h"
 #include "agent/ports.h"
 
 #include <cjson/cJSON.h>
@@ -36,5 +37,13 @@ OTA_MUST_CHECK int json_end(struct json_writer *writer);
 
 /* The decimal digits of `value`, NUL-terminated, into room for 11. Returns how many. */
 size_t json_decimal(char out[11], uint32_t value);
+
+/* One decimal number of at most `limit`, without sign or spaces, at the beginning of `text`.
+ * Returns what follows it; NULL when there is none, or it is larger. */
+const char *json_read_decimal(const char *text, uint32_t limit, uint32_t *out);
+
+/* "MAJOR.MINOR.REVISION" and nothing else, as far as an image can say it. False: it is not, or
+ * NULL. */
+bool json_read_version(const char *text, struct img_version *out);
 
 #endif

@@ -25,12 +25,13 @@ enum ota_message_kind {
 };
 
 /* A piece of the image, consistent in itself: offset + size <= total, size > 0, offset and size are
- * those of piece `offset / OTA_CHUNK_SIZE`. `data` points into the message. */
+ * those of piece `offset / step`, and ota_is_chunk_size(step). `data` points into the message. */
 struct ota_chunk {
     struct img_version version;
     uint32_t total;
     uint32_t offset;
     uint32_t size;
+    uint32_t step; /* what the publisher cuts the image into */
     const uint8_t *data;
 };
 
@@ -55,10 +56,13 @@ struct ota_protocol {
     const char *will_payload;
     /* The topic to listen on, unlike any other device's or session's. */
     int (*inbox)(const struct ota_speaker *speaker, uint64_t nonce, char *out, size_t size);
+    /* The topic that all devices of the board listen on for a direct update. */
+    int (*direct_inbox)(const struct ota_speaker *speaker, char *out, size_t size);
     /* The topic that the cloud side listens on. */
     int (*outbox)(const struct ota_speaker *speaker, char *out, size_t size);
     int (*ask)(const struct ota_speaker *speaker, char *out, size_t size);
     int (*request)(const struct ota_speaker *speaker, char *out, size_t size);
+    int (*request_direct)(const struct ota_speaker *speaker, char *out, size_t size);
     int (*request_chunk)(const struct ota_speaker *speaker, uint32_t offset, uint32_t length,
                          char *out, size_t size);
     int (*result)(const struct ota_speaker *speaker, bool success, char *out, size_t size);

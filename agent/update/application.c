@@ -4,6 +4,17 @@
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
+/* All of the image, or its first chunk. */
+static int compose_request(struct ota_agent *agent, const struct ota_speaker *speaker)
+{
+    const struct ota_protocol *protocol = agent->config.protocol;
+    if (agent->config.chunk_size != 0)
+        return protocol->request_chunk(speaker, 0, agent->config.chunk_size, agent->text,
+                                       OTA_JSON_MAX);
+    return agent->config.send_direct ? protocol->request_direct(speaker, agent->text, OTA_JSON_MAX)
+                                     : protocol->request(speaker, agent->text, OTA_JSON_MAX);
+}
+
 void ota_compose(struct ota_agent *agent)
 {
     const struct ota_protocol *protocol = agent->config.protocol;
@@ -17,7 +28,7 @@ void ota_compose(struct ota_agent *agent)
         agent->text_length = protocol->ask(&speaker, text, OTA_JSON_MAX);
         break;
     case OTA_STATE_REQUEST:
-        agent->text_length = protocol->request(&speaker, text, OTA_JSON_MAX);
+        agent->text_length = compose_request(agent, &speaker);
         break;
     case OTA_STATE_REPORT:
         agent->text_length = protocol->result(&speaker, success, text, OTA_JSON_MAX);

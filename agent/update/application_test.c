@@ -48,21 +48,38 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Broker, cloud and server answer whatever is asked; `fail` makes the first connection fail.
- * Returns when the session is over (idle) or the device resets. */
-static void play(struct rig *rig, const char *connection, bool fail)
+#define NOTHING OTA_STATES
+
+/* What the state waits for does not come: the line breaks. */
+static void fail_here(struct rig *rig)
 {
-    bool failed = !fail;
+    if (rig->requested)
+        rig_done(rig, OTA_E_DISCONNECTED);
+    else if (rig->agent.state == OTA_STATE_CONNECT)
+        rig_event(rig, OTA_EVENT_MQTT_CONNECTED, OTA_E_DISCONNECTED);
+    else if (rig->agent.state == OTA_STATE_SUBSCRIBE)
+        rig_event(rig, OTA_EVENT_MQTT_SUBSCRIBED, OTA_E_DISCONNECTED);
+    else
+        rig_event(rig, OTA_EVENT_MQTT_CLOSED, OTA_E_DISCONNECTED);
+}
+
+/* Broker, cloud and server answer whatever is asked; the state `fails` fails once. Returns when the
+ * session is over (idle) or the device resets. */
+static void play(struct rig *rig, const char *connection, enum ota_state fails)
+{
     for (unsigned i = 0; i < 300; i++) {
         assert_int_not_equal(rig->armed, RIG_NO_TIMER); /* B25 */
-        int code = failed ? 0 : OTA_E_DISCONNECTED;
+        if (rig->agent.state == fails) {
+            fails = NOTHING;
+            fail_here(rig);
+            continue;
+        }
         switch (rig->agent.state) {
         case OTA_STATE_IDLE:
         case OTA_STATE_RESET:
             return;
         case OTA_STATE_CONNECT:
-            rig_event(rig, OTA_EVENT_MQTT_CONNECTED, code);
-            failed = true;
+            rig_event(rig, OTA_EVENT_MQTT_CONNECTED, 0);
             break;
         case OTA_STATE_SUBSCRIBE:
             rig_event(rig, OTA_EVENT_MQTT_SUBSCRIBED, 0);
@@ -107,7 +124,7 @@ static void play(struct rig *rig, const char *connection, bool fail)
 enum journey { JOB_MQTT, JOB_HTTP, JOB_BROKER, HOME_HTTP, TRIAL_MQTT, TRIAL_HTTP, REFUSED };
 
 /* One session of the kind in which the state occurs. */
-static void travel(struct rig *rig, enum journey journey)
+static void travel(struct rig *rig, enum journey journey, enum ota_state fails)
 {
     static const char *const connections[] = {
         [JOB_MQTT] = RIG_BY_MQTT,  [JOB_HTTP] = RIG_BY_HTTP,   [JOB_BROKER] = BY_OTHER_BROKER,
@@ -122,7 +139,7 @@ static void travel(struct rig *rig, enum journey journey)
         said = (struct said){.state = ""};
         rig_boot(rig);
         rig_event(rig, OTA_EVENT_CHECK, 0);
-        play(rig, connections[journey], false);
+        play(rig, connections[journey], NOTHING);
         rig_swap(rig, true);
         rig->story[0] = 0;
         said = wanted;
@@ -132,7 +149,7 @@ static void travel(struct rig *rig, enum journey journey)
     rig_boot(rig);
     if (rig->agent.state == OTA_STATE_IDLE)
         rig_event(rig, OTA_EVENT_CHECK, 0);
-    play(rig, connections[journey], !trial && journey != REFUSED);
+    play(rig, connections[journey], fails);
 }
 
 struct place {
@@ -141,34 +158,75 @@ struct place {
     const char *stopped; /* how a session ends that STOP ended there */
     const char *done;    /* … that went on after DONE */
     bool reported;       /* STOP there is reported as a Failure: a job was accepted */
+    const char *after;   /* how a session ends that STOP to its SUCCESS ended; NULL: has none */
+    bool owed;           /* … and that is reported as a Failure */
 };
 
 static const struct place places[] = {
-    {"connect", JOB_MQTT, "idle stopped", "> reset", false},
-    {"subscribe", JOB_MQTT, "idle stopped", "> reset", false},
-    {"pause", JOB_MQTT, "idle stopped", "> reset", false},
-    {"ask", JOB_MQTT, "idle stopped", "idle bad-job", false},     /* the request is no job */
-    {"query", HOME_HTTP, "idle stopped", "idle bad-json", false}, /* nothing was put there */
-    {"parse", JOB_MQTT, "idle stopped", "> reset", false},
-    {"parse", HOME_HTTP, "idle stopped", "> reset", false},
-    {"switch", JOB_BROKER, "idle stopped", "> reset", true},
-    {"peek", JOB_HTTP, "idle stopped", "idle bad-magic", true}, /* the slot is not filled */
-    {"erase", JOB_MQTT, "idle stopped", "> reset", true},
-    {"request", JOB_MQTT, "idle stopped", "> reset", true},
-    {"receive", JOB_MQTT, "idle stopped", "idle bad-magic", true},
-    {"fetch", JOB_HTTP, "idle stopped", "idle bad-tlv", true},
-    {"write", JOB_MQTT, "idle stopped", "idle bad-magic", true},
-    {"write", HOME_HTTP, "idle stopped", "idle bad-magic", true},
-    {"verify", JOB_MQTT, "idle stopped", "> reset", true},
-    {"install", JOB_MQTT, "idle stopped", "> reset", true},
-    {"leave", JOB_MQTT, "> reset", "> reset", false},
-    {"idle", REFUSED, "idle bad-signature", "idle bad-signature", true},
-    {"reset", JOB_MQTT, "idle stopped", "idle ok", false},
-    {"probe", TRIAL_HTTP, "idle stopped", "idle ok", false},
-    {"confirm", TRIAL_MQTT, "idle stopped", "idle unconfirmed", false},
-    {"report", TRIAL_MQTT, "idle stopped", "idle ok", false},
-    {"post", TRIAL_HTTP, "idle stopped", "idle ok", false},
+    {"connect", JOB_MQTT, "idle stopped", "> reset", false, "idle stopped", false},
+    {"subscribe", JOB_MQTT, "idle stopped", "> reset", false, "idle stopped", false},
+    {"pause", JOB_MQTT, "idle stopped", "> reset", false, "idle stopped", false},
+    {"ask", JOB_MQTT, "idle stopped", "idle bad-job", false, "idle stopped",
+     false}, /* the request is no job */
+    {"query", HOME_HTTP, "idle stopped", "idle bad-json", false, "idle stopped",
+     false}, /* nothing was put there */
+    {"parse", JOB_MQTT, "idle stopped", "> reset", false, "idle stopped", true},
+    {"parse", HOME_HTTP, "idle stopped", "> reset", false, "idle stopped", true},
+    {"switch", JOB_BROKER, "idle stopped", "> reset", true, "idle stopped", true},
+    {"peek", JOB_HTTP, "idle stopped", "idle bad-magic", true, "idle stopped",
+     true}, /* the slot is not filled */
+    {"erase", JOB_MQTT, "idle stopped", "> reset", true, "idle stopped", true},
+    {"request", JOB_MQTT, "idle stopped", "> reset", true, "idle stopped", true},
+    {"receive", JOB_MQTT, "idle stopped", "idle bad-magic", true, "idle stopped", true},
+    {"fetch", JOB_HTTP, "idle stopped", "idle bad-tlv", true, "idle stopped", true},
+    {"write", JOB_MQTT, "idle stopped", "idle bad-magic", true, NULL, false},
+    {"write", HOME_HTTP, "idle stopped", "idle bad-magic", true, NULL, false},
+    {"verify", JOB_MQTT, "idle stopped", "> reset", true, "idle stopped", true},
+    {"install", JOB_MQTT, "idle stopped", "> reset", true, "idle stopped", false},
+    {"leave", JOB_MQTT, "> reset", "> reset", false, "> reset", false},
+    {"idle", REFUSED, "idle bad-signature", "idle bad-signature", true, "idle bad-signature", true},
+    {"reset", JOB_MQTT, "idle stopped", "idle ok", false, NULL, false},
+    {"probe", TRIAL_HTTP, "idle stopped", "idle ok", false, "idle stopped", false},
+    {"confirm", TRIAL_MQTT, "idle stopped", "idle unconfirmed", false, "idle stopped", false},
+    {"report", TRIAL_MQTT, "idle stopped", "idle ok", false, "idle stopped", false},
+    {"post", TRIAL_HTTP, "idle stopped", "idle ok", false, "idle stopped", true},
 };
+
+/* "pause" is only met when something failed. */
+static enum ota_state fails_in(const struct place *place)
+{
+    return strcmp(place->state, "pause") == 0 ? OTA_STATE_CONNECT : NOTHING;
+}
+
+static unsigned count_failures(const struct rig *rig)
+{
+    return rig_count(rig, RIG_FAILURE) + rig_count(rig, "> post");
+}
+
+/* The session has ended as such an answer there makes it end. */
+static void check_end(struct rig *rig, const struct place *place)
+{
+    bool step = said.ask == OTA_ASK_STEP;
+    const char *stopped = step ? place->stopped : place->after;
+    bool ends = said.answer == OTA_ANSWER_STOP || said.answer == OTA_ANSWER_FAILED;
+    if (said.ask == OTA_ASK_FAILURE) {
+        assert_int_equal(said.asked, 0); /* see a_failure_may_be_the_last */
+        return;
+    }
+    assert_int_equal(said.asked > 0, stopped != NULL);
+    if (stopped == NULL)
+        return;
+    if (ends && said.answer == OTA_ANSWER_FAILED && strcmp(stopped, "idle stopped") == 0)
+        stopped = "idle app-failed";
+    if (ends) {
+        rig_expect(rig, stopped);
+        assert_int_equal(count_failures(rig), step ? place->reported : place->owed);
+    } else if (step && said.answer == OTA_ANSWER_DONE) {
+        rig_expect(rig, place->done);
+    } else {
+        assert_int_equal(rig_count(rig, "idle stopped") + rig_count(rig, "idle app-failed"), 0);
+    }
+}
 
 /* How a session ends there, for each answer to each question: the agent never hangs, always has a
  * deadline, and does what its header says. */
@@ -183,33 +241,66 @@ static void every_answer_in_every_place(void **state)
                 set_up(&fresh);
                 struct rig *rig = fresh;
                 said = (struct said){.state = places[i].state, .ask = ask, .answer = answer};
-                travel(rig, places[i].journey);
+                travel(rig, places[i].journey, fails_in(&places[i]));
                 assert_int_not_equal(rig->armed, RIG_NO_TIMER);
-                assert_true(said.asked > 0 || ask != OTA_ASK_STEP);
-                if (ask == OTA_ASK_STEP && answer == OTA_ANSWER_STOP) {
-                    rig_expect(rig, places[i].stopped);
-                    assert_int_equal(rig_count(rig, RIG_FAILURE) + rig_count(rig, "> post"),
-                                     places[i].reported);
-                }
-                if (ask == OTA_ASK_STEP && answer == OTA_ANSWER_DONE)
-                    rig_expect(rig, places[i].done);
-                if (ask == OTA_ASK_STEP && answer == OTA_ANSWER_FAILED &&
-                    strcmp(places[i].stopped, "idle stopped") == 0)
-                    rig_expect(rig, "idle app-failed");
-                if (ask == OTA_ASK_SUCCESS && answer == OTA_ANSWER_STOP && said.asked > 0 &&
-                    rig->agent.pending && rig->agent.state == OTA_STATE_IDLE)
-                    rig_expect(rig, "idle stopped"); /* … and the image waits */
+                check_end(rig, &places[i]);
                 rig->config.decide = NULL; /* whatever was said: the next session is a usual one */
                 rig->verdict = 0;
                 rig->agent.config.decide = NULL;
                 if (rig->agent.state == OTA_STATE_IDLE) {
                     rig_timer(rig);
-                    play(rig, RIG_BY_MQTT, false);
+                    play(rig, RIG_BY_MQTT, NOTHING);
                 }
                 tear_down(&fresh);
             }
         }
     }
+}
+
+/* Where the network may fail, and whether the end of the session is reported then. */
+static const struct {
+    enum ota_state fails;
+    const char *state;
+    enum journey journey;
+    bool reported;
+} failures[] = {
+    {OTA_STATE_CONNECT, "connect", JOB_MQTT, false},
+    {OTA_STATE_SUBSCRIBE, "subscribe", JOB_MQTT, false},
+    {OTA_STATE_ASK, "ask", JOB_MQTT, false},
+    {OTA_STATE_QUERY, "query", HOME_HTTP, false},
+    {OTA_STATE_REQUEST, "request", JOB_MQTT, true},
+    {OTA_STATE_RECEIVE, "receive", JOB_MQTT, true},
+    {OTA_STATE_PEEK, "peek", JOB_HTTP, true},
+    {OTA_STATE_FETCH, "fetch", JOB_HTTP, true},
+    {OTA_STATE_PROBE, "probe", TRIAL_HTTP, false},
+    {OTA_STATE_REPORT, "report", TRIAL_MQTT, false},
+    {OTA_STATE_POST, "post", TRIAL_HTTP, false},
+};
+
+/* STOP to a FAILURE: no other try. Any other answer: after a pause the session ends well. */
+static void a_failure_may_be_the_last(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
+        for (enum ota_answer answer = OTA_ANSWER_CONTINUE; answer <= OTA_ANSWER_FAILED; answer++) {
+            void *fresh;
+            set_up(&fresh);
+            struct rig *rig = fresh;
+            bool trial = failures[i].journey == TRIAL_MQTT || failures[i].journey == TRIAL_HTTP;
+            said =
+                (struct said){.state = failures[i].state, .ask = OTA_ASK_FAILURE, .answer = answer};
+            travel(rig, failures[i].journey, failures[i].fails);
+            assert_int_equal(said.asked, 1);
+            assert_int_equal(rig_count(rig, "state pause"), answer != OTA_ANSWER_STOP);
+            if (answer == OTA_ANSWER_STOP) {
+                rig_expect(rig, "idle stopped");
+                assert_int_equal(rig_count(rig, RIG_FAILURE), failures[i].reported);
+            } else {
+                rig_expect(rig, trial ? "idle ok" : "> reset");
+                assert_int_equal(rig_count(rig, RIG_FAILURE), 0);
+            }
+            tear_down(&fresh);
+        }
 }
 
 /* The document in the job states is the application's to replace. */
@@ -263,7 +354,7 @@ static void a_waived_job_is_still_verified(void **state)
     said = (struct said){.state = "parse", .answer = OTA_ANSWER_DONE};
     rig_boot(rig);
     rig_event(rig, OTA_EVENT_CHECK, 0);
-    play(rig, RIG_BY_MQTT, false);
+    play(rig, RIG_BY_MQTT, NOTHING);
     rig_expect(rig, "job 1.0.0");
     rig_expect(rig, "refused bad-version");
 }
@@ -276,7 +367,7 @@ static void failures_are_told_with_their_code(void **state)
     rig_boot(rig);
     rig_event(rig, OTA_EVENT_CHECK, 0);
     said = (struct said){.state = "verify", .ask = OTA_ASK_FAILURE};
-    play(rig, RIG_BY_HTTP, false);
+    play(rig, RIG_BY_HTTP, NOTHING);
     assert_int_equal(said.asked, 1);
     assert_int_equal(said.code, OTA_E_IMG_SIGNATURE);
     said = (struct said){.state = "connect", .ask = OTA_ASK_FAILURE};
@@ -290,6 +381,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_in_every_place),
+        cmocka_unit_test(a_failure_may_be_the_last),
         TEST(documents_may_be_replaced),
         TEST(a_hidden_end_of_text_is_refused),
         TEST(the_application_may_fetch_the_job_itself),

@@ -6,6 +6,23 @@
 
 /* ---- asking for data --------------------------------------------------------------------- */
 
+/* Something of these bytes does not lie in flash. */
+static bool is_missing(const struct ota_agent *agent, uint32_t offset, uint32_t size)
+{
+    uint32_t rest = agent->total - offset;
+    uint32_t end = offset + (size < rest ? size : rest);
+    while (offset < end && ota_is_covered(agent, offset))
+        offset += agent->grain;
+    return offset < end;
+}
+
+/* What is asked for one by one: as configured, but no finer than what is there. */
+static uint32_t step_of(const struct ota_agent *agent)
+{
+    uint32_t size = agent->config.chunk_size;
+    return size > agent->grain ? size : agent->grain;
+}
+
 /* The size is the full one even for the last chunk: publishers count index and total of their
  * answer in units of the size asked for. */
 static int request(struct ota_agent *agent, uint32_t offset)
@@ -14,7 +31,7 @@ static int request(struct ota_agent *agent, uint32_t offset)
     ota_speaker(agent, &speaker);
     agent->asked[agent->asked_count++] = offset;
     return ota_publish(agent,
-                       agent->config.protocol->request_chunk(&speaker, offset, OTA_CHUNK_SIZE,
+                       agent->config.protocol->request_chunk(&speaker, offset, step_of(agent),
                                                              agent->text, sizeof agent->text));
 }
 
@@ -29,8 +46,8 @@ static int request_missing(struct ota_agent *agent)
     if (agent->done == agent->total)
         return request(agent, 0);
     for (uint32_t offset = 0; offset < agent->total && agent->asked_count < most && error == 0;
-         offset += OTA_CHUNK_SIZE) {
-        if (ota_is_covered(agent, offset))
+         offset += step_of(agent)) {
+        if (!is_missing(agent, offset, step_of(agent)))
             continue;
         error = request(agent, offset);
     }
@@ -41,7 +58,7 @@ static int request_missing(struct ota_agent *agent)
 static bool asked_is_over(const struct ota_agent *agent)
 {
     for (size_t i = 0; i < agent->asked_count; i++)
-        if (!ota_is_covered(agent, agent->asked[i]))
+        if (is_missing(agent, agent->asked[i], agent->grain))
             return false;
     return agent->asked_count > 0;
 }
@@ -54,6 +71,8 @@ enum ota_state ota_request_begin(struct ota_agent *agent, const struct ota_event
         ota_log(agent, OTA_LOG_NOTICE, "update request", error);
         return ota_retry(agent, error);
     }
+    agent->asked[0] = 0;
+    agent->asked_count = agent->config.chunk_size != 0;
     ota_wait(agent, agent->config.timing.connect_wait);
     return OTA_STATE_REQUEST;
 }
@@ -86,6 +105,15 @@ enum ota_state ota_receive_begin(struct ota_agent *agent, const struct ota_event
     return error == 0 ? OTA_STATE_RECEIVE : ota_retry(agent, error);
 }
 
+/* The first chunk says how finely the image is cut; those after it may be cut as finely or less,
+ * never finer, and none across program units. */
+static bool fits_grain(struct ota_agent *agent, const struct ota_chunk *chunk)
+{
+    if (agent->done == 0)
+        agent->grain = chunk->step < OTA_CHUNK_SIZE ? chunk->step : OTA_CHUNK_SIZE;
+    return chunk->step % agent->grain == 0 && agent->grain % agent->unit_size == 0;
+}
+
 /* Against the job and the chunks before; the chunk is consistent in itself. */
 static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
@@ -94,11 +122,11 @@ static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
         if (error != 0)
             return error;
     }
-    if (img_version_compare(&chunk->version, &agent->offer) != 0)
+    if (img_version_compare(&chunk->version, &agent->offer) != 0 || !fits_grain(agent, chunk))
         return OTA_E_CHUNK;
     if (agent->total != 0 && chunk->total != agent->total)
         return agent->resumed ? OTA_E_CHANGED : OTA_E_CHUNK;
-    return ota_slot_expect(agent, chunk->total, agent->etag);
+    return ota_slot_expect(agent, chunk->total, "");
 }
 
 static enum ota_state drop_chunk(struct ota_agent *agent)
@@ -125,13 +153,20 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
 {
     if (agent->done == agent->total) /* it was asked for to see whether it is still the same */
         return lies_there(agent, chunk) ? OTA_STATE_VERIFY : ota_slot_restart(agent, OTA_E_CHANGED);
-    if (ota_is_covered(agent, chunk->offset))
-        return agent->state; /* no second write, and no progress either */
-    if (!ota_archive_wants(agent, chunk->offset))
-        return agent->state; /* it will be asked for again when its turn comes */
-    int error = ota_slot_store(agent, chunk->offset, chunk->size, chunk->data);
-    if (error != 0)
-        return ota_slot_failed(agent, error);
+    uint32_t before = agent->done;
+    for (uint32_t at = 0; at < chunk->size; at += agent->grain) {
+        uint32_t rest = chunk->size - at;
+        if (ota_is_covered(agent, chunk->offset + at))
+            continue; /* no second write, and no progress either */
+        if (!ota_archive_wants(agent, chunk->offset + at))
+            break; /* it will be asked for again when its turn comes */
+        int error = ota_slot_store(agent, chunk->offset + at,
+                                   rest < agent->grain ? rest : agent->grain, chunk->data + at);
+        if (error != 0)
+            return ota_slot_failed(agent, error);
+    }
+    if (agent->done == before)
+        return agent->state;
     if (agent->done == agent->total)
         return OTA_STATE_VERIFY;
     agent->following = agent->state != OTA_STATE_RECEIVE;

@@ -225,7 +225,7 @@ static void bad_chunks_are_dropped_and_counted(void **state)
         uint8_t value;
     } wrong[] = {{0, 'o'}, {7, 'E'}, {8, 31},  {9, 255}, {10, 1}, {12, 3}, {13, 1}, {14, 1},
                  {16, 1},  {18, 1},  {20, 99}, {22, 1},  {27, 8}, {28, 4}, {30, 1}};
-    uint8_t message[4128];
+    uint8_t message[RIG_MESSAGE];
     rig_boot(rig);
     rig_to_receive(rig);
     rig_chunk(rig, 2); /* fixes the total */
@@ -248,7 +248,7 @@ static void bad_chunks_are_dropped_and_counted(void **state)
 static void bytes_are_not_counted_twice(void **state)
 {
     struct rig *rig = *state;
-    uint8_t message[4128];
+    uint8_t message[RIG_MESSAGE];
     rig_boot(rig);
     rig_to_receive(rig);
     for (unsigned i = 0; i < 600; i++) {
@@ -274,7 +274,7 @@ static void bytes_are_counted(void **state)
     rig_boot(rig);
     rig_to_receive(rig);
     while (strcmp(ota_state_name(&rig->agent), "receive") == 0 && sent < 2 * limit) {
-        uint8_t message[4128];
+        uint8_t message[RIG_MESSAGE];
         size_t length = rig_chunk_bytes(rig, 1, message);
         rig_message(rig, message, length);
         sent += length;

@@ -31,7 +31,6 @@ static void next_range(struct ota_agent *agent, uint32_t *from, uint32_t *end)
 static enum ota_state ask_for_range(struct ota_agent *agent)
 {
     const char *etag = agent->etag;
-    bool strong = etag[0] == '"'; /* a weak tag says nothing of single bytes */
     uint32_t from = 0;
     uint32_t end = OTA_CHUNK_SIZE;
     if (agent->state == OTA_STATE_FETCH)
@@ -45,7 +44,7 @@ static enum ota_state ask_for_range(struct ota_agent *agent)
         .ranged = true,
         .from = from,
         .to = end - 1,
-        .if_range = agent->total != 0 && strong ? etag : NULL,
+        .if_range = agent->total != 0 && etag[0] != 0 ? etag : NULL,
     };
     int error = ota_request(agent, &request);
     if (error != 0)
@@ -87,10 +86,14 @@ static enum ota_state renew(struct ota_agent *agent)
     return next;
 }
 
-static bool is_other_tag(const struct ota_agent *agent, const struct http_head *head)
+/* What tells these bytes from those of another image: a strong entity tag, or the date where there
+ * is no tag; "": nothing does. A weak tag says nothing of single bytes: copies of one file on
+ * several servers have several. */
+static const char *validator(const struct http_head *head)
 {
-    const char *known = agent->etag;
-    return known[0] != 0 && head->etag[0] != 0 && strcmp(known, head->etag) != 0;
+    if (head->etag[0] == 0)
+        return head->modified;
+    return head->etag[0] == '"' ? head->etag : "";
 }
 
 /* A range must be the one that was asked for, or the beginning of it, and say how much there is. */
@@ -118,7 +121,8 @@ static int judge_whole(const struct ota_agent *agent, const struct http_head *he
 
 static int judge_head(const struct ota_agent *agent, const struct http_head *head)
 {
-    if (head->status == 412 || (head->status < 300 && is_other_tag(agent, head)))
+    bool other = ota_progress_is_other(agent->etag, validator(head));
+    if (head->status == 412 || (head->status < 300 && other))
         return OTA_E_CHANGED;
     if (head->status == 416)
         return agent->past_end || agent->total == 0 ? OTA_E_HTTP_STATUS : OTA_E_CHANGED;
@@ -138,8 +142,7 @@ enum ota_state ota_fetch_head(struct ota_agent *agent, const struct ota_event *e
         return ota_slot_restart(agent, error);
     if (error != 0)
         return is_gone(agent, head) ? renew(agent) : ota_retry_request(agent, error);
-    error = ota_slot_expect(agent, whole ? head->length : head->total,
-                            head->etag[0] != 0 ? head->etag : agent->etag);
+    error = ota_slot_expect(agent, whole ? head->length : head->total, validator(head));
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);
     if (error != 0)

@@ -1,63 +1,4 @@
-#include "agent/update/session_rig.h"
-
-static int set_up(void **state)
-{
-    struct rig *rig = rig_new();
-    rig->config.progress.size = RIG_PROGRESS;
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-/* To the first request for data, of an MQTT job whose image is on the server. */
-static void to_peek(struct rig *rig)
-{
-    rig_boot(rig);
-    rig_to_ask(rig);
-    rig_job_at(rig, RIG_BY_HTTP);
-    assert_string_equal(ota_state_name(&rig->agent), "peek");
-}
-
-/* … to the first request after the slot was erased. */
-static void to_fetch(struct rig *rig)
-{
-    to_peek(rig);
-    rig_serve(rig);
-    rig_erase(rig);
-    assert_string_equal(ota_state_name(&rig->agent), "fetch");
-}
-
-static void assert_slot_is_image(struct rig *rig)
-{
-    static uint8_t slot[RIG_SLOT];
-    assert_int_equal(flash_area_read(&rig->config.secondary, 0, slot, RIG_SLOT), 0);
-    assert_memory_equal(slot, rig->image, rig->image_size);
-    assert_int_equal(flash_sim_violation(rig->sim)[0], 0);
-}
-
-static void assert_slot_untouched(struct rig *rig)
-{
-    assert_int_equal(flash_area_is_erased(&rig->config.secondary, 0, RIG_SLOT), 1);
-}
-
-/* Fails until the session gives the image up, and reports that by MQTT. */
-static void fail_until_refused(struct rig *rig, void (*answer)(struct rig *rig), const char *word)
-{
-    for (unsigned i = 1; i <= ota_default_timing.connect_tries; i++) {
-        assert_int_equal(rig_count(rig, "refused"), 0);
-        answer(rig);
-        if (i < ota_default_timing.connect_tries) {
-            assert_string_equal(ota_state_name(&rig->agent), "pause");
-            rig_timer(rig);
-        }
-    }
-    rig_fails(rig, word);
-}
+#include "agent/update/fetch_rig.h"
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
@@ -429,99 +370,6 @@ static void another_job_resumes_nothing(void **state)
     assert_slot_is_image(rig);
 }
 
-/* ---- beginning anew ------------------------------------------------------------------------ */
-
-static void restarted(struct rig *rig)
-{
-    rig_expect(rig, "state peek");
-    rig_expect(rig, "> get /v2.bin 0-4095\n");
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-    assert_slot_is_image(rig);
-}
-
-/* RESM-04: the rest of the old image is never joined to the beginning of a new one. */
-static void a_whole_body_instead_of_a_range_begins_anew(void **state)
-{
-    struct rig *rig = *state;
-    to_fetch(rig);
-    rig_offer(rig, 2, 9800, 9);
-    const struct http_head head = {.status = 200, .has_length = true, .length = rig->image_size};
-    rig_head(rig, &head);
-    rig_expect(rig, "> cancel");
-    restarted(rig);
-}
-
-/* RESM-05. */
-static void another_tag_begins_anew(void **state)
-{
-    struct rig *rig = *state;
-    to_fetch(rig);
-    rig_offer(rig, 2, 12000, 9);
-    rig->etag = "\"two\"";
-    rig_serve(rig);
-    restarted(rig);
-    assert_string_equal(rig->agent.progress.etag, ""); /* cleared for the loader */
-}
-
-/* RESM-08. */
-static void a_failed_precondition_begins_anew(void **state)
-{
-    struct rig *rig = *state;
-    to_fetch(rig);
-    rig_status(rig, 412);
-    restarted(rig);
-}
-
-/* RESM-06: once; the second time it is an error like others. */
-static void a_range_that_does_not_exist_begins_anew_once(void **state)
-{
-    struct rig *rig = *state;
-    to_fetch(rig);
-    rig_status(rig, 416);
-    rig_expect(rig, "state peek");
-    rig_serve(rig);
-    rig_erase(rig);
-    rig_status(rig, 416);
-    assert_string_equal(ota_state_name(&rig->agent), "pause");
-    rig_timer(rig);
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-}
-
-static void an_image_that_changes_all_the_time_is_given_up(void **state)
-{
-    struct rig *rig = *state;
-    static const char *const tags[] = {"\"a\"", "\"b\"", "\"c\"", "\"d\"", "\"e\"", "\"f\""};
-    to_fetch(rig);
-    for (size_t i = 0; i < 4; i++) {
-        rig->etag = tags[i];
-        rig_serve(rig);
-        if (i < 3) {
-            rig_serve(rig);
-            rig_erase(rig);
-        }
-    }
-    rig_fails(rig, "changed");
-}
-
-/* A server that knows no ranges is good for an image in one go. */
-static void a_server_without_ranges_sends_everything_at_once(void **state)
-{
-    struct rig *rig = *state;
-    to_peek(rig);
-    const struct http_head head = {.status = 200, .has_length = true, .length = rig->image_size};
-    rig_head(rig, &head);
-    rig_bytes_of(rig, 0, rig->image_size, 5000);
-    rig_expect(rig, "> cancel");
-    rig_erase(rig);
-    rig_expect(rig, "> get /v2.bin 0-");
-    rig_head(rig, &head);
-    rig_bytes_of(rig, 0, rig->image_size, 5000);
-    rig_expect(rig, "pending 2.0.0");
-    assert_slot_is_image(rig);
-}
-
 /* ---- sizes and sums ------------------------------------------------------------------------ */
 
 /* INTG-07, TRAN-04, B3: refused at once and before a single byte is erased. */
@@ -587,6 +435,29 @@ static void a_job_that_needs_http_is_refused_without_it(void **state)
     rig_fails(rig, "unsupported");
 }
 
+/* Nor is a job that asks for HTTPS fetched from a server without it. */
+static void a_job_for_https_is_not_fetched_in_clear_text(void **state)
+{
+    static const char here[] =
+        "\"Connection\": \"HTTPS\", \"Server\": \"\", \"Port\": \"443\", \"File\": \"/v2.bin\"";
+    static const char there[] = "\"Connection\": \"HTTPS\", \"Server\": \"10.0.0.9\", \"Port\": "
+                                "\"443\", \"File\": \"/v2.bin\"";
+    struct rig *rig = *state;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_job_at(rig, here);
+    rig_fails(rig, "unsupported");
+    assert_int_equal(rig->requests, 0);
+    rig_to_ask(rig);
+    rig_job_at(rig, there);
+    rig_expect(rig, "> get tls 10.0.0.9:443/v2.bin");
+    rig->config.server_tls = true;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_job_at(rig, here);
+    rig_expect(rig, "> get tls /v2.bin");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -602,16 +473,11 @@ int main(void)
         TEST(a_reset_goes_on_where_it_was),
         TEST(a_reset_may_change_the_transport),
         TEST(another_job_resumes_nothing),
-        TEST(a_whole_body_instead_of_a_range_begins_anew),
-        TEST(another_tag_begins_anew),
-        TEST(a_failed_precondition_begins_anew),
-        TEST(a_range_that_does_not_exist_begins_anew_once),
-        TEST(an_image_that_changes_all_the_time_is_given_up),
-        TEST(a_server_without_ranges_sends_everything_at_once),
         TEST(a_size_that_cannot_be_is_refused),
         TEST(bytes_are_counted),
         TEST(the_broker_may_go_while_the_server_serves),
         TEST(a_job_that_needs_http_is_refused_without_it),
+        TEST(a_job_for_https_is_not_fetched_in_clear_text),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

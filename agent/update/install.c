@@ -44,7 +44,7 @@ void ota_settle(struct ota_agent *agent)
     } else {
         record->phase = is_answerable(agent) ? OTA_PHASE_FAILED : OTA_PHASE_IDLE;
         record->reason = OTA_E_REVERTED;
-        record->failures++;
+        ota_record_reverted(record);
         ota_log(agent, OTA_LOG_WARNING, "update", OTA_E_REVERTED);
     }
     save_loosely(agent);
@@ -68,15 +68,20 @@ bool ota_is_settled(const struct ota_agent *agent)
     return !agent->trial && (phase == OTA_PHASE_SUCCEEDED || phase == OTA_PHASE_FAILED);
 }
 
-/* What came over a line that failed is good for another try; of what was refused nothing is. */
-static bool is_worth_keeping(int code)
+bool ota_is_passing(int code)
 {
     static const int passing[] = {OTA_E_CONNECT, OTA_E_DISCONNECTED, OTA_E_TIMEOUT,
-                                  OTA_E_HTTP_STATUS, OTA_E_STOPPED};
+                                  OTA_E_HTTP_STATUS};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if (code == passing[i])
             return true;
     return ota_err_is_tls(code);
+}
+
+/* What came over a line that failed is good for another try; of what was refused nothing is. */
+static bool is_worth_keeping(int code)
+{
+    return code == OTA_E_STOPPED || ota_is_passing(code);
 }
 
 /* The journal's own errors are logged; the fetch begins anew then, or ends in the same refusal. */
@@ -141,18 +146,12 @@ static int verify(struct ota_agent *agent, struct img_info *info)
     return 0;
 }
 
-/* Failures are counted of one image: another version or another build of it starts anew. */
 static void stage(struct ota_record *record, const struct img_info *info, const char *path)
 {
-    bool same = img_version_compare(&record->failed, &info->header.version) == 0 &&
-                memcmp(record->failed_digest, info->digest, CRYPTO_SHA256_SIZE) == 0;
-    if (!same)
-        record->failures = 0;
+    ota_record_stage(record, &info->header.version, info->digest);
     record->phase = OTA_PHASE_STAGED;
     record->target = info->header.version;
     record->reason = 0;
-    record->failed = info->header.version;
-    memcpy(record->failed_digest, info->digest, CRYPTO_SHA256_SIZE);
     memcpy(record->path, path, OTA_PATH_MAX);
 }
 
@@ -233,7 +232,7 @@ enum ota_state ota_confirm_begin(struct ota_agent *agent, const struct ota_event
     agent->record.phase = is_answerable(agent) ? OTA_PHASE_SUCCEEDED : OTA_PHASE_IDLE;
     agent->record.target = agent->running;
     agent->record.reason = 0;
-    agent->record.failures = 0;
+    ota_record_confirmed(&agent->record, &agent->running);
     ota_notify(agent, OTA_NOTICE_CONFIRMED, 0);
     save_loosely(agent);
     return ota_proceed(agent);

@@ -221,7 +221,7 @@ static void a_version_that_was_reverted_twice_is_rejected(void **state)
         rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
         rig_expect(rig, "reported reverted");
         rig_closes(rig, "idle reverted");
-        assert_int_equal(rig->agent.record.failures, i);
+        assert_int_equal(rig->agent.record.failed[0].count, i);
     }
     flash_sim_restart_count(rig->sim);
     rig_boot(rig);
@@ -235,18 +235,48 @@ static void a_version_that_was_reverted_twice_is_rejected(void **state)
     rig_expect(rig, "pending 3.0.0");
 }
 
+/* The device runs v1 again after a trial of the version on offer, and says so. */
+static void revert(struct rig *rig)
+{
+    rig_event(rig, OTA_EVENT_MQTT_CLOSED, 0);
+    rig_boot(rig);
+    rig_link(rig);
+    rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
+    rig_closes(rig, "idle reverted");
+}
+
+/* B27: publishers that take turns with bad versions end, too: each is tried twice and no more. */
+static void bad_versions_in_turn_are_each_rejected(void **state)
+{
+    struct rig *rig = *state;
+    for (unsigned turn = 0; turn < 2; turn++)
+        for (uint8_t major = 2; major < 2 + OTA_FAILED_MAX; major++) {
+            rig_offer(rig, major, 9800, major);
+            rig_boot(rig);
+            rig_download(rig);
+            rig_expect(rig, "pending");
+            revert(rig);
+        }
+    for (uint8_t major = 2; major < 2 + OTA_FAILED_MAX; major++) {
+        rig_offer(rig, major, 9800, major);
+        rig_boot(rig);
+        rig_to_ask(rig);
+        rig_job(rig);
+        rig_fails(rig, "rejected");
+    }
+    assert_int_equal(rig->resets, 2 * OTA_FAILED_MAX);
+}
+
 /* Another build of that version begins anew. */
 static void reverts_are_counted_of_one_image(void **state)
 {
     struct rig *rig = *state;
     for (uint8_t seed = 2; seed <= 3; seed++) {
         rig_offer(rig, 2, 9800, seed);
-        install(rig);
         rig_boot(rig);
-        rig_link(rig);
-        rig_event(rig, OTA_EVENT_MQTT_PUBLISHED, 0);
-        rig_closes(rig, "idle reverted");
-        assert_int_equal(rig->agent.record.failures, 1);
+        rig_download(rig);
+        revert(rig);
+        assert_int_equal(rig->agent.record.failed[0].count, 1);
     }
 }
 
@@ -308,7 +338,7 @@ static void a_staged_image_that_runs_was_installed(void **state)
     rig_put_area(rig, primary, 0, old, RIG_SLOT);
     rig_boot(rig);
     assert_int_equal(rig->agent.record.phase, OTA_PHASE_FAILED);
-    assert_int_equal(rig->agent.record.failures, 1);
+    assert_int_equal(rig->agent.record.failed[0].count, 1);
 }
 
 /* An image that somebody else installed is confirmed and reported like our own. */
@@ -474,6 +504,7 @@ int main(void)
         TEST(a_report_is_repeated_until_it_is_acknowledged),
         TEST(only_the_reports_own_acknowledgement_counts),
         TEST(a_version_that_was_reverted_twice_is_rejected),
+        TEST(bad_versions_in_turn_are_each_rejected),
         TEST(reverts_are_counted_of_one_image),
         TEST(overwrite_reports_success_without_a_trial),
         TEST(no_update_while_the_running_image_is_unconfirmed),

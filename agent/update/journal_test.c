@@ -81,21 +81,19 @@ static struct ota_record sample(uint32_t n)
     record.phase = (enum ota_phase)(n % 5);
     record.target = (struct img_version){(uint8_t)n, (uint8_t)(n + 1), (uint16_t)(n * 300), n * n};
     record.reason = -(int)n;
-    record.failures = n * 7;
-    record.failed = (struct img_version){(uint8_t)(n + 9), 255, 65535, UINT32_MAX - n};
-    for (size_t i = 0; i < sizeof record.failed_digest; i++)
-        record.failed_digest[i] = (uint8_t)(n + i);
+    for (uint32_t i = 0; i < OTA_FAILED_MAX; i++)
+        record.failed[i] = (struct ota_failed){{(uint8_t)(n + i), 255, (uint16_t)(65535 - n), 0},
+                                               (uint8_t)(n + 7 * i),
+                                               {(uint8_t)n, (uint8_t)i, 255}};
     memset(record.path, 'a' + (int)(n % 26), n % OTA_PATH_MAX);
     return record;
 }
 
 static bool same(const struct ota_record *a, const struct ota_record *b)
 {
-    return a->phase == b->phase && a->reason == b->reason && a->failures == b->failures &&
+    return a->phase == b->phase && a->reason == b->reason &&
            memcmp(&a->target, &b->target, sizeof a->target) == 0 &&
-           memcmp(&a->failed, &b->failed, sizeof a->failed) == 0 &&
-           memcmp(a->failed_digest, b->failed_digest, sizeof a->failed_digest) == 0 &&
-           strcmp(a->path, b->path) == 0;
+           memcmp(a->failed, b->failed, sizeof a->failed) == 0 && strcmp(a->path, b->path) == 0;
 }
 
 static void assert_newest(struct bench *bench, uint32_t n)
@@ -113,7 +111,7 @@ static void an_empty_area_owes_nothing(void **state)
     struct bench bench;
     bench_open(&bench, &shapes[0]);
     assert_int_equal(bench.record.phase, OTA_PHASE_IDLE);
-    assert_int_equal(bench.record.failures, 0);
+    assert_int_equal(bench.record.failed[0].count, 0);
     flash_sim_close(bench.sim);
 }
 
@@ -212,7 +210,7 @@ static void old_or_new_under_two_cuts(void **state)
             }
             flash_sim_power_on(bench.sim);
             assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &found), 0);
-            uint32_t kept = found.failures / 7;
+            uint32_t kept = found.failed[0].count;
             bench.cut_at = flash_sim_op_count(bench.sim) + second;
             bench.cut = FLASH_TEAR_FAULT;
             for (n = kept + 1; n < kept + 30; n++) {
@@ -222,7 +220,7 @@ static void old_or_new_under_two_cuts(void **state)
             }
             flash_sim_power_on(bench.sim);
             assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &found), 0);
-            assert_true(found.failures / 7 == n || found.failures / 7 == n - 1);
+            assert_true(found.failed[0].count == n || found.failed[0].count == n - 1);
             flash_sim_close(bench.sim);
         }
     }
@@ -248,7 +246,7 @@ static void a_failed_write_does_not_cost_the_record_before(void **state)
             flash_sim_power_on(bench.sim); /* the agent did not notice any reset */
             struct ota_journal journal;
             assert_int_equal(ota_journal_open(&journal, &bench.area, &record), 0);
-            assert_true(record.failures == 7 || record.failures == 14);
+            assert_true(record.failed[0].count == 1 || record.failed[0].count == 2);
         }
         record = sample(3);
         bench.cut_at = UINT32_MAX;
@@ -322,8 +320,8 @@ static void an_area_without_room_is_refused(void **state)
     flash_sim_close(bench.sim);
 }
 
-/* The record as it lies in flash: a change of format must be a decision. */
-static void the_format_is_what_it_was(void **state)
+/* What an agent of the format before left: its one failed image is known. */
+static void the_older_format_is_read(void **state)
 {
     (void)state;
     static const uint8_t head[] = {0x4F, 0x54, 0x41, 0x4A, 0x01, 0x00, 0x00, 0x00, 0x02,
@@ -331,18 +329,43 @@ static void the_format_is_what_it_was(void **state)
                                    0x00, 0x00, 0x19, 0xFC, 0xFF, 0xFF, 0x02, 0x00, 0x00,
                                    0x00, 0x05, 0x06, 0x07, 0x00, 0x08, 0x00, 0x00, 0x00};
     static const uint8_t crc[] = {0x59, 0x8E, 0xBB, 0x93};
+    static const struct img_version failed = {5, 6, 7, 0};
+    uint8_t raw[OTA_RECORD_SIZE] = {0};
+    struct bench bench;
+    memcpy(raw, head, sizeof head);
+    memset(raw + 36, 0xAA, 32);
+    memcpy(raw + 68, "/v2.bin", 7);
+    memcpy(raw + 324, crc, sizeof crc);
+    bench_open(&bench, &shapes[0]);
+    assert_int_equal(flash_sim_put(bench.sim, 0, raw, sizeof raw), 0);
+    assert_int_equal(ota_journal_open(&bench.journal, &bench.area, &bench.record), 0);
+    assert_int_equal(bench.record.phase, OTA_PHASE_INSTALL);
+    assert_string_equal(bench.record.path, "/v2.bin");
+    assert_int_equal(ota_record_failures(&bench.record, &failed), 2);
+    assert_int_equal(bench.record.failed[0].digest[2], 0xAA);
+    assert_int_equal(bench.record.failed[1].count, 0);
+    flash_sim_close(bench.sim);
+}
+
+/* The record as it lies in flash: a change of format must be a decision. */
+static void the_format_is_what_it_was(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = {0x4F, 0x54, 0x41, 0x4A, 0x01, 0x00, 0x00, 0x00, 0x03, 0x00,
+                                   0x02, 0x00, 0x01, 0x02, 0x03, 0x00, 0x04, 0x00, 0x00, 0x00,
+                                   0x19, 0xFC, 0xFF, 0xFF, 0x05, 0x06, 0x07, 0x00, 0x02, 0xAA,
+                                   0xBB, 0xCC, 0x09, 0x00, 0x01, 0x02, 0xFF, 0x01, 0x02, 0x03};
+    static const uint8_t crc[] = {0x6E, 0xEC, 0x83, 0x79};
     uint8_t golden[OTA_RECORD_SIZE] = {0};
     uint8_t raw[OTA_RECORD_SIZE];
     struct bench bench;
-    struct ota_record record = {.phase = OTA_PHASE_INSTALL,
-                                .target = {1, 2, 3, 4},
-                                .reason = -999,
-                                .failures = 2,
-                                .failed = {5, 6, 7, 8},
-                                .path = "/v2.bin"};
-    memset(record.failed_digest, 0xAA, sizeof record.failed_digest);
+    struct ota_record record = {
+        .phase = OTA_PHASE_INSTALL,
+        .target = {1, 2, 3, 4},
+        .reason = -999,
+        .failed = {{{5, 6, 7, 0}, 2, {0xAA, 0xBB, 0xCC}}, {{9, 0, 513, 0}, 255, {1, 2, 3}}},
+        .path = "/v2.bin"};
     memcpy(golden, head, sizeof head);
-    memset(golden + 36, 0xAA, 32);
     memcpy(golden + 68, "/v2.bin", 7);
     memcpy(golden + 324, crc, sizeof crc);
     bench_open(&bench, &shapes[0]);
@@ -350,6 +373,60 @@ static void the_format_is_what_it_was(void **state)
     assert_int_equal(flash_sim_peek(bench.sim, 0, raw, sizeof raw), 0);
     assert_memory_equal(raw, golden, OTA_RECORD_SIZE);
     flash_sim_close(bench.sim);
+}
+
+/* ---- images that failed ------------------------------------------------------------------ */
+
+static void stage(struct ota_record *record, uint8_t major, uint8_t build)
+{
+    const struct img_version version = {major, 0, 0, build};
+    const uint8_t digest[CRYPTO_SHA256_SIZE] = {major, build};
+    ota_record_stage(record, &version, digest);
+}
+
+static unsigned failures(const struct ota_record *record, uint8_t major)
+{
+    return ota_record_failures(record, &(struct img_version){.major = major});
+}
+
+static void each_image_has_its_own_count(void **state)
+{
+    (void)state;
+    struct ota_record record = {.phase = OTA_PHASE_IDLE};
+    for (unsigned turn = 1; turn <= 2; turn++)
+        for (uint8_t major = 2; major <= 4; major++) {
+            stage(&record, major, 1);
+            ota_record_reverted(&record);
+            assert_int_equal(failures(&record, major), turn);
+        }
+    stage(&record, 3, 2); /* another build of it */
+    assert_int_equal(failures(&record, 3), 0);
+    assert_int_equal(failures(&record, 2), 2);
+    record.failed[0].count = UINT8_MAX;
+    ota_record_reverted(&record);
+    assert_int_equal(failures(&record, 3), UINT8_MAX);
+    ota_record_confirmed(&record, &(struct img_version){.major = 3});
+    assert_int_equal(failures(&record, 2), 0);
+    assert_int_equal(failures(&record, 3), 0);
+    assert_int_equal(failures(&record, 4), 2);
+}
+
+static void what_failed_longest_ago_makes_room(void **state)
+{
+    (void)state;
+    struct ota_record record = {.phase = OTA_PHASE_IDLE};
+    for (uint8_t major = 1; major <= OTA_FAILED_MAX; major++) {
+        stage(&record, major, 1);
+        if (major != 3)
+            ota_record_reverted(&record);
+    }
+    stage(&record, 8, 1); /* in the place of 3, which never failed */
+    ota_record_reverted(&record);
+    assert_int_equal(failures(&record, 1), 1);
+    stage(&record, 9, 1);
+    assert_int_equal(failures(&record, 1), 0);
+    assert_int_equal(failures(&record, 2), 1);
+    assert_int_equal(failures(&record, 8), 1);
 }
 
 int main(void)
@@ -363,7 +440,10 @@ int main(void)
         cmocka_unit_test(a_silent_write_failure_is_noticed),
         cmocka_unit_test(a_damaged_record_counts_as_absent),
         cmocka_unit_test(an_area_without_room_is_refused),
+        cmocka_unit_test(the_older_format_is_read),
         cmocka_unit_test(the_format_is_what_it_was),
+        cmocka_unit_test(each_image_has_its_own_count),
+        cmocka_unit_test(what_failed_longest_ago_makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,21 @@ static uint32_t jittered(const struct ota_agent *agent, uint32_t ms, uint32_t pa
     return ms - chance % (part + 1);
 }
 
+static uint32_t doubled(uint32_t ms, uint32_t times, uint32_t most)
+{
+    for (; times > 0 && ms < most; times--)
+        ms = ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
+    return ms < most ? ms : most;
+}
+
+/* Before the next try: doubled for each one that failed since the last progress. */
+static uint32_t pause_ms(const struct ota_agent *agent)
+{
+    const struct ota_timing *timing = &agent->config.timing;
+    return doubled(timing->retry_first, agent->tries > 0 ? agent->tries - 1 : 0,
+                   timing->retry_last);
+}
+
 /* A topic and a client id that no other device and no earlier session uses. */
 static int name_session(struct ota_agent *agent)
 {
@@ -42,7 +57,10 @@ static int name_session(struct ota_agent *agent)
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
     ota_speaker(agent, &speaker);
-    int length = agent->config.protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
+    const struct ota_protocol *protocol = agent->config.protocol;
+    int length = agent->config.send_direct
+                     ? protocol->direct_inbox(&speaker, agent->inbox, sizeof agent->inbox)
+                     : protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
 }
 
@@ -72,15 +90,25 @@ static void begin_session(struct ota_agent *agent, bool checking)
     agent->source = (struct ota_source){0};
 }
 
-enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *event)
+/* Until the next session. Neither a network that was away for a minute costs a day, nor is a peer
+ * that is gone for good asked for ever as often. */
+static uint32_t idle_ms(const struct ota_agent *agent)
 {
     const struct ota_timing *timing = &agent->config.timing;
-    (void)event;
     uint32_t ms = timing->next_check;
+    if (agent->setbacks > 0)
+        ms = doubled(pause_ms(agent), agent->setbacks - 1, timing->next_check);
     if ((ota_is_due(agent) || agent->trial) && timing->retry_last < ms)
         ms = timing->retry_last; /* neither what is owed nor a confirmation waits for a day */
+    return jittered(agent, ms, agent->setbacks > 0 ? ms / 2 : ms / 8);
+}
+
+enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *event)
+{
+    (void)event;
+    agent->setbacks = ota_is_passing(agent->outcome) ? agent->setbacks + 1 : 0;
     ota_notify(agent, OTA_NOTICE_IDLE, agent->outcome);
-    ota_wait(agent, jittered(agent, ms, ms / 8));
+    ota_wait(agent, idle_ms(agent));
     return OTA_STATE_IDLE;
 }
 
@@ -333,13 +361,8 @@ enum ota_state ota_switch_begin(struct ota_agent *agent, const struct ota_event 
 
 enum ota_state ota_pause_begin(struct ota_agent *agent, const struct ota_event *event)
 {
-    const struct ota_timing *timing = &agent->config.timing;
     (void)event;
-    uint32_t ms = timing->retry_first;
-    for (uint32_t i = 1; i < agent->tries && ms < timing->retry_last; i++)
-        ms = ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
-    if (ms > timing->retry_last)
-        ms = timing->retry_last;
+    uint32_t ms = pause_ms(agent);
     ota_wait(agent, jittered(agent, ms, ms / 2));
     return OTA_STATE_PAUSE;
 }

@@ -46,7 +46,54 @@ static void connection_refused_backs_off_and_gives_up(void **state)
     assert_int_equal(rig_count(rig, "> connect"), 8);
     assert_int_equal(rig_count(rig, "> disconnect"), 0);
     assert_int_equal(rig->resets, 0);
-    assert_true(rig->armed >= timing->next_check / 8 * 7);
+    assert_true(rig->armed <= 60000 && rig->armed >= 30000); /* the pauses go on */
+}
+
+/* The session fails on its first connection, and is over. */
+static void fail_session(struct rig *rig)
+{
+    rig_event(rig, OTA_EVENT_MQTT_CONNECTED, OTA_E_CONNECT);
+    rig_expect(rig, "idle connect");
+}
+
+/* DISC-07: sessions that fail come again soon, then less and less often, and daily at last. */
+static void failed_sessions_come_again(void **state)
+{
+    struct rig *rig = *state;
+    const uint32_t day = ota_default_timing.next_check;
+    uint32_t most = ota_default_timing.retry_first;
+    rig->config.timing.connect_tries = 1;
+    rig_boot(rig);
+    rig_event(rig, OTA_EVENT_CHECK, 0);
+    for (unsigned i = 0; i < 40; i++) {
+        fail_session(rig);
+        assert_true(rig->armed <= most && rig->armed >= most / 2);
+        most = most * 2 < day ? most * 2 : day;
+        rig_timer(rig);
+    }
+    assert_int_equal(most, day);
+    rig_link(rig); /* the broker is back: the row is over */
+    rig_text(rig, "{\"Message\": \"No Update Available\"}");
+    rig_closes(rig, "idle no-update");
+    assert_true(rig->armed >= day / 8 * 7);
+    rig_timer(rig);
+    fail_session(rig);
+    assert_true(rig->armed <= ota_default_timing.retry_first);
+}
+
+/* DISC-06: one answer that is lost does not cost a day. */
+static void a_lost_job_is_asked_for_again(void **state)
+{
+    struct rig *rig = *state;
+    rig_boot(rig);
+    rig_to_ask(rig);
+    rig_timer(rig);
+    rig_closes(rig, "idle timeout");
+    assert_true(rig->armed <= ota_default_timing.retry_first);
+    rig_timer(rig);
+    rig_link(rig);
+    rig_job(rig);
+    rig_expect(rig, "job 2.0.0");
 }
 
 static void pauses_differ_by_chance(void **state)
@@ -215,6 +262,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(connection_refused_backs_off_and_gives_up),
+        TEST(failed_sessions_come_again),
+        TEST(a_lost_job_is_asked_for_again),
         TEST(pauses_differ_by_chance),
         TEST(a_silent_broker_is_left_and_tried_again),
         TEST(refusals_of_the_broker_are_retried),

@@ -231,6 +231,12 @@ int ota_progress_erase(struct ota_progress *progress)
     return progress->erased_from > 0;
 }
 
+bool ota_progress_is_other(const char *known, const char *etag)
+{
+    return known[0] != 0 && etag[0] != 0 && (known[0] == '"') == (etag[0] == '"') &&
+           strcmp(known, etag) != 0;
+}
+
 int ota_progress_expect(struct ota_progress *progress, uint32_t total, const char *etag)
 {
     if (total == 0 || total > progress->slot.size)
@@ -238,7 +244,9 @@ int ota_progress_expect(struct ota_progress *progress, uint32_t total, const cha
     if (strlen(etag) >= OTA_ETAG_MAX)
         return OTA_E_NO_SPACE;
     if (progress->total != 0)
-        return progress->total == total && strcmp(progress->etag, etag) == 0 ? 0 : OTA_E_CHANGED;
+        return progress->total == total && !ota_progress_is_other(progress->etag, etag)
+                   ? 0
+                   : OTA_E_CHANGED;
     progress->total = total;
     memcpy(progress->etag, etag, strlen(etag)); /* zeros so far */
     int error = lay_out(progress);

@@ -47,7 +47,7 @@
  *   off size                                        off size
  *     0    4 magic "OTAP"                            28    4 checksum of the complete pieces
  *     4    4 sequence                                32   32 key
- *     8    4 format, 1                               64   64 entity tag, NUL-padded
+ *     8    4 format, 1                               64   64 entity tag or date, NUL-padded
  *    12    8 version: u8, u8, u16, u32              128    4 size of the archive; 0: none
  *    20    4 total; 0: no download is under way     132    4 CRC-32 of bytes 0 to 131
  *    24    4 complete: a bit a piece                                                            */
@@ -97,9 +97,14 @@ OTA_MUST_CHECK int ota_progress_start(struct ota_progress *progress,
  * call. */
 OTA_MUST_CHECK int ota_progress_erase(struct ota_progress *progress);
 
-/* The size of the image and its entity tag ("": none) are these. OTA_E_CHANGED: they were others
- * before. OTA_E_IMG_SIZE: 0 or larger than the slot. OTA_E_NO_SPACE: the tag is longer than
- * OTA_ETAG_MAX - 1 (hand in "" for it, then it is not compared). */
+/* Such an entity tag, or date, is of another image than the known one. What is not said ("") tells
+ * nothing, nor does a date beside a tag. */
+bool ota_progress_is_other(const char *known, const char *etag);
+
+/* The size of the image and its entity tag ("": none), or the date that stands for one, are these.
+ * The first call of a download sets them. OTA_E_CHANGED: they were others before. OTA_E_IMG_SIZE: 0
+ * or larger than the slot. OTA_E_NO_SPACE: the tag is longer than OTA_ETAG_MAX - 1 (hand in "" for
+ * it, then it is not compared). */
 OTA_MUST_CHECK int ota_progress_expect(struct ota_progress *progress, uint32_t total,
                                        const char *etag);
 

@@ -342,7 +342,7 @@ static void direct_does_not_revert_for_ever(void **state)
     rig->config.http_file = "/v2.bin";
     for (unsigned i = 1; i <= 3; i++) {
         rig_boot(rig);
-        assert_int_equal(rig->agent.record.failures, i - 1);
+        assert_int_equal(rig->agent.record.failed[0].count, i - 1);
         rig_event(rig, OTA_EVENT_CHECK, 0);
         rig_serve_all(rig);
         rig_expect(rig, i < 3 ? "pending 2.0.0" : "idle rejected");

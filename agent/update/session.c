@@ -379,6 +379,13 @@ static int check_http(struct ota_agent *agent)
     return usable && agent->ports.http != NULL ? 0 : OTA_E_ARGUMENT;
 }
 
+bool ota_is_chunk_size(uint32_t size)
+{
+    if (size < OTA_CHUNK_SIZE)
+        return size >= OTA_CHUNK_MIN && OTA_CHUNK_SIZE % size == 0;
+    return size <= OTA_CHUNK_MAX && size % OTA_CHUNK_SIZE == 0;
+}
+
 /* The longest topics of this device must fit, and a chunk must begin at a program unit. */
 static int check_config(struct ota_agent *agent)
 {
@@ -403,6 +410,9 @@ static int check_config(struct ota_agent *agent)
         return error;
     if (sector.unit == 0 || sector.unit > OTA_UNIT_MAX || OTA_CHUNK_SIZE % sector.unit != 0)
         return OTA_E_LAYOUT;
+    if (config->chunk_size != 0 &&
+        (!ota_is_chunk_size(config->chunk_size) || config->chunk_size % sector.unit != 0))
+        return OTA_E_ARGUMENT;
     agent->unit_size = sector.unit;
     agent->erased = sector.erased;
     return 0;
@@ -435,6 +445,14 @@ int ota_init(struct ota_agent *agent, const struct ota_config *config,
 const char *ota_state_name(const struct ota_agent *agent)
 {
     return state_names[agent->state];
+}
+
+bool ota_is_step(const char *name)
+{
+    for (size_t i = 0; i < OTA_STATES; i++)
+        if (strcmp(name, state_names[i]) == 0)
+            return true;
+    return strcmp(name, "write") == 0;
 }
 
 static const char *event_name(int event)

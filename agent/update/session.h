@@ -15,8 +15,10 @@
 #include "agent/update/journal.h"
 #include "agent/update/progress.h"
 
-#define OTA_CHUNK_SIZE 4096u
-#define OTA_MAX_CHUNKS 4096u /* 16 MiB */
+#define OTA_CHUNK_SIZE 4096u /* of a block: what ranges are cut into, and most publishers send */
+#define OTA_CHUNK_MIN  512u /* smallest chunk of MQTT: a divisor of a block that is no smaller … */
+#define OTA_CHUNK_MAX  65536u /* … or a multiple of one that is no larger */
+#define OTA_MAX_CHUNKS 4096u  /* 16 MiB */
 #define OTA_TOPIC_MAX  160u
 #define OTA_JSON_MAX   1024u /* longest document, without a NUL */
 #define OTA_HOST_MAX   256u
@@ -43,13 +45,15 @@ struct ota_identity {
 /* Times in milliseconds; 0 takes the default (documented beside ota_default_timing). */
 struct ota_timing {
     uint32_t initial_check; /* from start to the first check */
-    uint32_t next_check;    /* after a session, whatever its end */
+    uint32_t next_check;    /* after a session; sooner after one that failed on the network */
     uint32_t job_wait;      /* for the answer to an availability request */
     uint32_t data_wait;     /* for the next chunk before the missing ones are asked for again */
     uint32_t connect_wait;  /* for a connection, a subscription, an acknowledgement */
     uint32_t retry_first;   /* back-off: first pause, doubled each time … */
-    uint32_t retry_last;    /* … up to this, with jitter */
-    uint32_t keep_alive;    /* of the MQTT connection, which knows whole seconds up to 65535 */
+    uint32_t retry_last; /* … up to this in a session, with jitter. After a session that failed on
+                          * the network the next one comes after the pause that would have come
+                          * next, doubled for each such session in a row, up to next_check */
+    uint32_t keep_alive; /* of the MQTT connection, which knows whole seconds up to 65535 */
     uint32_t connect_tries; /* in one session */
     uint32_t data_tries;    /* re-requests without any progress before giving up */
 };
@@ -58,7 +62,7 @@ struct ota_timing {
 enum ota_notice_type {
     OTA_NOTICE_STATE,     /* text: the state's name */
     OTA_NOTICE_JOB,       /* version offered; total unknown yet */
-    OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash */
+    OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash; 0 of 0: it begins anew */
     OTA_NOTICE_REFUSED,   /* code: the offer or the image was refused */
     OTA_NOTICE_PENDING,   /* version: the loader will install it */
     OTA_NOTICE_CONFIRMED, /* version */
@@ -132,6 +136,11 @@ struct ota_config {
     bool reverts;                   /* the scheme gives an unconfirmed image one trial */
     enum ota_connection connection; /* of the first connection */
     enum ota_flow flow;
+    bool server_tls; /* the HTTP server that the world was configured with is an HTTPS one */
+    /* Direct flow over MQTT: the board's topic is listened to, which all its devices share, and
+     * asked for is Send Direct Update. */
+    bool send_direct;
+    uint32_t chunk_size;   /* over MQTT: each chunk is asked for, of this size; 0: all in one go */
     const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
@@ -148,6 +157,9 @@ struct ota_agent; /* defined below the table in session_state.h so that callers 
 
 extern const struct ota_timing ota_default_timing;
 
+/* Chunks of that size can be kept: 512, 1024, 2048, or a multiple of 4096 up to 65536. */
+bool ota_is_chunk_size(uint32_t size);
+
 /* Prepares `agent` for the image that runs from config->primary. Config and ports are copied; what
  * they point to must outlive the agent. Reads flash, writes none. */
 OTA_MUST_CHECK int ota_init(struct ota_agent *agent, const struct ota_config *config,
@@ -158,6 +170,9 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event);
 
 /* Name of the present state ("idle", "connect", …); static. */
 const char *ota_state_name(const struct ota_agent *agent);
+
+/* Is this a state's name, or "write": a step that an application may be asked about? */
+bool ota_is_step(const char *name);
 
 /* Prints the state table as Markdown rows through `line`, for `nobrick list states`. */
 void ota_states_print(void (*line)(void *context, const char *text), void *context);

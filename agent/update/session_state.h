@@ -61,21 +61,22 @@ struct ota_agent {
     uint8_t erased;     /* value of its erased bytes */
 
     /* the session */
-    bool checking;    /* it is to look for an update, not only to report */
-    bool offered;     /* a job document arrived: whatever comes of it is reported */
-    bool fetching;    /* … and was accepted: `offer` is being fetched */
-    bool renewing;    /* … but the place that the job names is gone: a new job comes first */
-    bool linked;      /* an MQTT connection is up or being opened … */
-    bool astray;      /* … to the broker that the job names */
-    bool requested;   /* an HTTP request is under way */
-    bool restart;     /* reset instead of going idle */
-    bool again;       /* what is next is the present state, from its beginning */
-    bool taken_over;  /* the application did the work of the present state */
-    int failure;      /* what the present state failed with, for the application */
-    int outcome;      /* how the session ended, as far as that is known */
-    uint32_t tries;   /* connections and requests that failed since the last progress */
-    uint32_t waits;   /* waits for data that failed since the last progress */
-    uint32_t unacked; /* publications that the broker has not acknowledged */
+    bool checking;     /* it is to look for an update, not only to report */
+    bool offered;      /* a job document arrived: whatever comes of it is reported */
+    bool fetching;     /* … and was accepted: `offer` is being fetched */
+    bool renewing;     /* … but the place that the job names is gone: a new job comes first */
+    bool linked;       /* an MQTT connection is up or being opened … */
+    bool astray;       /* … to the broker that the job names */
+    bool requested;    /* an HTTP request is under way */
+    bool restart;      /* reset instead of going idle */
+    bool again;        /* what is next is the present state, from its beginning */
+    bool taken_over;   /* the application did the work of the present state */
+    int failure;       /* what the present state failed with, for the application */
+    int outcome;       /* how the session ended, as far as that is known */
+    uint32_t setbacks; /* sessions in a row that the network ended; outlives the session */
+    uint32_t tries;    /* connections and requests that failed since the last progress */
+    uint32_t waits;    /* waits for data that failed since the last progress */
+    uint32_t unacked;  /* publications that the broker has not acknowledged */
     struct img_version offer;
     struct ota_source source; /* where the image is */
     char client_id[OTA_CLIENT_ID_MAX];
@@ -95,13 +96,14 @@ struct ota_agent {
     uint32_t done;  /* bytes of it that lie in flash, or were read */
     char etag[OTA_ETAG_MAX]; /* of it, as the server says; "": none */
     uint32_t bad_chunks;
-    uint32_t renewals;             /* new jobs asked for, in this session */
-    uint32_t restarts;             /* from zero, in this session */
-    uint64_t fetched;              /* bytes of data that came, in this session */
+    uint32_t renewals; /* new jobs asked for, in this session */
+    uint32_t restarts; /* from zero, in this session */
+    uint64_t fetched;  /* bytes of data that came, in this session */
+    uint32_t grain;    /* bytes of a bit of `coverage`: of a block, or of a smaller chunk */
     uint32_t asked[OTA_ASKED_MAX]; /* offsets of the chunks asked for one by one */
     size_t asked_count;
     struct ota_reply reply;
-    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a chunk: its bytes lie in flash */
+    uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a grain: its bytes lie in flash */
 
     /* the archive that is fetched in place of an image */
     bool archived;     /* it is one: chunks are taken in order, the first one first */

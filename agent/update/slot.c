@@ -10,13 +10,13 @@
 
 bool ota_is_covered(const struct ota_agent *agent, uint32_t offset)
 {
-    uint32_t index = offset / OTA_CHUNK_SIZE;
+    uint32_t index = offset / agent->grain;
     return ((uint32_t)agent->coverage[index / 8] >> index % 8 & 1u) != 0;
 }
 
 static void cover(struct ota_agent *agent, uint32_t offset, uint32_t size)
 {
-    uint32_t index = offset / OTA_CHUNK_SIZE;
+    uint32_t index = offset / agent->grain;
     agent->coverage[index / 8] |= (uint8_t)(1u << index % 8);
     agent->done += size;
 }
@@ -30,6 +30,7 @@ static void forget(struct ota_agent *agent)
     agent->resumed = false;
     agent->total = 0;
     agent->done = 0;
+    agent->grain = OTA_CHUNK_SIZE;
     agent->kept = 0;
     agent->unpacked = 0;
     agent->asked_count = 0;
@@ -137,7 +138,10 @@ enum ota_state ota_slot_restart(struct ota_agent *agent, int code)
     int error = ota_progress_restart(&agent->progress);
     if (error != 0)
         return ota_fail(agent, error);
+    bool had_some = agent->done > 0;
     forget(agent);
+    if (had_some) /* what was said of it before is void */
+        ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
     return ota_proceed(agent);
 }
 
@@ -146,17 +150,18 @@ int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
     uint32_t max_end = agent->config.max_end;
     int error = 0;
     if (total == 0 || total > (uint64_t)max_end + OTA_TAR_AROUND ||
-        total > OTA_MAX_CHUNKS * OTA_CHUNK_SIZE)
+        total > OTA_MAX_CHUNKS * agent->grain)
         return OTA_E_IMG_SIZE;
     if (strlen(etag) >= sizeof agent->etag)
         return OTA_E_NO_SPACE;
-    if (agent->total != 0 && (total != agent->total || strcmp(etag, agent->etag) != 0))
+    if (agent->total != 0 && (total != agent->total || ota_progress_is_other(agent->etag, etag)))
         return OTA_E_CHANGED;
     if (!agent->archived && total <= max_end) /* if it is an archive after all, that is undone */
         error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
     if (error == 0) {
+        if (agent->total == 0)
+            memcpy(agent->etag, etag, strlen(etag) + 1);
         agent->total = (uint32_t)total;
-        memmove(agent->etag, etag, strlen(etag) + 1); /* it may be the same */
         agent->resumed = false;
     }
     return error;

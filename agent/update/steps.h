@@ -151,6 +151,8 @@ void ota_settle(struct ota_agent *agent);
 bool ota_is_due(const struct ota_agent *agent);
 /* … and it is the report. */
 bool ota_is_settled(const struct ota_agent *agent);
+/* What failed was the network or the peer at that moment: it may be well later. */
+bool ota_is_passing(int code);
 /* The running image must prove itself on its own, or be reverted. */
 bool ota_is_tested(const struct ota_agent *agent);
 /* Ends what was offered with `code`: says so, records that a Failure is owed, goes to report it. */

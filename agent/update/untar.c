@@ -153,39 +153,11 @@ static const char *text_of(const cJSON *object, const char *name, size_t room)
     return text != NULL && strnlen(text, room) < room ? text : NULL;
 }
 
-/* Decimal digits and nothing else, up to `limit`. Returns what follows; NULL: no such number. */
-static const char *read_decimal(const char *text, uint32_t limit, uint32_t *out)
-{
-    const char *at = text;
-    uint64_t value = 0;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        value = value * 10 + (uint64_t)(*at - '0');
-        if (value > limit)
-            return NULL;
-    }
-    *out = (uint32_t)value;
-    return at == text ? NULL : at;
-}
-
 static bool read_number(const cJSON *object, const char *name, uint32_t limit, uint32_t *out)
 {
     const char *text = text_of(object, name, OTA_TAR_TEXT_MAX);
-    const char *end = text != NULL ? read_decimal(text, limit, out) : NULL;
+    const char *end = text != NULL ? json_read_decimal(text, limit, out) : NULL;
     return end != NULL && *end == 0;
-}
-
-static bool read_version(const char *text, struct img_version *out)
-{
-    static const uint32_t limits[3] = {UINT8_MAX, UINT8_MAX, UINT16_MAX};
-    uint32_t part[3];
-    for (int i = 0; i < 3; i++) {
-        text = text != NULL ? read_decimal(text, limits[i], &part[i]) : NULL;
-        if (text == NULL || *text != (i < 2 ? '.' : 0))
-            return false;
-        text++;
-    }
-    *out = (struct img_version){(uint8_t)part[0], (uint8_t)part[1], (uint16_t)part[2], 0};
-    return true;
 }
 
 /* One entry of `files`. NULL, or what is wrong; *supported says whether it is that. */
@@ -221,7 +193,7 @@ static const char *take_document(struct ota_untar *untar, const cJSON *root, boo
     uint32_t seen = 0;
     if (!read_number(root, "numberOfComponents", OTA_TAR_FILES, &count))
         return "numberOfComponents";
-    if (!read_version(text_of(root, "version", OTA_TAR_TEXT_MAX), &untar->version))
+    if (!json_read_version(text_of(root, "version", OTA_TAR_TEXT_MAX), &untar->version))
         return "version";
     if (!cJSON_IsArray(files))
         return "files";

@@ -1,19 +1,19 @@
 /* The verb `nobrick cloud`: a publisher for devices, over a real broker, over HTTP, or both. */
 #include "agent/update/untar.h"
 #include "harness/cli/cloud_options.h"
-#include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
+#include "harness/files/files.h"
 #include "harness/image/pack.h"
 #include "harness/peers/anycloud_cloud.h"
 #include "harness/peers/anycloud_http.h"
 #include "harness/peers/http_server.h"
+#include "sim/posix/signals.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define MAX_IMAGE  (64u << 20)
@@ -36,6 +36,7 @@ struct publisher {
     unsigned tries;
     unsigned results;
     unsigned failures;
+    bool told; /* why it cannot start */
     bool seen; /* the broker answered once */
     bool leaving;
 };
@@ -124,24 +125,16 @@ static void on_timer(void *context, unsigned id)
 static void on_signal(void *context, int fd)
 {
     struct publisher *publisher = context;
-    struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
-        return;
-    publisher->signal_number = (int)info.ssi_signo;
-    posix_loop_stop(publisher->loop, STOP_SIGNAL);
+    publisher->signal_number = posix_signals_take(fd);
+    if (publisher->signal_number != 0)
+        posix_loop_stop(publisher->loop, STOP_SIGNAL);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
 
 static int watch_signals(struct publisher *publisher)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return OTA_E_IO;
-    publisher->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    publisher->signal_fd = posix_signals_open();
     if (publisher->signal_fd < 0)
         return OTA_E_IO;
     return posix_loop_watch(publisher->loop, publisher->signal_fd, on_signal, publisher);
@@ -184,6 +177,7 @@ static int prepare_server(struct publisher *publisher)
     publisher->server = nb_http_server_new(publisher->loop, &config, text, sizeof text);
     if (publisher->server == NULL) {
         fprintf(stderr, "nobrick cloud: %s\n", text);
+        publisher->told = true;
         return OTA_E_IO;
     }
     const struct nb_peer_server *peer = nb_http_server_peer(publisher->server);
@@ -254,7 +248,8 @@ static int serve(struct publisher *publisher, struct anycloud_offer *offer)
     const struct posix_mqtt_config *broker = &publisher->options->broker;
     int result = start(publisher, offer);
     if (result != OTA_OK) {
-        fprintf(stderr, "nobrick cloud: cannot start: %s\n", ota_err_text(result));
+        if (!publisher->told)
+            fprintf(stderr, "nobrick cloud: cannot start: %s\n", ota_err_text(result));
         return 2;
     }
     int why = posix_loop_run(publisher->loop, UINT32_MAX);
@@ -300,6 +295,24 @@ static int find_version(const struct cloud_options *options, const uint8_t *imag
     return OTA_OK;
 }
 
+/* A wrong name is told at once and by name, not by a library and after some tries. */
+static int check_pems(const struct cloud_options *options)
+{
+    const struct posix_mqtt_config *broker = &options->broker;
+    const struct {
+        const char *option;
+        const char *path;
+    } files[] = {
+        {"--ca", broker->ca_path},   {"--cert", broker->cert_path},
+        {"--key", broker->key_path}, {"--cert", options->cert},
+        {"--key", options->key},     {"--client-ca", options->client_ca},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (nb_check_pem("cloud", files[i].option, files[i].path) != OTA_OK)
+            return 2;
+    return 0;
+}
+
 static int run(const struct cloud_options *options)
 {
     struct anycloud_offer offer = {.chunk_size = options->chunk_size};
@@ -334,5 +347,6 @@ int nb_cmd_cloud(int argc, char **argv)
     if (result != 0)
         return result - 1;
     signal(SIGPIPE, SIG_IGN);
-    return run(&options);
+    result = check_pems(&options);
+    return result != 0 ? result : run(&options);
 }

@@ -27,7 +27,7 @@ static const char *const help =
     "  --board B, -k, --kit  the devices' board (default CY8CPROTO_062_4343W)\n"
     "  --prefix P, -c        topic prefix (default OTAUpdate)\n"
     "  --suffix S, -e        is appended to the topic prefix\n"
-    "  --chunk-size N        bytes of an MQTT chunk (default 4096, which devices expect)\n"
+    "  --chunk-size N        bytes of an MQTT chunk (default 4096, which every device expects)\n"
     "  --broker URL, -b      mqtt[s]://HOST[:PORT] or HOST[:PORT] (default "
     "mqtt://127.0.0.1:1883),\n"
     "                        an alias (below), or none: HTTP only\n"

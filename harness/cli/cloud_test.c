@@ -1,4 +1,5 @@
 #include "harness/cli/cloud_rig.h"
+#include "harness/image/image.h"
 #include "harness/image/pack.h"
 #include "sim/posix/http.h"
 
@@ -41,6 +42,98 @@ static void ends_after_updates(void **state)
         assert_int_equal(waitpid(peer.pid, &status, 0), peer.pid);
         assert_int_equal(WEXITSTATUS(status), failure);
     }
+}
+
+/* Runs a verb in a process of its own. Returns its exit code and what it wrote to stderr. */
+static int run_verb(int (*verb)(int, char **), const char *words, char *errors, size_t size)
+{
+    char path[PATH];
+    int status = 0;
+    snprintf(path, sizeof path, "%s/errors", dir);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (freopen(path, "w", stderr) == NULL || freopen("/dev/null", "w", stdout) == NULL)
+            _exit(99);
+        setvbuf(stderr, NULL, _IONBF, 0);
+        if (verb == NULL)
+            become_peer(words);
+        char text[1200];
+        char *argv[48] = {NULL};
+        int argc = 0;
+        snprintf(text, sizeof text, "%s", words);
+        for (char *save = NULL, *word = strtok_r(text, " ", &save); word != NULL && argc < 47;
+             word = strtok_r(NULL, " ", &save))
+            argv[argc++] = word;
+        int code = verb(argc, argv);
+        fflush(NULL);
+        _exit(code);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    errors[fread(errors, 1, size - 1, file)] = '\0';
+    fclose(file);
+    return WEXITSTATUS(status);
+}
+
+/* One line that names what is wrong, and no other. */
+static void says_once_why_it_cannot_start(void **state)
+{
+    static const char *const rows[][2] = {
+        {"--broker mqtts://127.0.0.1:1 --ca /nope.pem",
+         "nobrick cloud: --ca /nope.pem: No such file or directory\n"},
+        {"--broker none --listen https://127.0.0.1 --cert /nope.crt --key /nope.key",
+         "nobrick cloud: --cert /nope.crt: No such file or directory\n"},
+        {"--broker none --listen https://127.0.0.1 --cert /dev/null --key /nope.key",
+         "nobrick cloud: --cert /dev/null: there is no PEM in it\n"},
+    };
+    char errors[600];
+    char words[100];
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(run_verb(NULL, rows[i][0], errors, sizeof errors), 2);
+        assert_string_equal(errors, rows[i][1]);
+    }
+    struct peer peer = start_peer("--broker none --listen 127.0.0.1");
+    snprintf(words, sizeof words, "--broker none --listen 127.0.0.1:%u", peer.http_port);
+    assert_int_equal(run_verb(NULL, words, errors, sizeof errors), 2);
+    assert_non_null(strchr(errors, '\n'));
+    assert_string_equal(strchr(errors, '\n'), "\n");
+    assert_non_null(strstr(errors, "ddress already in use"));
+    stop_peer(&peer);
+}
+
+/* The job comes from one server and leads to another: the last line names the one that failed. */
+static void the_device_names_the_peer_that_failed(void **state)
+{
+    char path[PATH];
+    char words[1200];
+    char errors[600];
+    uint8_t *v1;
+    size_t size;
+    const struct nb_image_spec spec = {
+        .payload_size = 6000, .with_tag = true, .version = {1, 0, 0, 0}, .header_size = 32};
+    (void)state;
+    snprintf(path, sizeof path, "%s/v1.img", dir);
+    assert_int_equal(nb_image_create(&spec, &v1, &size, errors, sizeof errors), OTA_OK);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(v1, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    free(v1);
+    struct peer peer =
+        start_peer("--broker none --listen 127.0.0.1 --connection http --data-server "
+                   "127.0.0.1:1");
+    snprintf(
+        words, sizeof words,
+        "device --device anycloud-nrf52840 --flash %s/flash --factory %s --once --fast --board "
+        "CY8CPROTO_062_4343W --via http --server http://127.0.0.1:%u",
+        dir, path, peer.http_port);
+    assert_int_equal(run_verb(nb_cmd_device, words, errors, sizeof errors), 1);
+    assert_int_equal(strncmp(errors, "nobrick device: cannot connect to 127.0.0.1:1: ", 47), 0);
+    stop_peer(&peer);
 }
 
 /* ---- archives ---------------------------------------------------------------------------- */
@@ -203,6 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serves_mqtt_and_http_at_once),
         cmocka_unit_test(two_devices_at_once),
+        cmocka_unit_test(says_once_why_it_cannot_start),
+        cmocka_unit_test(the_device_names_the_peer_that_failed),
         cmocka_unit_test(ends_after_updates),
         cmocka_unit_test(broker_over_tls),
         cmocka_unit_test(https_and_its_clients),

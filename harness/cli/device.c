@@ -2,6 +2,8 @@
 #include "harness/cli/device_options.h"
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
+#include "harness/files/files.h"
+#include "harness/image/memory.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -110,7 +112,8 @@ static void on_event(void *context, const char *line, int code)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static void read_life(struct sim_past *past)
+/* False: this is the first life. */
+static bool read_life(struct sim_past *past)
 {
     long pid;
     int pushed = 0;
@@ -123,8 +126,11 @@ static void read_life(struct sim_past *past)
         pid == (long)getpid()) {
         *past = found;
         past->pushed = pushed != 0;
+    } else {
+        text = NULL;
     }
     unsetenv(LIFE_VARIABLE);
+    return text != NULL;
 }
 
 /* Executes the same program with the same arguments. Returns only when that fails. */
@@ -172,6 +178,33 @@ static int rename_device(char out[SIM_TEXT], const char *option, const char *wis
     return 2;
 }
 
+/* A flash file is not made for an image that will never boot, nor for none. */
+static int check_factory(const struct device_options *options, const uint8_t *image, size_t size)
+{
+    const char *flash = options->config.flash_path;
+    struct nb_memory memory;
+    struct img_info info;
+    struct img_fault fault = {0};
+    bool exists = access(flash, F_OK) == 0;
+    if (image == NULL) {
+        if (!exists)
+            fprintf(stderr,
+                    "nobrick device: %s does not exist, and --factory names no image for it\n",
+                    flash);
+        return exists ? 0 : 2;
+    }
+    nb_memory_init(&memory, image, (uint32_t)size, 0xFF);
+    int result = img_measure(&memory.area, &info, &fault);
+    if (result != OTA_OK) {
+        fprintf(stderr, "nobrick device: %s: %s (nobrick image create)\n", options->factory,
+                ota_err_text(result));
+        return 2;
+    }
+    if (exists && !options->anew)
+        fprintf(stderr, "nobrick device: %s exists: --factory is not used\n", flash);
+    return 0;
+}
+
 /* A file with an image, malloc'ed; NULL is none. */
 static int load_image(const char *path, uint8_t **out, size_t *size)
 {
@@ -199,6 +232,8 @@ static int load(struct device_options *options, struct sim_device *device, uint8
         }
     if (load_image(options->factory, factory, &config->factory_size) != 0 ||
         load_image(options->push, push, &config->life.push_size) != 0)
+        return 2;
+    if (check_factory(options, *factory, config->factory_size) != 0)
         return 2;
     config->factory = *factory;
     config->life.push = *push;
@@ -237,7 +272,7 @@ int nb_cmd_device(int argc, char **argv)
     if (result != 0)
         return result - 1;
     signal(SIGPIPE, SIG_IGN);
-    read_life(&past);
+    options.anew = read_life(&past);
     result = run(&options, &past);
     return result == SIM_LIFE_RESET ? start_anew(argc, argv, &past) : result;
 }

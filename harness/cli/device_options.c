@@ -1,5 +1,7 @@
 #include "harness/cli/device_options.h"
 
+#include "harness/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -9,6 +11,7 @@
 
 #define LONGEST_WAIT       31536000u /* a year, in seconds */
 #define LONGEST_KEEP_ALIVE 65535u    /* what a CONNECT packet has room for */
+#define MOST_TRIES         1000u
 
 static const char *const help =
     "usage: nobrick device --device FILE|PRESET --flash FILE [option...]\n"
@@ -35,12 +38,26 @@ static const char *const help =
     "  --cert FILE --key FILE  PEM: the device's own certificate and its private key\n"
     "  --via mqtt|http       where to ask first (default mqtt); the job may lead elsewhere\n"
     "  --flow job|direct     ask for a job (default), or fetch the image at once\n"
+    "  -d, --direct          as subscriber.py: over MQTT, ask with Send Direct Update and listen "
+    "on\n"
+    "                        the topic that all devices of the board share\n"
+    "  -c, --chunk-mode N    as subscriber.py: over MQTT, ask for each chunk, of N bytes (512, "
+    "1024,\n"
+    "                        2048 or a multiple of 4096 up to 65536)\n"
     "  --file PATH           of the job on the server, or of the image in direct flow\n"
     "  --no-result           do not report Success or Failure\n"
     "  --permanent           ask for installation without a trial\n"
+    "  --answer WHAT=STEP    what the application says when its agent comes to a step: stop, done "
+    "(it\n"
+    "                        did that itself) or fail; steps are those of `nobrick list states`, "
+    "and\n"
+    "                        write; may be repeated\n"
     "  --stay                do not reset to install: the next start does it\n"
-    "  --initial-check S --next-check S --retry S --job-wait S --data-wait S --keep-alive S\n"
-    "                        timings in seconds (default: 1 ms, 10, 1, 10, 3, 60)\n"
+    "  --initial-check S --next-check S --retry S --retry-last S --connect-wait S --job-wait S\n"
+    "  --data-wait S --keep-alive S\n"
+    "                        timings in seconds (default: 1 ms, 10, 1, 8, 5, 10, 3, 60)\n"
+    "  --connect-tries N --data-tries N\n"
+    "                        before a session is given up, without any progress (4, 5)\n"
     "\n"
     "  --once                stop after one check, through all resets:\n"
     "                        0 updated or nothing new, 1 refused, reverted or failed\n"
@@ -107,6 +124,30 @@ static int parse_seconds(const char *text, uint32_t longest, uint32_t *ms)
     return 0;
 }
 
+static int parse_tries(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
+        number > MOST_TRIES)
+        return usage("not a number of tries (1 to 1000)", text);
+    *out = (uint32_t)number;
+    return 0;
+}
+
+static int parse_chunk(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > UINT32_MAX ||
+        !ota_is_chunk_size((uint32_t)number))
+        return usage("--chunk-mode wants 512, 1024, 2048 or a multiple of 4096 up to 65536", text);
+    *out = (uint32_t)number;
+    return 0;
+}
+
 static int parse_log(const char *text, enum ota_log_level *level)
 {
     static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
@@ -155,6 +196,8 @@ static int parse_server(const char *text, struct posix_http_config *out)
 /* ---- the table --------------------------------------------------------------------------- */
 
 enum option_id {
+    OPTION_DIRECT = 'd',
+    OPTION_CHUNK_MODE = 'c',
     OPTION_DEVICE = 256,
     OPTION_SYSTEM,
     OPTION_FLASH,
@@ -174,9 +217,14 @@ enum option_id {
     OPTION_NO_RESULT,
     OPTION_PERMANENT,
     OPTION_STAY,
+    OPTION_ANSWER,
     OPTION_INITIAL_CHECK,
     OPTION_NEXT_CHECK,
     OPTION_RETRY,
+    OPTION_RETRY_LAST,
+    OPTION_CONNECT_WAIT,
+    OPTION_CONNECT_TRIES,
+    OPTION_DATA_TRIES,
     OPTION_JOB_WAIT,
     OPTION_DATA_WAIT,
     OPTION_KEEP_ALIVE,
@@ -206,13 +254,20 @@ static const struct option long_options[] = {
     {"key", required_argument, NULL, OPTION_KEY},
     {"via", required_argument, NULL, OPTION_VIA},
     {"flow", required_argument, NULL, OPTION_FLOW},
+    {"direct", no_argument, NULL, OPTION_DIRECT},
+    {"chunk-mode", required_argument, NULL, OPTION_CHUNK_MODE},
     {"file", required_argument, NULL, OPTION_FILE},
     {"no-result", no_argument, NULL, OPTION_NO_RESULT},
     {"permanent", no_argument, NULL, OPTION_PERMANENT},
     {"stay", no_argument, NULL, OPTION_STAY},
+    {"answer", required_argument, NULL, OPTION_ANSWER},
     {"initial-check", required_argument, NULL, OPTION_INITIAL_CHECK},
     {"next-check", required_argument, NULL, OPTION_NEXT_CHECK},
     {"retry", required_argument, NULL, OPTION_RETRY},
+    {"retry-last", required_argument, NULL, OPTION_RETRY_LAST},
+    {"connect-wait", required_argument, NULL, OPTION_CONNECT_WAIT},
+    {"connect-tries", required_argument, NULL, OPTION_CONNECT_TRIES},
+    {"data-tries", required_argument, NULL, OPTION_DATA_TRIES},
     {"job-wait", required_argument, NULL, OPTION_JOB_WAIT},
     {"data-wait", required_argument, NULL, OPTION_DATA_WAIT},
     {"keep-alive", required_argument, NULL, OPTION_KEEP_ALIVE},
@@ -278,6 +333,12 @@ static int parse_session(int option, struct device_options *out)
     case OPTION_FILE:
         session->file = optarg;
         return optarg[0] == '/' ? 0 : usage("--file wants a path that begins with /", optarg);
+    case OPTION_DIRECT:
+        session->flow = OTA_FLOW_DIRECT;
+        session->send_direct = true;
+        return 0;
+    case OPTION_CHUNK_MODE:
+        return parse_chunk(optarg, &session->chunk_size);
     case OPTION_NO_RESULT:
         session->no_result = true;
         return 0;
@@ -287,18 +348,40 @@ static int parse_session(int option, struct device_options *out)
     case OPTION_STAY:
         session->stay = true;
         return 0;
+    case OPTION_ANSWER:
+        return app_answers_add(&session->answers, optarg, strlen(optarg))
+                   ? 0
+                   : usage("--answer wants stop=STEP, done=STEP or fail=STEP, four at most",
+                           optarg);
+    default:
+        return -1;
+    }
+}
+
+/* How long it waits, and how often it tries. -1: not one of these. */
+static int parse_timing(int option, struct ota_timing *out)
+{
+    switch (option) {
     case OPTION_INITIAL_CHECK:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.initial_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->initial_check);
     case OPTION_NEXT_CHECK:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.next_check);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->next_check);
     case OPTION_RETRY:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.retry_first);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->retry_first);
+    case OPTION_RETRY_LAST:
+        return parse_seconds(optarg, LONGEST_WAIT, &out->retry_last);
+    case OPTION_CONNECT_WAIT:
+        return parse_seconds(optarg, LONGEST_WAIT, &out->connect_wait);
     case OPTION_JOB_WAIT:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.job_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->job_wait);
     case OPTION_DATA_WAIT:
-        return parse_seconds(optarg, LONGEST_WAIT, &session->timing.data_wait);
+        return parse_seconds(optarg, LONGEST_WAIT, &out->data_wait);
     case OPTION_KEEP_ALIVE:
-        return parse_seconds(optarg, LONGEST_KEEP_ALIVE, &session->timing.keep_alive);
+        return parse_seconds(optarg, LONGEST_KEEP_ALIVE, &out->keep_alive);
+    case OPTION_CONNECT_TRIES:
+        return parse_tries(optarg, &out->connect_tries);
+    case OPTION_DATA_TRIES:
+        return parse_tries(optarg, &out->data_tries);
     default:
         return -1;
     }
@@ -356,8 +439,17 @@ static int settle_peers(const struct peers *peers, struct device_options *out)
         return result;
     if ((peers->cert == NULL) != (peers->key == NULL))
         return usage("--cert and --key belong together", NULL);
-    if (out->config.life.session.by_http && peers->server == NULL)
+    if (nb_check_pem("device", "--ca", peers->ca) != OTA_OK ||
+        nb_check_pem("device", "--cert", peers->cert) != OTA_OK ||
+        nb_check_pem("device", "--key", peers->key) != OTA_OK)
+        return 3;
+    const struct sim_session *session = &out->config.life.session;
+    if (session->send_direct && session->by_http)
+        return usage("--direct is for --via mqtt", NULL);
+    if (session->by_http && peers->server == NULL)
         return usage("--via http needs --server", NULL);
+    if (session->by_http && session->flow == OTA_FLOW_DIRECT && session->file == NULL)
+        return usage("--via http --flow direct needs --file", NULL);
     broker->ca_path = server->ca_path = peers->ca;
     broker->cert_path = server->cert_path = peers->cert;
     broker->key_path = server->key_path = peers->key;
@@ -394,7 +486,7 @@ int device_options_parse(int argc, char **argv, struct device_options *out)
     out->config.log_level = OTA_LOG_ERROR;
     optind = 1;
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":v", long_options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, ":vdc:", long_options, NULL)) != -1;) {
         if (option == ':' || option == '?')
             return usage(option == ':' ? "this option needs a value" : "unknown option",
                          argv[optind - 1]);
@@ -403,6 +495,8 @@ int device_options_parse(int argc, char **argv, struct device_options *out)
             result = parse_peer(option, &peers);
         if (result < 0)
             result = parse_session(option, out);
+        if (result < 0)
+            result = parse_timing(option, &out->config.life.session.timing);
         if (result < 0)
             result = parse_running(option, out);
         if (result != 0)

@@ -13,6 +13,7 @@ struct device_options {
     const char *trusted[SIM_MAX_KEYS];
     size_t trusted_count;
     bool verbose;
+    bool anew;     /* after a reset; the caller's */
     int events_fd; /* -1: none */
     /* All that the options say of it; device, factory, event and context are the caller's. */
     struct posix_device_config config;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,12 +193,50 @@ static void factory_only_when_new(void **state)
     snprintf(arguments, sizeof arguments, "--boot-only --factory %s", factory);
     assert_int_equal(run(arguments), 0);
     assert_string_equal(events, "boot 1.0.0 confirmed\nexit 0\n");
+    char expected[400];
+    snprintf(expected, sizeof expected, "nobrick device: %s exists: --factory is not used\n",
+             flash);
+    assert_string_equal(errors, expected);
+}
+
+static void a_flash_file_needs_an_image(void **state)
+{
+    char arguments[400];
+    char expected[700];
+    (void)state;
+    assert_int_equal(run("--once"), 2);
+    snprintf(expected, sizeof expected,
+             "nobrick device: %s does not exist, and --factory names no image for it\n", flash);
+    assert_string_equal(errors, expected);
+    FILE *file = fopen(factory, "w");
+    assert_non_null(file);
+    fputs("-----BEGIN PUBLIC KEY-----\nand so on, long enough to hold a header\n", file);
+    fclose(file);
+    snprintf(arguments, sizeof arguments, "--boot-only --factory %s", factory);
+    assert_int_equal(run(arguments), 2);
+    snprintf(expected, sizeof expected,
+             "nobrick device: %s: not an image: header magic is wrong (nobrick image create)\n",
+             factory);
+    assert_string_equal(errors, expected);
+    assert_int_equal(access(flash, F_OK), -1);
+    new_device(APP_GOOD); /* nothing is in the way of the right one */
     assert_string_equal(errors, "");
+}
+
+static off_t flash_size(void)
+{
+    struct stat status;
+    assert_int_equal(stat(flash, &status), 0);
+    return status.st_size;
 }
 
 static void nothing_boots(void **state)
 {
     (void)state;
+    new_device(APP_GOOD);
+    off_t size = flash_size();
+    assert_int_equal(truncate(flash, 0), 0); /* zeros: no image on this part either */
+    assert_int_equal(truncate(flash, size), 0);
     assert_int_equal(run("--once"), 1);
     assert_string_equal(events, "boot none no-image\nexit 1\n");
     assert_string_equal(errors,
@@ -222,12 +261,22 @@ static void usage_is_two(void **state)
         {"--via https", "--via wants mqtt or http: https"},
         {"--via http", "--via http needs --server"},
         {"--flow both", "--flow wants job or direct: both"},
+        {"--via http --server http://127.0.0.1:1 --flow direct",
+         "--via http --flow direct needs --file"},
+        {"--answer stop=nowhere",
+         "--answer wants stop=STEP, done=STEP or fail=STEP, four at most: stop=nowhere"},
+        {"--answer halt=write",
+         "--answer wants stop=STEP, done=STEP or fail=STEP, four at most: halt=write"},
+        {"-c 1000", "--chunk-mode wants 512, 1024, 2048 or a multiple of 4096 up to 65536: 1000"},
+        {"-d --via http --server http://127.0.0.1:1", "--direct is for --via mqtt"},
         {"--file image.bin", "--file wants a path that begins with /: image.bin"},
         {"--cert c.pem", "--cert and --key belong together"},
         {"--key k.pem", "--cert and --key belong together"},
         {"--log loud", "--log wants error, warning, notice, info or debug: loud"},
         {"--next-check 0", "not a number of seconds (1 to a year): 0"},
         {"--retry 1.5", "not a number of seconds (1 to a year): 1.5"},
+        {"--connect-tries 0", "not a number of tries (1 to 1000): 0"},
+        {"--data-tries 1001", "not a number of tries (1 to 1000): 1001"},
         {"--keep-alive 65536", "not a number of seconds (1 to 65535): 65536"},
         {"--data-wait 31536001", "not a number of seconds (1 to a year): 31536001"},
     };
@@ -248,10 +297,19 @@ static void bad_files_are_two(void **state)
     (void)state;
     assert_int_equal(run("--factory /nonexistent.img"), 2);
     assert_string_equal(errors, "nobrick device: /nonexistent.img: No such file or directory\n");
-    FILE *file = fopen(factory, "wb");
-    assert_non_null(file);
-    assert_int_equal(ftruncate(fileno(file), 0x20001), 0);
-    fclose(file);
+    static const char *const pems[] = {"--ca /nonexistent.pem", "--cert /nonexistent.pem --key /x",
+                                       "--cert /dev/null --key /nonexistent.pem"};
+    static const char *const why[] = {"--ca /nonexistent.pem: No such file or directory",
+                                      "--cert /nonexistent.pem: No such file or directory",
+                                      "--cert /dev/null: there is no PEM in it"};
+    for (size_t i = 0; i < 3; i++) {
+        char line[200];
+        assert_int_equal(run(pems[i]), 2);
+        snprintf(line, sizeof line, "nobrick device: %s\n", why[i]);
+        assert_string_equal(errors, line);
+    }
+    put_factory(1, APP_GOOD);
+    assert_int_equal(truncate(factory, 0x20001), 0);
     char arguments[400];
     snprintf(arguments, sizeof arguments, "--factory %s", factory);
     assert_int_equal(run(arguments), 2);
@@ -520,6 +578,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         CASE(factory_only_when_new),
+        CASE(a_flash_file_needs_an_image),
         CASE(nothing_boots),
         CASE(usage_is_two),
         CASE(bad_files_are_two),

@@ -147,19 +147,22 @@ static int list_scenarios(void)
     return nb_list_scenarios(print_line, NULL) == OTA_OK ? 0 : 2;
 }
 
+/* A list is printed, or takes options itself. */
 static const struct {
     const char *name;
     int (*print)(void);
     const char *summary;
+    int (*run)(int argc, char **argv);
 } lists[] = {
-    {"systems", list_systems, "the update systems that device and cloud speak"},
-    {"devices", list_devices, "device presets, for --device"},
-    {"parts", list_parts, "flash parts and their rules"},
-    {"schemes", list_schemes, "boot schemes"},
-    {"states", list_states, "the agent's state table, as Markdown"},
-    {"scenarios", list_scenarios, "the scripts that come with nobrick"},
-    {"verbs", list_verbs, "the language of scripts"},
-    {"faults", list_faults, "the faults among its verbs"},
+    {"systems", list_systems, "the update systems that device and cloud speak", NULL},
+    {"devices", list_devices, "device presets, for --device", NULL},
+    {"parts", list_parts, "flash parts and their rules", NULL},
+    {"schemes", list_schemes, "boot schemes", NULL},
+    {"states", list_states, "the agent's state table, as Markdown", NULL},
+    {"scenarios", list_scenarios, "the scripts that come with nobrick", NULL},
+    {"requirements", NULL, "what shows which requirement", nb_list_requirements},
+    {"verbs", list_verbs, "the language of scripts", NULL},
+    {"faults", list_faults, "the faults among its verbs", NULL},
 };
 
 #define LISTS (sizeof lists / sizeof lists[0])
@@ -169,13 +172,18 @@ int nb_cmd_list(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         puts("usage: nobrick list WHAT\n");
         for (size_t i = 0; i < LISTS; i++)
-            printf("  %-10s %s\n", lists[i].name, lists[i].summary);
+            printf("  %-12s %s\n", lists[i].name, lists[i].summary);
         puts("\nexample:\n  nobrick list parts");
         return 0;
     }
-    for (size_t i = 0; argc == 2 && i < LISTS; i++)
-        if (strcmp(argv[1], lists[i].name) == 0)
+    for (size_t i = 0; argc >= 2 && i < LISTS; i++) {
+        if (strcmp(argv[1], lists[i].name) != 0)
+            continue;
+        if (lists[i].run)
+            return lists[i].run(argc - 1, argv + 1);
+        if (argc == 2)
             return lists[i].print();
+    }
     fprintf(stderr, "nobrick list: %s (nobrick list --help)\n",
             argc == 2 ? "no such list" : "say what to list");
     return 2;

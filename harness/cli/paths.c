@@ -1,6 +1,5 @@
 #include "harness/cli/paths.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,43 +96,4 @@ int nb_device_load(const char *verb, const char *name, struct sim_device *out)
         fprintf(stderr, "nobrick %s: %s:%u:%u: %s\n", verb, path, error.line, error.column,
                 error.message);
     return result;
-}
-
-int nb_read_file(const char *path, size_t limit, uint8_t **data, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return OTA_E_IO;
-    uint8_t *buffer = NULL;
-    size_t used = 0;
-    size_t room = 0;
-    int reason = 0;
-    while (reason == 0) {
-        if (used == room) {
-            room = room == 0 ? 65536 : room * 2;
-            uint8_t *larger = realloc(buffer, room);
-            if (larger == NULL) {
-                reason = ENOMEM;
-                break;
-            }
-            buffer = larger;
-        }
-        size_t n = fread(buffer + used, 1, room - used, file);
-        used += n;
-        if (used > limit)
-            reason = EFBIG;
-        else if (ferror(file))
-            reason = errno != 0 ? errno : EIO;
-        else if (n == 0)
-            break;
-    }
-    fclose(file);
-    if (reason != 0) {
-        free(buffer);
-        errno = reason;
-        return OTA_E_IO;
-    }
-    *data = buffer;
-    *size = used;
-    return OTA_OK;
 }

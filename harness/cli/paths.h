@@ -25,7 +25,4 @@ OTA_MUST_CHECK int nb_device_path(const char *name, char *out, size_t size);
  * `nobrick VERB: FILE:LINE:COL: what` on stderr. */
 OTA_MUST_CHECK int nb_device_load(const char *verb, const char *name, struct sim_device *out);
 
-/* Reads a whole file into malloc'ed memory. OTA_E_IO with errno set. */
-OTA_MUST_CHECK int nb_read_file(const char *path, size_t limit, uint8_t **data, size_t *size);
-
 #endif

@@ -20,5 +20,7 @@ int nb_main(int argc, char **argv);
 
 int nb_cmd_device(int argc, char **argv);
 int nb_cmd_list(int argc, char **argv);
+/* The list that takes options. */
+int nb_list_requirements(int argc, char **argv);
 
 #endif

@@ -63,7 +63,8 @@ size_t nb_proxy_unfired(const struct nb_proxy *proxy, const char **word)
 {
     size_t count = 0;
     for (size_t i = proxy->armed_count; i-- > 0;) {
-        if (proxy->armed[i].fired)
+        const struct nb_armed *armed = &proxy->armed[i];
+        if (armed->fired && (armed->left == 0 || armed->left == NB_FAULT_ALWAYS))
             continue;
         count++;
         if (word)

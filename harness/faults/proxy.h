@@ -43,7 +43,8 @@ void nb_proxy_free(struct nb_proxy *proxy);
  * OTA_E_NO_SPACE when there are too many. */
 OTA_MUST_CHECK int nb_proxy_arm(struct nb_proxy *proxy, const struct nb_fault *fault);
 
-/* Faults armed that have not fired; the word of the first into `word`, which may be NULL. */
+/* Faults armed that have not fired, or not as often as they should; the word of the first into
+ * `word`, which may be NULL. */
 size_t nb_proxy_unfired(const struct nb_proxy *proxy, const char **word);
 
 /* A new step: no faults, no connections, counters at zero. */

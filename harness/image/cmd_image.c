@@ -1,4 +1,4 @@
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/image/image.h"
 #include "harness/image/image_cli.h"
 #include "sim/crypto_openssl.h"

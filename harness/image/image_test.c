@@ -3,6 +3,7 @@
 #include "harness/image/image.h"
 
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "sim/crypto_openssl.h"
 
 #include <setjmp.h>

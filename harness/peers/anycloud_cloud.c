@@ -11,6 +11,7 @@
 #define KEEP_ALIVE_S  60
 #define RECONNECT_MS  1000
 #define TIMER_CONNECT 0
+#define TIMER_REST    1
 #define WINDOW        8 /* chunks that the broker has not acknowledged */
 #define SESSIONS      16
 #define FAULTS        16
@@ -28,7 +29,8 @@ struct session {
     /* the sender */
     bool sending;
     bool reverse;
-    uint32_t next; /* chunks handed over so far */
+    uint64_t rests_until; /* ms; 0: it does not */
+    uint32_t next;        /* chunks handed over so far */
     uint32_t count;
 };
 
@@ -83,6 +85,7 @@ static const char *fault_word(enum anycloud_fault_kind kind)
         [ANYCLOUD_REVERSE] = "reverse",       [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
         [ANYCLOUD_RAW_CHUNK] = "raw-chunk",   [ANYCLOUD_RAW_JOB] = "raw-job",
         [ANYCLOUD_SILENT_JOB] = "silent-job", [ANYCLOUD_PATCH_CHUNK] = "patch-chunk",
+        [ANYCLOUD_LATE_CHUNK] = "late-chunk", [ANYCLOUD_JOB_BEFORE_CHUNK] = "job-before-chunk",
     };
     return words[kind];
 }
@@ -91,7 +94,8 @@ static bool concerns_chunk(enum anycloud_fault_kind kind)
 {
     return kind == ANYCLOUD_DROP_CHUNK || kind == ANYCLOUD_REPEAT_CHUNK ||
            kind == ANYCLOUD_CORRUPT_CHUNK || kind == ANYCLOUD_RAW_CHUNK ||
-           kind == ANYCLOUD_PATCH_CHUNK;
+           kind == ANYCLOUD_PATCH_CHUNK || kind == ANYCLOUD_LATE_CHUNK ||
+           kind == ANYCLOUD_JOB_BEFORE_CHUNK;
 }
 
 /* The armed fault of that kind that fits, now fired; or NULL. */
@@ -195,6 +199,12 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
     uint32_t number = chunk->offset / cloud->offer.chunk_size; /* as faults count them */
     if (fire(cloud, ANYCLOUD_DROP_CHUNK, number) != NULL)
         return OTA_OK;
+    const struct fault *job = fire(cloud, ANYCLOUD_JOB_BEFORE_CHUNK, number);
+    if (job != NULL) {
+        int result = publish(cloud, topic, job->raw, job->raw_size);
+        if (result != OTA_OK)
+            return result;
+    }
     const struct fault *raw = fire(cloud, ANYCLOUD_RAW_CHUNK, number);
     if (raw != NULL)
         return publish(cloud, topic, raw->raw, raw->raw_size);
@@ -211,6 +221,16 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
     return result;
 }
 
+/* A fault made the sender rest, and it is not over. */
+static bool rests(struct anycloud_cloud *cloud, struct session *session, uint32_t number)
+{
+    uint64_t now = cloud->clock->now_ms(cloud->clock->context);
+    const struct fault *late = fire(cloud, ANYCLOUD_LATE_CHUNK, number);
+    if (late != NULL && cloud->clock->arm(cloud->clock->context, TIMER_REST, late->at) == OTA_OK)
+        session->rests_until = now + late->at;
+    return session->rests_until > now;
+}
+
 /* Hands over the next chunk of one sender. false: it has nothing to do, or must wait. */
 static bool advance(struct anycloud_cloud *cloud, struct session *session)
 {
@@ -225,6 +245,8 @@ static bool advance(struct anycloud_cloud *cloud, struct session *session)
         chunk.size = cloud->offer.size - chunk.offset;
         if (chunk.size > size)
             chunk.size = size;
+        if (rests(cloud, session, chunk.offset / size))
+            return false;
         int result = send_chunk(cloud, session->topic, &session->version, &chunk, &repeat);
         if (result == OTA_E_BUSY && cloud->outstanding > 0)
             return false; /* again when the broker has taken something */
@@ -435,6 +457,7 @@ static void on_message(struct anycloud_cloud *cloud, const struct ota_event *eve
         on_request(cloud, request.topic);
         break;
     case ANYCLOUD_SEND_DIRECT_UPDATE:
+        tell(cloud, "direct %s", cloud->direct_topic);
         on_request(cloud, cloud->direct_topic);
         break;
     case ANYCLOUD_REQUEST_DATA_CHUNK:

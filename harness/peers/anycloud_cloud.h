@@ -41,8 +41,11 @@ enum anycloud_fault_kind {
     ANYCLOUD_CORRUPT_CHUNK, /* one payload byte of chunk `index` is flipped */
     ANYCLOUD_RAW_CHUNK,     /* `raw` bytes are sent in place of chunk `index` */
     ANYCLOUD_PATCH_CHUNK,   /* `raw` bytes go over those at `at` of the message of chunk `index` */
-    ANYCLOUD_RAW_JOB,       /* `raw` bytes are sent in place of the job document */
-    ANYCLOUD_SILENT_JOB,    /* an availability request is not answered */
+    ANYCLOUD_LATE_CHUNK, /* the stream rests for `at` ms before chunk `index`; whole requests only
+                          */
+    ANYCLOUD_JOB_BEFORE_CHUNK, /* `raw` bytes are sent before chunk `index` */
+    ANYCLOUD_RAW_JOB,          /* `raw` bytes are sent in place of the job document */
+    ANYCLOUD_SILENT_JOB,       /* an availability request is not answered */
     ANYCLOUD_FAULTS
 };
 
@@ -57,7 +60,7 @@ struct anycloud_fault {
 
 /* What the cloud saw and did, as a line for logs and scenario `expect`s:
  *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC
- *   request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
+ *   direct TOPIC | request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
  *   result success TOPIC | result failure TOPIC | fault WORD INDEX | bad WHY */
 typedef void (*anycloud_observer)(void *context, const char *line);
 

@@ -1,6 +1,6 @@
 #include "harness/peers/http_server.h"
 
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>

@@ -200,8 +200,11 @@ int nb_cmd_bench(int argc, char **argv)
         return 2;
     }
     nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */
-    struct nb_kit *kit = nb_kit_new();
+    char reason[160];
+    struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
     int result = kit == NULL ? 1 : 0;
+    if (kit == NULL)
+        fprintf(stderr, "nobrick bench: %s\n", reason);
     for (size_t i = first; result == 0 && i < (argc > 1 ? first + 1 : count); i++) {
         result = benches[i].run(kit);
         fflush(stdout);

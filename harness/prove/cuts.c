@@ -1,4 +1,5 @@
 #include "harness/prove/cuts.h"
+#include "harness/run/matrix.h"
 #include "harness/run/virtual.h"
 
 #include <stdlib.h>
@@ -8,10 +9,10 @@
 #define MAX_FAILURES 100u /* then the verdict is clear enough */
 
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number)
+                     const struct flash_op *op, uint32_t number, bool fails)
 {
-    enum flash_tear tears[FLASH_TEAR_COUNT];
-    size_t count = flash_sim_tears(sim, op, tears);
+    enum flash_tear tears[FLASH_TEAR_COUNT] = {FLASH_TEAR_NONE};
+    size_t count = fails ? 1 : flash_sim_tears(sim, op, tears);
     if (list->count + count > list->room) {
         size_t room = (list->count + count) * 2;
         struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);
@@ -23,7 +24,7 @@ void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
         list->room = room;
     }
     for (size_t i = 0; i < count; i++)
-        list->cuts[list->count++] = (struct nb_cut){number, tears[i]};
+        list->cuts[list->count++] = (struct nb_cut){number, fails, tears[i]};
     list->operations++;
 }
 
@@ -46,7 +47,7 @@ static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const stru
     *failures += one.verdict != NB_PASS;
     if (one.verdict == NB_PASS || outcome->verdict == NB_FAIL || outcome->verdict == NB_ERROR)
         return;
-    snprintf(outcome->cuts, sizeof outcome->cuts, "%u.%s", cut->op, flash_tear_word(cut->tear));
+    snprintf(outcome->cuts, sizeof outcome->cuts, "%u.%s", cut->op, nb_cut_word(cut));
     outcome->verdict = one.verdict;
     memcpy(outcome->reason, one.reason, sizeof one.reason);
     memcpy(outcome->story, one.story, sizeof one.story);
@@ -74,8 +75,9 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
         going_on = outcome->verdict != NB_ERROR;
     }
     double seconds = now() - begin;
-    nb_note_add(outcome, "%u operations, %llu power cuts in %.2f s: %.0f points/s, %llu failed",
-                list.operations, (unsigned long long)outcome->points, seconds,
+    nb_note_add(outcome, "%u operations, %llu %s in %.2f s: %.0f points/s, %llu failed",
+                list.operations, (unsigned long long)outcome->points,
+                list.count && list.cuts[0].fails ? "flash errors" : "power cuts", seconds,
                 seconds > 0 ? (double)outcome->points / seconds : 0.0,
                 (unsigned long long)failures);
     nb_virtual_free(virtual);

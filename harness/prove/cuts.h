@@ -1,7 +1,7 @@
-/* Every single power cut of a script with a network: the device's step is played once without a
- * cut, which lists the operations and the ways to cut each; then the whole script once for each of
- * them, in the virtual world. After the cut the power comes back, the device goes on, and all that
- * the script expects must hold. */
+/* Every single power cut, or every single error of flash, of a script with a network: the device's
+ * step is played once without one, which lists the operations and the ways to cut each; then the
+ * whole script once for each of them, in the virtual world. After a cut the power comes back; the
+ * device goes on, and all that the script expects must hold. */
 #ifndef NOBRICK_HARNESS_PROVE_CUTS_H
 #define NOBRICK_HARNESS_PROVE_CUTS_H
 
@@ -15,9 +15,10 @@ struct nb_cut_list {
     bool failed; /* memory ran out */
 };
 
-/* Adds the ways to cut this operation in the present content of `sim`. */
+/* Adds the ways to cut this operation in the present content of `sim`; or, when it `fails`, that it
+ * does. */
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number);
+                     const struct flash_op *op, uint32_t number, bool fails);
 
 /* As an engine (harness/run/run.h). */
 OTA_MUST_CHECK int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,

@@ -1,5 +1,6 @@
 #include "harness/run/bench.h"
 
+#include "harness/prove/errors.h"
 #include "harness/prove/sweep.h"
 
 #include <stdarg.h>
@@ -314,12 +315,13 @@ static enum nb_verdict device_step(struct nb_bench *bench, const struct nb_step 
 static void arm(struct nb_bench *bench, const struct nb_step *step)
 {
     const struct nb_cell *cell = bench->cell;
-    if (step->kind == NB_FAULT_FAIL) {
-        flash_failing_arm(&bench->failing, step->value);
-        return;
-    }
     if (step->all && cell->cut_count == 0) {
         bench->sweep_armed = true;
+        bench->sweep_fails = step->kind == NB_FAULT_FAIL;
+        return;
+    }
+    if (step->kind == NB_FAULT_FAIL) { /* a script sweeps once at most */
+        flash_failing_arm(&bench->failing, step->all ? cell->cuts[0].op : step->value);
         return;
     }
     bench->cut_armed = true;
@@ -387,7 +389,8 @@ enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[
         if (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) {
             arm(bench, step);
         } else if (is_device_step(step) && bench->sweep_armed) {
-            int err = nb_sweep(bench, i, outcome);
+            int err = bench->sweep_fails ? nb_errors_sweep(bench, i, outcome)
+                                         : nb_sweep(bench, i, outcome);
             if (err != 0)
                 snprintf(reason, NB_LINE, "line %u: %s", step->line,
                          err == OTA_E_CANCELLED ? "stopped" : ota_err_text(err));

@@ -52,7 +52,8 @@ struct nb_bench {
     bool cut_armed; /* `@flash:N cut`, for the next device step */
     struct nb_cut cut;
     bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
-    bool sweep_armed; /* `@flash:* cut` */
+    bool sweep_armed; /* `@flash:*` */
+    bool sweep_fails; /* … `fail` */
     struct flash_failing failing; /* `@flash:N fail` */
 };
 

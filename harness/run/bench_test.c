@@ -43,7 +43,8 @@ static struct rig *make_rig(void)
     assert_non_null(rig);
     struct nb_bench *bench = &rig->bench;
     assert_int_equal(nb_script_parse(TEXT, strlen(TEXT), "t.ota", &rig->script, &error), 0);
-    rig->cell.kit = nb_kit_new();
+    char reason[200];
+    rig->cell.kit = nb_kit_new(reason, sizeof reason);
     assert_non_null(rig->cell.kit);
     bench->script = &rig->script;
     bench->cell = &rig->cell;

@@ -86,6 +86,15 @@ static int add_keys(const struct nb_script *script, const struct nb_cell *cell,
     return rc;
 }
 
+/* Both sides of a scenario read them of the device. */
+static void rename_device(const struct nb_agent_switches *agent, struct sim_device *device)
+{
+    if (agent->prefix[0])
+        snprintf(device->topic_prefix, sizeof device->topic_prefix, "%s", agent->prefix);
+    if (agent->board[0])
+        snprintf(device->board, sizeof device->board, "%s", agent->board);
+}
+
 int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
                    struct sim_device *out, struct flash_text_error *error)
 {
@@ -95,6 +104,8 @@ int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
     int rc = generic
                  ? generic_device(script, cell, out, error)
                  : preset_device(script, cell->device[0] ? cell->device : CLOUD_DEVICE, out, error);
+    if (rc == 0)
+        rename_device(&script->agent, out);
     if (rc == 0 && cell->kit) {
         rc = add_keys(script, cell, out, error);
         if (rc)

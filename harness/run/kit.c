@@ -1,5 +1,6 @@
 #include "harness/run/kit.h"
 #include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/image/image.h"
 #include "harness/run/broker.h"
 #include "harness/run/certs.h"
@@ -55,15 +56,19 @@ static void remove_directory(const char *path, int depth)
     rmdir(path);
 }
 
-struct nb_kit *nb_kit_new(void)
+struct nb_kit *nb_kit_new(char *reason, size_t size)
 {
     struct nb_kit *kit = calloc(1, sizeof *kit);
     const char *base = getenv("TMPDIR");
-    if (!kit)
+    if (!kit) {
+        snprintf(reason, size, "out of memory");
         return NULL;
-    snprintf(kit->dir, sizeof kit->dir, "%s/nobrick-XXXXXX", base && *base ? base : "/tmp");
+    }
+    if (!base || !*base)
+        base = "/tmp";
+    snprintf(kit->dir, sizeof kit->dir, "%s/nobrick-XXXXXX", base);
     if (!mkdtemp(kit->dir)) {
-        fprintf(stderr, "nobrick run: cannot make %s: %s\n", kit->dir, strerror(errno));
+        snprintf(reason, size, "cannot make a directory in %s: %s", base, strerror(errno));
         free(kit);
         return NULL;
     }
@@ -75,8 +80,7 @@ struct nb_kit *nb_kit_new(void)
     if (rc == 0)
         rc = nb_image_derive_key(kit->other, "nobrick test key: other");
     if (rc) {
-        fprintf(stderr, "nobrick run: cannot make test keys in %s: %s\n", kit->dir,
-                ota_err_text(rc));
+        snprintf(reason, size, "cannot make test keys in %s: %s", kit->dir, ota_err_text(rc));
         nb_kit_free(kit);
         return NULL;
     }

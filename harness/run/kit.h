@@ -8,8 +8,8 @@
 #include "harness/run/daemon.h"
 #include "harness/run/run.h"
 
-/* NULL, with a line on stderr, when the directory or the keys cannot be made. */
-struct nb_kit *nb_kit_new(void);
+/* NULL, with the reason, when the directory or the keys cannot be made. */
+struct nb_kit *nb_kit_new(char *reason, size_t size);
 void nb_kit_free(struct nb_kit *kit);
 
 /* The scratch directory; files below it vanish with the kit. */

@@ -274,6 +274,8 @@ static void add_values(const struct nb_cell *cell, bool escaped, char *out, size
     add_value("tls", cell->tls, escaped, out, size);
 }
 
+#define FAIL_WORD "fail" /* in the place of a tear */
+
 void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
 {
     add_values(cell, false, out, size);
@@ -297,7 +299,12 @@ void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
     out[0] = '\0';
     for (size_t i = 0; i < cell->cut_count && used < size; i++)
         used += (size_t)snprintf(out + used, size - used, "%s%u.%s", i ? "+" : "", cell->cuts[i].op,
-                                 flash_tear_word(cell->cuts[i].tear));
+                                 nb_cut_word(&cell->cuts[i]));
+}
+
+const char *nb_cut_word(const struct nb_cut *cut)
+{
+    return cut->fails ? FAIL_WORD : flash_tear_word(cut->tear);
 }
 
 __attribute__((format(printf, 2, 3))) static int bad_id(struct flash_text_error *error,
@@ -316,15 +323,16 @@ static int parse_cuts(char *text, struct nb_cell *cell, struct flash_text_error 
          item = strtok_r(NULL, "+", &save)) {
         char *end = NULL;
         unsigned long op = strtoul(item, &end, 10);
-        enum flash_tear tear = *end == '.' && isdigit((unsigned char)*item)
-                                   ? flash_tear_from_word(end + 1, strlen(end + 1))
-                                   : FLASH_TEAR_COUNT;
-        if (tear == FLASH_TEAR_COUNT || op > UINT32_MAX)
+        bool numbered = *end == '.' && isdigit((unsigned char)*item) && op <= UINT32_MAX;
+        bool fails = numbered && strcmp(end + 1, FAIL_WORD) == 0;
+        enum flash_tear tear = fails      ? FLASH_TEAR_NONE
+                               : numbered ? flash_tear_from_word(end + 1, strlen(end + 1))
+                                          : FLASH_TEAR_COUNT;
+        if (tear == FLASH_TEAR_COUNT)
             return bad_id(error, "'%.40s' is not a cut like 37.half", item);
         if (cell->cut_count == NB_CUTS)
             return bad_id(error, "'%.40s': too many cuts", item);
-        cell->cuts[cell->cut_count].op = (uint32_t)op;
-        cell->cuts[cell->cut_count++].tear = tear;
+        cell->cuts[cell->cut_count++] = (struct nb_cut){(uint32_t)op, fails, tear};
     }
     return cell->cut_count ? 0 : bad_id(error, "no cut follows cuts=");
 }

@@ -38,6 +38,9 @@ void nb_cell_name(const struct nb_cell *cell, char *out, size_t size);
 void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts, char *out,
                   size_t size);
 
+/* What is behind the dot of a cut in an id: a tear, or "fail". */
+const char *nb_cut_word(const struct nb_cut *cut);
+
 /* The cell's own list of cuts, as ids spell it. */
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size);
 

@@ -173,15 +173,18 @@ static void replay_id_comes_back_as_the_same_cell(void **state)
     char path[256];
     char cuts[100];
     (void)state;
-    nb_replay_id("boot/swap test;x.ota", &cell, "37.half+2.before", id, sizeof id);
+    nb_replay_id("boot/swap test;x.ota", &cell, "37.half+2.fail", id, sizeof id);
     assert_string_equal(id, "boot/swap%20test%3Bx.ota:posix:part=nrf52840,scheme=swap-move,"
-                            "size=larger,install=permanent:cuts=37.half+2.before");
+                            "size=larger,install=permanent:cuts=37.half+2.fail");
     assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
     assert_string_equal(path, "boot/swap test;x.ota");
     assert_true(back.replay);
     assert_int_equal(back.cut_count, 2);
     assert_int_equal(back.cuts[0].op, 37);
     assert_int_equal(back.cuts[0].tear, FLASH_TEAR_HALF);
+    assert_false(back.cuts[0].fails);
+    assert_int_equal(back.cuts[1].op, 2);
+    assert_true(back.cuts[1].fails);
     nb_cuts_print(&back, cuts, sizeof cuts);
     nb_replay_id(path, &back, cuts, again, sizeof again);
     assert_string_equal(again, id);

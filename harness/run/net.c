@@ -249,7 +249,8 @@ static int give(struct nb_net *net, const struct anycloud_offer *offer)
         if (net->servers[tls])
             rc = anycloud_http_offer(net->servers[tls], offer);
     if (rc == 0 && net->real)
-        rc = net->makers->serve(net, ANYCLOUD_FILE, offer->image, offer->size);
+        rc = net->makers->serve(net, offer->file[0] ? offer->file : ANYCLOUD_FILE, offer->image,
+                                offer->size);
     return rc;
 }
 
@@ -286,6 +287,7 @@ static void describe(struct nb_net *net, const struct nb_image *image, const cha
 {
     if (image->chunk)
         offer->chunk_size = image->chunk;
+    snprintf(offer->file, sizeof offer->file, "%s", image->path);
     snprintf(offer->board, sizeof offer->board, "%s", image->board[0] ? image->board : board);
     direct(net, image->connection ? image->connection : net->data, image->port_closed, offer);
 }

@@ -282,8 +282,8 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
         oracle->progress_live = oracle->fetched = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
-        oracle->fetched = strcmp(first, second) == 0;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
+        oracle->fetched = oracle->progress > 0 && strcmp(first, second) == 0;
     } else if (strcmp(name, "reject") == 0) {
         on_reject(oracle);
     } else if (strcmp(name, "pending") == 0) {

@@ -11,24 +11,47 @@
 #define BROKEN_EXIT  2   /* of a device that could not even start or end in order */
 #define SIGNAL_EXIT  128 /* and more: killed by a signal */
 
+/* ---- devices ----------------------------------------------------------------------------- */
+
+/* Does it for each device in turn, until one says false: that one stays the present one. */
+static bool each(struct nb_play *play, const struct nb_step *step,
+                 bool (*look)(struct nb_play *play, const struct nb_step *step))
+{
+    for (size_t i = 0; i < play->unit_count; i++) {
+        play->unit = &play->units[i];
+        if (!look(play, step))
+            return false;
+    }
+    play->unit = &play->units[0];
+    return true;
+}
+
+static void oracle_offer(struct nb_play *play, const struct nb_oracle_image *image)
+{
+    for (size_t i = 0; i < play->unit_count; i++)
+        nb_oracle_offer(&play->units[i].oracle, image);
+}
+
 /* ---- events ------------------------------------------------------------------------------ */
 
 void nb_play_device_line(void *context, const char *text)
 {
     struct nb_play *play = context;
-    int rc = nb_trace_add(&play->trace, false, text);
+    int rc = nb_trace_add(&play->unit->trace, false, text);
     if (rc)
         play->err = rc;
-    nb_oracle_event(&play->oracle, text);
+    nb_oracle_event(&play->unit->oracle, text);
     nb_net_device_line(&play->net, text);
 }
 
 static void on_cloud_line(void *context, const char *text)
 {
     struct nb_play *play = context;
-    int rc = nb_trace_add(&play->trace, true, text);
-    if (rc)
-        play->err = rc;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        int rc = nb_trace_add(&play->units[i].trace, true, text);
+        if (rc)
+            play->err = rc;
+    }
 }
 
 /* ---- the cloud side ---------------------------------------------------------------------- */
@@ -36,7 +59,7 @@ static void on_cloud_line(void *context, const char *text)
 static int offer(struct nb_play *play, const struct nb_step *step, struct flash_text_error *error)
 {
     if (step->kind == NB_CLOUD_NONE) {
-        nb_oracle_offer(&play->oracle, NULL);
+        oracle_offer(play, NULL);
         return nb_net_offer(&play->net, NULL, NULL, play->device.board);
     }
     const struct nb_image *image = &play->script->images[step->image];
@@ -49,7 +72,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
-    nb_oracle_offer(&play->oracle, &known);
+    oracle_offer(play, &known);
     return 0;
 }
 
@@ -58,7 +81,8 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
     static const enum anycloud_fault_kind chunk_kinds[] = {
         [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
         [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
-        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,
+        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,     [NB_CHUNK_JOB] = ANYCLOUD_JOB_BEFORE_CHUNK,
+        [NB_CHUNK_LATE] = ANYCLOUD_LATE_CHUNK,
     };
     struct anycloud_fault fault = {.index = step->value, .count = 1};
     switch (step->kind) {
@@ -67,6 +91,10 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
         fault.at = step->patch_at;
         fault.raw = step->raw;
         fault.raw_size = step->raw_size;
+        if (step->chunk_fault == NB_CHUNK_JOB) {
+            fault.raw = (const uint8_t *)step->raw_text;
+            fault.raw_size = strlen(step->raw_text);
+        }
         break;
     case NB_FAULT_REVERSE:
         fault.kind = ANYCLOUD_REVERSE;
@@ -88,9 +116,11 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
 /* A device that dies, or ends otherwise than it says, did wrong even when its events look well. */
 static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, int code)
 {
-    const char *said = nb_trace_last(&play->trace, "exit");
+    const char *said = nb_trace_last(&play->unit->trace, "exit");
     char words[NB_LINE];
     int told = -1;
+    if (play->live_ms && code == NB_SWITCHED_OFF)
+        return true;
     if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
         return true;
     play->stage->last_words(play, words, sizeof words);
@@ -100,55 +130,56 @@ static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, i
     return false;
 }
 
-/* Runs the device, and after a cut whose power comes back once more. */
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+/* Runs the devices, and after a cut whose power comes back once more. */
+static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
-    int rc = play->stage->run_device(play, boot_only, code);
+    const struct sim_world *world = play->world;
+    uint64_t begin = world->now_ms(world->context);
+    int rc = play->stage->run_device(play, boot_only, codes);
+    play->lasted = world->now_ms(world->context) - begin;
     play->sweep_armed = false;
-    if (rc == 0 && *code == SIM_CUT_EXIT && play->cut_returns) {
+    if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
-        rc = play->stage->run_device(play, boot_only, code);
+        rc = play->stage->run_device(play, boot_only, codes);
     }
-    (void)play->world->run(play->world->context, play->stage->settle_ms);
+    (void)world->run(world->context, play->stage->settle_ms);
     return rc ? rc : play->err;
 }
 
-static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
+/* One device has ended with this code. */
+static bool device_ended(struct nb_play *play, const struct nb_step *step, int code)
 {
-    int code = 0;
-    bool cut_armed = play->cut_armed;
-    nb_trace_step(&play->trace);
-    nb_oracle_step(&play->oracle, boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
-    int rc = run_device(play, boot_only, &code);
-    play->cut_armed = false;
-    if (rc == OTA_E_TIMEOUT) {
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, play->stage->limit_s);
-        return false;
-    }
-    if (rc == 0 && play->trace.count == play->trace.from && code < SIGNAL_EXIT) {
+    const struct nb_trace *trace = &play->unit->trace;
+    bool silent = true;
+    for (size_t i = trace->from; i < trace->count; i++)
+        silent = silent && trace->lines[i].cloud;
+    if (silent && code < SIGNAL_EXIT) {
         char words[NB_LINE];
         play->stage->last_words(play, words, sizeof words);
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: the device does not start: %.120s",
                        step->line, words);
         return false;
     }
-    if (rc == 0)
-        rc = nb_play_show_flash(play);
+    int rc = nb_play_show_flash(play);
     if (rc) {
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
         return false;
     }
-    if (!ended_as_it_said(play, step, code))
-        return false;
+    return ended_as_it_said(play, step, code);
+}
+
+/* False: what follows was written for a device that was cut. */
+static bool faults_fired(struct nb_play *play, const struct nb_step *step, bool cut_armed)
+{
+    const struct nb_trace *trace = &play->unit->trace;
     const char *unfired = "the power cut";
-    bool misfit = cut_armed && nb_trace_last(&play->trace, "cut-misfit");
-    bool vacuous = cut_armed && !nb_trace_has(&play->trace, "cut");
+    bool misfit = cut_armed && nb_trace_last(trace, "cut-misfit");
+    bool vacuous = cut_armed && !nb_trace_has(trace, "cut");
     if (misfit) {
         nb_outcome_set(play->outcome, NB_VACUOUS,
                        "line %u: the tear `%s` does not fit operation %u", step->line,
                        flash_tear_word(play->cut.tear), play->cut.op);
-        return false; /* what follows was written for a device that was cut */
+        return false;
     }
     if (play->fail_armed && !play->fail_fired) {
         vacuous = true;
@@ -162,31 +193,80 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     return true;
 }
 
+static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
+{
+    int codes[NB_DEVICES] = {0};
+    bool cut_armed = play->cut_armed;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        nb_trace_step(&play->units[i].trace);
+        nb_oracle_step(&play->units[i].oracle,
+                       boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
+    }
+    int rc = run_devices(play, boot_only, codes);
+    play->cut_armed = false;
+    if (rc == OTA_E_TIMEOUT)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
+                       step->line, play->stage->limit_s);
+    else if (rc)
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
+    if (rc)
+        return false;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        play->unit = &play->units[i];
+        if (!device_ended(play, step, codes[i]))
+            return false;
+    }
+    play->unit = &play->units[0];
+    return faults_fired(play, step, cut_armed);
+}
+
+/* Of the flash of all devices together. */
+static int fingerprint_all(struct nb_play *play, uint64_t *out)
+{
+    int rc = 0;
+    *out = 0;
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        uint64_t one = 0;
+        play->unit = &play->units[i];
+        rc = nb_play_fingerprint(play, &one);
+        *out = (*out << 7 | *out >> 57) ^ one;
+    }
+    play->unit = &play->units[0];
+    return rc;
+}
+
+static bool boots_as_said(struct nb_play *play, const struct nb_step *step)
+{
+    const char *boot = nb_trace_last_boot(&play->unit->trace);
+    if (boot && nb_expect_matches(&step->expect, boot, false))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says", step->line,
+                   step->text);
+    return false;
+}
+
 static bool until_stable(struct nb_play *play, const struct nb_step *step)
 {
+    play->live_ms = 0;
     uint64_t before = 0;
     uint64_t after = 0;
     int quiet = 0;
     for (int i = 0; i < STABLE_BOOTS && quiet < 2; i++) {
-        int rc = nb_play_fingerprint(play, &before);
+        int rc = fingerprint_all(play, &before);
         if (rc == 0 && !device_step(play, step, true))
             return false;
         if (rc == 0)
-            rc = nb_play_fingerprint(play, &after);
+            rc = fingerprint_all(play, &after);
         if (rc) {
             nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
             return false;
         }
         quiet = before == after ? quiet + 1 : 0;
     }
-    const char *boot = nb_trace_last_boot(&play->trace);
     if (quiet < 2)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: flash still changes after %d boots",
                        step->line, STABLE_BOOTS);
-    else if (!boot || !nb_expect_matches(&step->expect, boot, false))
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says",
-                       step->line, step->text);
-    return play->outcome->verdict != NB_FAIL;
+    return quiet == 2 && each(play, step, boots_as_said);
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -197,7 +277,7 @@ static bool expect_event(struct nb_play *play, const struct nb_step *step)
         step->expect.kind == NB_EXPECT_CLOUD || step->expect.kind == NB_EXPECT_CHUNK_REQUEST;
     const struct sim_world *world = play->world;
     uint64_t end = world->now_ms(world->context) + play->stage->expect_ms;
-    while (!nb_trace_meets(&play->trace, &step->expect)) {
+    while (!nb_trace_meets(&play->unit->trace, &step->expect)) {
         if (!cloud || world->now_ms(world->context) > end || nb_run_stop) {
             nb_outcome_set(play->outcome, NB_FAIL, "line %u: nothing met `%.100s`", step->line,
                            step->text);
@@ -206,6 +286,34 @@ static bool expect_event(struct nb_play *play, const struct nb_step *step)
         (void)world->run(world->context, POLL_MS);
     }
     return true;
+}
+
+static bool never_event(struct nb_play *play, const struct nb_step *step)
+{
+    const char *line = nb_trace_find(&play->unit->trace, &step->expect);
+    if (line)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: `%.60s`, and there is: %.80s", step->line,
+                       step->text, line);
+    return !line;
+}
+
+static bool expect_lasts(struct nb_play *play, const struct nb_step *step)
+{
+    if (play->lasted >= step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device step took %llu ms, not %u or more",
+                   step->line, (unsigned long long)play->lasted, step->value);
+    return false;
+}
+
+static bool expect_topics(struct nb_play *play, const struct nb_step *step)
+{
+    size_t topics = nb_trace_topics(&play->units[0].trace);
+    if (topics == step->value)
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: jobs were asked for on %zu topics, not %u",
+                   step->line, topics, step->value);
+    return false;
 }
 
 static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
@@ -263,6 +371,7 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = false;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
     play->cut.tear = step->tear == FLASH_TEAR_COUNT ? FLASH_TEAR_BEFORE : step->tear;
@@ -270,19 +379,56 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
         play->cut = play->cell->cuts[play->next_cut++];
 }
 
+static bool expect_flash(struct nb_play *play, const struct nb_step *step)
+{
+    char reason[NB_LINE] = "";
+    if (nb_play_expect_flash(play, step, reason))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+    return false;
+}
+
+static bool done(struct nb_play *play, const struct nb_step *step, int rc,
+                 const struct flash_text_error *error)
+{
+    if (rc)
+        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line,
+                       error->message[0] ? error->message : ota_err_text(rc));
+    return rc == 0;
+}
+
+static bool flash_step(struct nb_play *play, const struct nb_step *step)
+{
+    struct flash_text_error error = {0};
+    int rc = nb_play_flash_step(play, step, &error);
+    return done(play, step, rc, &error);
+}
+
+static void arm_fail(struct nb_play *play, const struct nb_step *step)
+{
+    play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_fails = play->sweep_armed;
+    play->fail_armed = !play->sweep_armed;
+    play->fail_fired = false;
+    play->fail_op = step->value;
+    if (step->all && play->fail_armed)
+        play->fail_op = play->cell->cuts[play->next_cut++].op;
+}
+
 /* False: the run is over. */
 static bool play_step(struct nb_play *play, const struct nb_step *step)
 {
     struct flash_text_error error = {0};
-    char reason[NB_LINE] = "";
     int rc = 0;
     switch (step->kind) {
     case NB_CLOUD_OFFER:
     case NB_CLOUD_NONE:
         rc = offer(play, step, &error);
         break;
+    case NB_DEVICE_LIVE:
     case NB_DEVICE_CHECK:
     case NB_DEVICE_BOOT:
+        play->live_ms = step->kind == NB_DEVICE_LIVE ? 1000 * step->value : 0;
         return device_step(play, step, step->kind == NB_DEVICE_BOOT);
     case NB_UNTIL_STABLE:
         return until_stable(play, step);
@@ -290,9 +436,7 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         arm_cut(play, step);
         break;
     case NB_FAULT_FAIL:
-        play->fail_armed = true;
-        play->fail_fired = false;
-        play->fail_op = step->value;
+        arm_fail(play, step);
         break;
     case NB_FAULT_CHUNK:
     case NB_FAULT_REVERSE:
@@ -305,21 +449,18 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         break;
     case NB_EXPECT_TRAFFIC:
         return expect_traffic(play, step);
+    case NB_EXPECT_LASTS:
+        return expect_lasts(play, step);
+    case NB_EXPECT_TOPICS:
+        return expect_topics(play, step);
     case NB_EXPECT:
-        return expect_event(play, step);
+        return each(play, step, step->expect.never ? never_event : expect_event);
     case NB_EXPECT_FLASH:
-        if (nb_play_expect_flash(play, step, reason))
-            return true;
-        nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
-        return false;
+        return each(play, step, expect_flash);
     default:
-        rc = nb_play_flash_step(play, step, &error);
-        break;
+        return each(play, step, flash_step);
     }
-    if (rc)
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line,
-                       error.message[0] ? error.message : ota_err_text(rc));
-    return rc == 0;
+    return done(play, step, rc, &error);
 }
 
 /* ---- one cell ---------------------------------------------------------------------------- */
@@ -337,12 +478,17 @@ bool nb_play_open(struct nb_play *play)
         return false;
     int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
     play->has_device = rc == 0;
-    if (rc == 0) {
-        nb_oracle_init(&play->oracle, play->device.scheme->reverts, play->device.validate_primary);
-        rc = play->stage->prepare(play, &error);
-    }
+    play->unit_count = play->script->devices;
+    play->unit = &play->units[0];
     if (rc == 0)
+        rc = play->stage->prepare(play, &error);
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        play->unit = &play->units[i];
+        nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
+                       play->device.validate_primary);
         rc = nb_play_fill_flash(play, &error);
+    }
+    play->unit = &play->units[0];
     if (rc)
         cannot_begin(play, rc, error.message);
     return rc == 0;
@@ -354,7 +500,16 @@ void nb_play_close(struct nb_play *play)
     if (play->has_device)
         sim_device_free(&play->device);
     free(play->loader_before);
-    nb_trace_free(&play->trace);
+    for (size_t i = 0; i < play->unit_count; i++)
+        nb_trace_free(&play->units[i].trace);
+}
+
+static bool keeps_the_rules(struct nb_play *play, const struct nb_step *step)
+{
+    const char *wrong = nb_oracle_violation(&play->unit->oracle);
+    if (wrong)
+        nb_outcome_set(play->outcome, NB_FAIL, "line %u: %.150s", step->line, wrong);
+    return !wrong;
 }
 
 /* Plays the steps until one goes wrong; the oracle looks after each. */
@@ -364,9 +519,9 @@ static void play_all(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         bool going_on = play_step(play, step);
-        const char *wrong = nb_oracle_violation(&play->oracle);
-        if (wrong)
-            nb_outcome_set(outcome, NB_FAIL, "line %u: %.150s", step->line, wrong);
+        struct nb_unit *present = play->unit;
+        if (each(play, step, keeps_the_rules))
+            play->unit = present;
         if (!going_on || outcome->verdict == NB_FAIL)
             return;
         if (nb_run_stop) {
@@ -384,7 +539,7 @@ static void tell_story(struct nb_play *play)
     char last[NB_LINE] = "";
     if (outcome->story_count)
         memcpy(last, outcome->story[outcome->story_count - 1], NB_LINE);
-    nb_trace_tell(&play->trace, &told);
+    nb_trace_tell(&play->unit->trace, &told);
     memcpy(outcome->story, told.story, sizeof told.story);
     outcome->story_count = told.story_count;
     nb_story_add(outcome, "%s", last);

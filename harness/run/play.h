@@ -14,21 +14,32 @@
 
 struct nb_play;
 
+/* What happened to one of the devices. */
+struct nb_unit {
+    struct nb_trace trace; /* its lines, and all of the cloud's */
+    struct nb_oracle oracle;
+};
+
+/* What a device ends with that was switched off at the end of `device live`: by SIGTERM. */
+#define NB_SWITCHED_OFF (128 + 15)
+
 /* How a world plays a device. */
 struct nb_stage {
-    /* The flash, erased, and whatever the device is made of; `play->device` is known. With a
-     * reason in error->message. What was made is cleared whatever comes of it. */
+    /* The flash of every device, erased, and whatever they are made of; `play->device` is known.
+     * With a reason in error->message. What was made is cleared whatever comes of it. */
     int (*prepare)(struct nb_play *play, struct flash_text_error *error);
     void (*clear)(struct nb_play *play);
-    /* The flash while no device runs, until it is given back. */
+    /* The flash of the present device while none runs, until it is given back. */
     int (*open_flash)(struct nb_play *play, struct flash_sim **out, struct flash_text_error *error);
     void (*close_flash)(struct nb_play *play, struct flash_sim *sim);
     int (*raise_counter)(struct nb_play *play, uint32_t value);
-    /* Runs the device until its check, or with `boot_only` its boot, has ended; plays the armed
-     * cut and flash error. Its lines go to nb_play_device_line, *code is its exit code.
-     * OTA_E_TIMEOUT when it takes longer than any device may. */
-    int (*run_device)(struct nb_play *play, bool boot_only, int *code);
-    /* What the device last wrote for people, "" when nothing: for a device that says nothing else.
+    /* Runs the devices until their checks, or with `boot_only` their boots, have ended, or with
+     * play->live_ms for that long (a code is NB_SWITCHED_OFF then); plays the armed cut and flash
+     * error. Their lines go to nb_play_device_line, `codes` are their exit codes. OTA_E_TIMEOUT
+     * when it takes longer than any device may. */
+    int (*run_device)(struct nb_play *play, bool boot_only, int codes[NB_DEVICES]);
+    /* What the present device last wrote for people, "" when nothing: for a device that says
+     * nothing else.
      */
     void (*last_words)(const struct nb_play *play, char *out, size_t size);
     /* Why this world cannot play the step, or NULL. */
@@ -51,13 +62,17 @@ struct nb_play {
     struct nb_net net;
     int err; /* of a callback */
     /* what happened */
-    struct nb_trace trace;
-    struct nb_oracle oracle;
+    struct nb_unit units[NB_DEVICES];
+    size_t unit_count;
+    struct nb_unit *unit; /* the present device */
+    uint32_t live_ms;     /* of the present device step; 0: until the check ends */
+    uint64_t lasted;      /* ms of the last device step */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
     struct nb_cut cut;
-    bool sweep_armed; /* `@flash:* cut`: every cut of this step is to be tried (prove/cuts.h) */
+    bool sweep_armed; /* `@flash:*`: every cut or error of this step is tried (prove/cuts.h) */
+    bool sweep_fails; /* … it is errors */
     size_t next_cut;  /* of the cell's list */
     bool fail_armed;
     bool fail_fired;
@@ -74,12 +89,14 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
-/* A line of the device. */
+/* A line of the present device. */
 void nb_play_device_line(void *context, const char *text);
 
 /* ---- flash (play_flash.c) ---------------------------------------------------------------- */
 
-/* Puts v1 into the primary slot, unless the script puts its own there. */
+/* All of these are about the present device.
+ *
+ * Puts v1 into the primary slot, unless the script puts its own there. */
 OTA_MUST_CHECK int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error);
 /* A `flash …` or `device counter` step. */
 OTA_MUST_CHECK int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,

@@ -76,7 +76,7 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
-    nb_oracle_put(&play->oracle, slot, &known, pending, !step || step->confirmed);
+    nb_oracle_put(&play->unit->oracle, slot, &known, pending, !step || step->confirmed);
     return 0;
 }
 
@@ -90,7 +90,9 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     if (factory)
         rc = put_image(play, sim, 0, factory, NULL, error);
     play->stage->close_flash(play, sim);
-    return rc ? rc : read_region(play, &play->device.loader, &play->loader_before);
+    if (rc || play->loader_before)
+        return rc;
+    return read_region(play, &play->device.loader, &play->loader_before);
 }
 
 static int erase(struct nb_play *play, struct flash_sim *sim, unsigned slot)
@@ -104,7 +106,7 @@ static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_s
 {
     const struct sim_region *region = region_of(play, step->slot);
     uint8_t byte;
-    nb_oracle_damage(&play->oracle, step->slot);
+    nb_oracle_damage(&play->unit->oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
         return erase(play, sim, step->slot);
     uint32_t at;
@@ -191,7 +193,7 @@ int nb_play_show_flash(struct nb_play *play)
             .secondary_size = play->device.secondary.size,
             .loader_changed = memcmp(loader, play->loader_before, play->device.loader.size) != 0,
         };
-        nb_oracle_flash(&play->oracle, &view);
+        nb_oracle_flash(&play->unit->oracle, &view);
     }
     free(primary);
     free(secondary);

@@ -89,9 +89,9 @@ struct timing_text {
     char value[12];
 };
 
-/* The `agent` line, as the device's options; the texts of timings live in `room`. */
+/* The `agent` line, as the device's options; the texts of numbers live in `room`. */
 static void add_switches(const struct nb_agent_switches *agent,
-                         struct timing_text room[NB_AGENT_TIMINGS], const char **arguments,
+                         struct timing_text room[NB_AGENT_TIMINGS + 1], const char **arguments,
                          size_t *count)
 {
     if (agent->direct) {
@@ -100,12 +100,23 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "--file";
         arguments[(*count)++] = ANYCLOUD_FILE;
     }
+    if (agent->send_direct)
+        arguments[(*count)++] = "--direct";
+    if (agent->chunk) {
+        snprintf(room[NB_AGENT_TIMINGS].value, sizeof room[0].value, "%u", agent->chunk);
+        arguments[(*count)++] = "--chunk-mode";
+        arguments[(*count)++] = room[NB_AGENT_TIMINGS].value;
+    }
     if (agent->no_result)
         arguments[(*count)++] = "--no-result";
     if (agent->permanent)
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    for (size_t i = 0; i < agent->answers.count; i++) {
+        arguments[(*count)++] = "--answer";
+        arguments[(*count)++] = agent->answer_words[i];
+    }
     for (size_t i = 0; i < NB_AGENT_TIMINGS; i++) {
         if (!agent->seconds[i])
             continue;
@@ -116,12 +127,12 @@ static void add_switches(const struct nb_agent_switches *agent,
     }
 }
 
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct posix_stage *own = play->own;
     char cut[48];
     struct nb_net_arguments room;
-    struct timing_text timings[NB_AGENT_TIMINGS];
+    struct timing_text timings[NB_AGENT_TIMINGS + 1];
     const char *arguments[NB_SPAWN_ARGUMENTS];
     size_t count = 0;
     int rc = 0;
@@ -135,14 +146,16 @@ static int run_device(struct nb_play *play, bool boot_only, int *code)
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
-    arguments[count++] = boot_only ? "--boot-only" : "--once";
+    if (!play->live_ms)
+        arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
         arguments[count++] = "--cut";
         arguments[count++] = cut;
     }
     arguments[count] = NULL;
-    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path};
-    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, code);
+    const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
+                                   play->live_ms};
+    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)
@@ -159,6 +172,8 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
+    if (play->script->devices > 1)
+        return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "the flash file of a device process never fails";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)

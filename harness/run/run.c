@@ -53,6 +53,11 @@ struct options {
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+bool nb_world_is_built(const char *world)
+{
+    return strcmp(world, "cortexm") != 0;
+}
+
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
@@ -91,8 +96,8 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (strcmp(cell->world, "cortexm") == 0) {
-        nb_outcome_set(outcome, NB_SKIP, "the cortexm world is not built yet");
+    } else if (!nb_world_is_built(cell->world)) {
+        nb_outcome_set(outcome, NB_SKIP, "the %s world is not built yet", cell->world);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
@@ -132,7 +137,10 @@ static void report_bad(const struct nb_teller *teller, const char *path,
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     if (!outcome)
         return;
-    nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    if (error->line) /* else it is not about a place in the script */
+        nb_outcome_set(outcome, NB_ERROR, "%u:%u: %s", error->line, error->column, error->message);
+    else
+        nb_outcome_set(outcome, NB_ERROR, "%s", error->message);
     nb_tell_begin(teller, path, "", 1, 0);
     nb_tell_cell(teller, "", "", outcome);
     nb_tell_end(teller);
@@ -204,12 +212,12 @@ static int usage(const char *verb, const char *what, const char *value)
 /* Runs one script with a kit of its own: in this process, or in a child. */
 static void run_one(void *context, const struct nb_teller *teller, const char *path)
 {
-    struct nb_kit *kit = nb_kit_new();
+    struct flash_text_error error = {0};
+    struct nb_kit *kit = nb_kit_new(error.message, sizeof error.message);
     if (kit)
         run_script(teller, kit, context, path);
     else
-        report_bad(teller, path,
-                   &(struct flash_text_error){.message = "no scratch directory or no test keys"});
+        report_bad(teller, path, &error);
     nb_kit_free(kit);
 }
 
@@ -344,14 +352,18 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
 {
     size_t sweeps = 0;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps += script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all;
+        sweeps += script->steps[i].all;
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
     if (cell->cut_count && sweeps == 0)
-        return "the id has cuts, and the script no '@flash:* cut' line";
+        return "the id has cuts, and the script no '@flash:*' line";
     if (cell->cut_count > sweeps)
-        return "the id has more cuts than the script has '@flash:* cut' lines";
+        return "the id has more cuts than the script has '@flash:*' lines";
+    for (size_t i = 0, cut = 0; i < script->step_count && cut < cell->cut_count; i++)
+        if (script->steps[i].all &&
+            cell->cuts[cut++].fails != (script->steps[i].kind == NB_FAULT_FAIL))
+            return "the id has a cut where the script has errors, or the other way round";
     return NULL;
 }
 
@@ -366,8 +378,12 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
         return 2;
     }
     sim_device_free(&device);
-    cell->kit = nb_kit_new();
-    if (!cell->kit || nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
+    cell->kit = nb_kit_new(error.message, sizeof error.message);
+    if (!cell->kit) {
+        fprintf(stderr, "nobrick replay: %s\n", error.message);
+        return 2;
+    }
+    if (nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
         return 2;
     report.colour = report.terminal && nb_report_wants_colour();
     nb_run_catch_signals();

@@ -23,8 +23,10 @@ struct nb_kit; /* harness/run/kit.h: scratch directory, test keys, images made s
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
+/* What a sweep does to one flash operation of the device step. */
 struct nb_cut {
     uint32_t op;
+    bool fails; /* `@flash:* fail`: it returns an error. Else the power is cut: */
     enum flash_tear tear;
 };
 
@@ -42,7 +44,7 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
-    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:* cut` line */
+    struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:*` line */
     size_t cut_count;            /* 0: sweep them all */
     bool replay;
     bool compute; /* compute every hash and signature anew; false: remember them by content */
@@ -63,8 +65,8 @@ struct nb_outcome {
     char reason[NB_LINE];
     char story[NB_STORY_LINES][NB_LINE]; /* the last lines added */
     size_t story_count;
-    char cuts[NB_LINE];   /* "OP.TEAR+OP.TEAR" that made it fail; "": none */
-    uint64_t points;      /* cut points tried */
+    char cuts[NB_LINE];   /* "OP.TEAR+OP.fail" that made it fail; "": none */
+    uint64_t points;      /* cuts or errors tried */
     uint64_t validations; /* images checked in them */
     double seconds;
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
@@ -126,6 +128,9 @@ void nb_version_print(const struct img_version *version, char *out, size_t size)
 
 int nb_cmd_run(int argc, char **argv);
 int nb_cmd_replay(int argc, char **argv);
+
+/* Can a script run in this world, or is that world still to come? */
+bool nb_world_is_built(const char *world);
 
 /* For `nobrick list scenarios`: "PATH title" of every script in the data directory. */
 int nb_list_scenarios(void (*line)(void *context, const char *text), void *context);

@@ -124,6 +124,14 @@ static const struct {
     {"title T\npart nrf52840\nflash slot1 v2 pending\n@flash:0 cut half\ndevice boot\n"
      "until stable boot v2\n",
      3, "# vacuous: line 5: the tear `half` does not fit operation 0", false},
+    {"title T\nflash slot1 v2 pending permanent\n@flash:* fail\ndevice boot\nexpect boot v2\n"
+     "until stable boot v2\n",
+     0, " flash errors in ", false},
+    {"title T\nflash slot1 v2 pending\ndevice boot\n@flash:* fail\ndevice confirm\n"
+     "expect confirmed v2\n",
+     1, ":cuts=0.fail\n", false},
+    {"title T\n@flash:* fail\ndevice boot\nexpect boot v1\n", 3,
+     "the swept step does nothing to the flash", false},
     {"title T\nworld cortexm\ndevice boot\nexpect boot v1\n", 77,
      "# SKIP the cortexm world is not built yet", false},
     {"title T\ncloud offer none\ndevice check\nexpect idle no-update\n", 0, "\nok 1 - ", true},
@@ -194,6 +202,31 @@ static void every_cut_of_an_update_is_tried(void **state)
     assert_non_null(strstr(output, "the swept step does nothing to the flash"));
     assert_int_equal(run_script_in("posix", scripts[0]), 77);
     assert_non_null(strstr(output, "trying every cut takes too long on a wall clock"));
+}
+
+/* One of two devices gets its job, the other one does not: whatever is said of both is wrong. */
+static void what_is_expected_is_expected_of_every_device(void **state)
+{
+    static const char *const wrong[] = {"expect job v2\n",         "expect idle timeout\n",
+                                        "expect flash slot0 v2\n", "expect flash slot1 erased\n",
+                                        "never job v2\n",          "until stable boot v1\n",
+                                        "until stable boot v2\n"};
+    char script[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(script, sizeof script,
+                 "title T\ndevices 2\ncloud offer v2\n@mqtt drop-publish 1\ndevice check\n%s",
+                 wrong[i]);
+        if (run_script(script) != 1)
+            fail_msg("%s%s", script, output);
+    }
+    assert_int_equal(run_script("title T\ndevices 2\ncloud offer v2\n@mqtt drop-publish 1\n"
+                                "device check\nexpect topics 2\nuntil stable boot v1|v2\n"),
+                     0);
+    assert_int_equal(run_script_in("posix", "title T\ndevices 2\ncloud offer v2\ndevice check\n"
+                                            "expect job v2\n"),
+                     77);
+    assert_non_null(strstr(output, "need the virtual world"));
 }
 
 static void missing_mosquitto_is_a_visible_skip(void **state)
@@ -300,10 +333,12 @@ static void replay_of_what_the_script_does_not_have_is_refused(void **state)
 {
     static const char *const wrong[][3] = {
         {"device boot\nexpect boot v1\n", ":posix:cuts=3.half",
-         "the id has cuts, and the script no '@flash:* cut' line"},
+         "the id has cuts, and the script no '@flash:*' line"},
         {"flash slot1 v2 pending\n@flash:* cut\ndevice boot\nexpect boot v1|v2\n",
-         ":posix:cuts=3.half+4.half",
-         "the id has more cuts than the script has '@flash:* cut' lines"},
+         ":posix:cuts=3.half+4.half", "the id has more cuts than the script has '@flash:*' lines"},
+        {"flash slot1 v2 pending\n@flash:* fail\ndevice boot\nexpect boot v1|v2\n",
+         ":posix:cuts=3.half",
+         "the id has a cut where the script has errors, or the other way round"},
         {"device boot\nexpect boot v1\n", ":moon",
          "no such world: expected virtual, posix or cortexm"},
     };
@@ -337,6 +372,26 @@ static void replay_repeats_a_failure(void **state)
     assert_int_equal(sscanf(at, "# nobrick replay %399s", id), 1);
     assert_int_equal(run_captured(nb_cmd_replay, 2, argv), 1);
     assert_non_null(strstr(output, id));
+}
+
+static void without_a_scratch_directory_it_says_which(void **state)
+{
+    const char *usual = getenv("TMPDIR");
+    char path[200];
+    char kept[200];
+    char verb[] = "run";
+    char *argv[] = {verb, path, NULL};
+    (void)state;
+    snprintf(kept, sizeof kept, "%s", usual);
+    assert_int_equal(run_script("title x\ndevice boot\nexpect boot v1\n"), 0);
+    path_in("test.ota", path, sizeof path);
+    assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
+    int code = run_captured(nb_cmd_run, 2, argv);
+    assert_int_equal(setenv("TMPDIR", kept, 1), 0);
+    assert_int_equal(code, 2);
+    assert_non_null(
+        strstr(output, "# error: cannot make a directory in /nonexistent: No such file"));
+    assert_null(strstr(output, "0:0"));
 }
 
 static void usage_errors_are_one_line(void **state)
@@ -399,6 +454,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(virtual_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
         cmocka_unit_test(every_cut_of_an_update_is_tried),
+        cmocka_unit_test(what_is_expected_is_expected_of_every_device),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),
         cmocka_unit_test(missing_nginx_is_a_visible_skip),
         cmocka_unit_test(end_and_violations_of_the_device_are_looked_at),
@@ -407,6 +463,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ignored_signals_stay_ignored),
         cmocka_unit_test(replay_of_what_the_script_does_not_have_is_refused),
         cmocka_unit_test(replay_repeats_a_failure),
+        cmocka_unit_test(without_a_scratch_directory_it_says_which),
         cmocka_unit_test(usage_errors_are_one_line),
     };
     if (argc > 1 && strcmp(argv[1], "device") == 0)

@@ -104,6 +104,7 @@ int nb_spawn_run(const struct nb_spawn *spawn, const char *const *arguments, uin
     close(pipe_fds[1]);
     int rc = pid < 0 ? OTA_E_IO : posix_loop_watch(spawn->loop, pipe_fds[0], on_readable, &reader);
     uint64_t end = posix_now_ms() + limit_ms;
+    uint64_t off = spawn->live_ms ? posix_now_ms() + spawn->live_ms : UINT64_MAX;
     bool ended = false;
     while (rc == 0 && !ended) {
         ended = posix_loop_run(spawn->loop, SLICE_MS) == STOPPED_AT_END;
@@ -111,6 +112,10 @@ int nb_spawn_run(const struct nb_spawn *spawn, const char *const *arguments, uin
             rc = OTA_E_CANCELLED;
         else if (!ended && posix_now_ms() >= end)
             rc = OTA_E_TIMEOUT;
+        if (rc == 0 && !ended && posix_now_ms() >= off) {
+            kill(pid, SIGTERM);
+            off = UINT64_MAX;
+        }
     }
     posix_loop_unwatch(spawn->loop, pipe_fds[0]);
     close(pipe_fds[0]);

@@ -5,14 +5,15 @@
 
 #include "sim/posix/loop.h"
 
-#define NB_SPAWN_ARGUMENTS 48
+#define NB_SPAWN_ARGUMENTS 80
 
 struct nb_spawn {
     struct posix_loop *loop;
     /* A whole line of the device. */
     void (*line)(void *context, const char *text);
     void *context;
-    const char *log; /* file that takes its output */
+    const char *log;  /* file that takes its output */
+    uint32_t live_ms; /* then it is told to stop; 0: it stops by itself */
 };
 
 /* Runs the program with these arguments (NULL-terminated, without the program's name) and

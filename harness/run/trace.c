@@ -49,6 +49,42 @@ bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect)
     return false;
 }
 
+const char *nb_trace_find(const struct nb_trace *trace, const struct nb_expect *expect)
+{
+    for (size_t i = trace->from; i < trace->count; i++) {
+        const struct nb_trace_line *line = &trace->lines[i];
+        if (i >= trace->cursors[line->cloud ? 1 : 0] &&
+            nb_expect_matches(expect, line->text, line->cloud))
+            return line->text;
+    }
+    return NULL;
+}
+
+/* The topic of an `available` line, or NULL. */
+static const char *topic_of(const struct nb_trace_line *line)
+{
+    static const char word[] = "available ";
+    if (!line->cloud || strncmp(line->text, word, sizeof word - 1) != 0)
+        return NULL;
+    const char *blank = strchr(line->text + sizeof word - 1, ' ');
+    return blank ? blank + 1 : NULL;
+}
+
+size_t nb_trace_topics(const struct nb_trace *trace)
+{
+    size_t count = 0;
+    for (size_t i = trace->from; i < trace->count; i++) {
+        const char *topic = topic_of(&trace->lines[i]);
+        bool known = topic == NULL;
+        for (size_t k = trace->from; k < i && !known; k++) {
+            const char *other = topic_of(&trace->lines[k]);
+            known = other && strcmp(other, topic) == 0;
+        }
+        count += !known;
+    }
+    return count;
+}
+
 /* The first word of both is the same. */
 static bool same_word(const char *line, const char *word)
 {

@@ -32,6 +32,14 @@ void nb_trace_step(struct nb_trace *trace);
 /* Looks for a line that meets `expect`, and moves the cursor of its side behind it. */
 bool nb_trace_meets(struct nb_trace *trace, const struct nb_expect *expect);
 
+/* The first line behind the cursor of its side that meets `expect`, which stays where it is; or
+ * NULL. */
+const char *nb_trace_find(const struct nb_trace *trace, const struct nb_expect *expect);
+
+/* Topics, each counted once, that the cloud's `available VERSION TOPIC` lines of the present device
+ * step name. */
+size_t nb_trace_topics(const struct nb_trace *trace);
+
 /* True when a device line of the present step begins with this word. */
 bool nb_trace_has(const struct nb_trace *trace, const char *word);
 

@@ -63,6 +63,8 @@ static const struct {
      true},
     {{.kind = NB_EXPECT_RESET, .word = "watchdog"}, "reset watchdog", false, true},
     {{.kind = NB_EXPECT_IDLE, .word = "ok"}, "idle ok", false, true},
+    {{.kind = NB_EXPECT_PAUSE}, "state pause", false, true},
+    {{.kind = NB_EXPECT_PAUSE}, "state connect", false, false},
     {{.kind = NB_EXPECT_CHUNK_REQUEST, .value = 12288}, "chunk-request 12288 4096", true, true},
     {{.kind = NB_EXPECT_CHUNK_REQUEST, .value = 0}, "chunk-request 12288 4096", true, false},
     {{.kind = NB_EXPECT_CLOUD, .text = "result success"}, "result success a/b", true, true},
@@ -101,6 +103,32 @@ static void boot_event_reads_as_the_contract_says(void **state)
 static void add(struct nb_trace *trace, bool cloud, const char *text)
 {
     assert_int_equal(nb_trace_add(trace, cloud, text), 0);
+}
+
+/* Each side from its own cursor on, in the present step only; and looking uses nothing up. */
+static void what_never_comes_is_looked_for_behind_the_cursor(void **state)
+{
+    struct nb_trace trace = {0};
+    const struct nb_expect asked = {.kind = NB_EXPECT_CLOUD, .text = "available"};
+    (void)state;
+    add(&trace, true, "available 1.0.0 a");
+    nb_trace_step(&trace);
+    assert_null(nb_trace_find(&trace, &asked));
+    assert_int_equal(nb_trace_topics(&trace), 0);
+    add(&trace, false, "boot 2.0.0 trial test");
+    add(&trace, true, "available 1.0.0 b");
+    add(&trace, true, "available 2.0.0 c");
+    add(&trace, true, "available 2.0.0 b");
+    add(&trace, true, "offered 2.0.0 d");
+    assert_int_equal(nb_trace_topics(&trace), 2);
+    assert_string_equal(nb_trace_find(&trace, &boot_v2), "boot 2.0.0 trial test");
+    assert_string_equal(nb_trace_find(&trace, &asked), "available 1.0.0 b");
+    assert_true(nb_trace_meets(&trace, &asked));
+    assert_string_equal(nb_trace_find(&trace, &asked), "available 2.0.0 c");
+    assert_string_equal(nb_trace_find(&trace, &boot_v2), "boot 2.0.0 trial test");
+    assert_true(nb_trace_meets(&trace, &boot_v2));
+    assert_null(nb_trace_find(&trace, &boot_v2));
+    nb_trace_free(&trace);
 }
 
 static void expectations_are_met_in_order(void **state)
@@ -195,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_meets_what_it_should),
         cmocka_unit_test(boot_event_reads_as_the_contract_says),
+        cmocka_unit_test(what_never_comes_is_looked_for_behind_the_cursor),
         cmocka_unit_test(expectations_are_met_in_order),
         cmocka_unit_test(events_of_an_earlier_step_meet_nothing),
         cmocka_unit_test(device_and_cloud_have_their_own_order),

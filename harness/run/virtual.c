@@ -3,6 +3,7 @@
 #include "harness/prove/cuts.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
+#include "sim/virtual/choice.h"
 #include "sim/virtual/device.h"
 
 #include <stdlib.h>
@@ -10,22 +11,59 @@
 
 #define DEVICE_MS (48u * 3600u * 1000u) /* a device that takes longer hangs */
 
+/* One of the devices. */
+struct member {
+    struct nb_virtual *of;
+    struct nb_unit *unit;
+    struct sim_device device; /* the run's, with a serial number of its own */
+    struct flash_sim *sim;
+    struct crypto_openssl *crypto;
+    struct flash_failing failing;
+    uint32_t counter;
+    struct choice choice; /* several devices draw the same numbers, each for itself */
+    struct random_port random;
+    struct virtual_device *device_now; /* while it runs */
+    struct sim_life_end end;           /* of the last device step */
+    int code;
+    /* what every play begins with */
+    struct flash_snapshot *factory;
+    struct nb_oracle oracle;
+};
+
 struct nb_virtual {
     struct nb_play play;
     struct nb_net_virtual net;
     struct virtual_world *world;
-    struct flash_sim *sim;
-    struct crypto_openssl *crypto;
-    struct flash_failing failing;
+    struct member members[NB_DEVICES];
+    size_t member_count;
+    size_t running;
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
-    uint32_t counter;
-    struct sim_life_end end; /* of the last device step */
-    /* what every play begins with */
     bool opened;
     struct nb_outcome refusal; /* why it cannot be played at all */
-    struct flash_snapshot *factory;
-    struct nb_oracle oracle;
 };
+
+/* The present device of the play. */
+static struct member *present(const struct nb_play *play)
+{
+    struct nb_virtual *own = play->own;
+    return &own->members[play->unit - play->units];
+}
+
+/* Serial numbers differ in the last character. */
+static void name_device(struct sim_device *device, size_t index)
+{
+    size_t length = strlen(device->serial);
+    char *last = length > 0 ? &device->serial[length - 1] : device->serial;
+    char digit = (char)('1' + index);
+    if (index > 0)
+        *last = *last == digit ? '0' : digit;
+}
+
+static int draw(void *context, void *out, size_t length)
+{
+    choice_bytes(context, out, length);
+    return OTA_OK;
+}
 
 /* ---- flash ------------------------------------------------------------------------------- */
 
@@ -33,28 +71,42 @@ static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
     struct nb_virtual *own = play->own;
     (void)error;
-    own->sim = flash_sim_memory(play->device.chips, play->device.chip_count);
-    if (own->sim)
-        own->crypto = crypto_openssl_new(own->sim, !play->cell->compute);
-    return own->sim && own->crypto ? 0 : OTA_E_NO_SPACE;
+    own->member_count = play->unit_count;
+    for (size_t i = 0; i < own->member_count; i++) {
+        struct member *member = &own->members[i];
+        member->of = own;
+        member->unit = &play->units[i];
+        member->device = play->device;
+        name_device(&member->device, i);
+        member->random = (struct random_port){&member->choice, draw};
+        member->sim = flash_sim_memory(play->device.chips, play->device.chip_count);
+        if (member->sim)
+            member->crypto = crypto_openssl_new(member->sim, !play->cell->compute);
+        if (!member->sim || !member->crypto)
+            return OTA_E_NO_SPACE;
+    }
+    return 0;
 }
 
 static void clear(struct nb_play *play)
 {
     struct nb_virtual *own = play->own;
-    if (own->crypto)
-        crypto_openssl_free(own->crypto);
-    if (own->factory)
-        flash_snapshot_free(own->sim, own->factory);
-    if (own->sim)
-        flash_sim_close(own->sim);
+    for (size_t i = 0; i < own->member_count; i++) {
+        struct member *member = &own->members[i];
+        choice_free(&member->choice);
+        if (member->crypto)
+            crypto_openssl_free(member->crypto);
+        if (member->factory)
+            flash_snapshot_free(member->sim, member->factory);
+        if (member->sim)
+            flash_sim_close(member->sim);
+    }
 }
 
 static int open_flash(struct nb_play *play, struct flash_sim **out, struct flash_text_error *error)
 {
-    const struct nb_virtual *own = play->own;
     (void)error;
-    *out = own->sim;
+    *out = present(play)->sim;
     return 0;
 }
 
@@ -66,72 +118,121 @@ static void close_flash(struct nb_play *play, struct flash_sim *sim)
 
 static int raise_counter(struct nb_play *play, uint32_t value)
 {
-    struct nb_virtual *own = play->own;
-    if (value > own->counter)
-        own->counter = value;
+    struct member *member = present(play);
+    if (value > member->counter)
+        member->counter = value;
     return 0;
 }
 
-/* ---- the device -------------------------------------------------------------------------- */
+/* ---- the devices ------------------------------------------------------------------------- */
 
 static enum flash_tear on_operation(void *context, const struct flash_op *op, uint32_t number)
 {
-    struct nb_virtual *own = context;
-    struct nb_play *play = &own->play;
-    if (play->sweep_armed && own->cuts)
-        nb_cut_list_add(own->cuts, own->sim, op, number);
+    struct member *member = context;
+    struct nb_play *play = &member->of->play;
+    if (play->sweep_armed && member->of->cuts)
+        nb_cut_list_add(member->of->cuts, member->sim, op, number, play->sweep_fails);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
 }
 
 static void on_line(void *context, const char *line, int code)
 {
-    struct nb_virtual *own = context;
+    struct member *member = context;
+    struct nb_play *play = &member->of->play;
     (void)code;
-    nb_play_device_line(&own->play, line);
+    play->unit = member->unit;
+    nb_play_device_line(play, line);
 }
 
-static int run_device(struct nb_play *play, bool boot_only, int *code)
+static void on_ended(void *context, struct virtual_device *device, int code)
 {
-    struct nb_virtual *own = play->own;
+    struct member *member = context;
+    struct nb_virtual *own = member->of;
+    (void)device;
+    member->code = code;
+    if (--own->running == 0)
+        own->play.world->stop(own->play.world->context, 1);
+}
+
+static struct virtual_device *start(struct member *member, bool boot_only)
+{
+    struct nb_play *play = &member->of->play;
     const struct nb_agent_switches *agent = &play->script->agent;
     struct virtual_device_config config = {
-        .device = &play->device,
-        .sim = own->sim,
-        .counter = &own->counter,
-        .world = own->world,
+        .device = &member->device,
+        .sim = member->sim,
+        .counter = &member->counter,
+        .world = member->of->world,
+        .random = play->unit_count > 1 ? &member->random : NULL,
         .session = {.by_http = nb_net_via_http(&play->net),
-                    .flow = agent->direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
+                    .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
                     .file = agent->direct ? ANYCLOUD_FILE : NULL,
+                    .send_direct = agent->send_direct,
+                    .chunk_size = agent->chunk,
+                    .answers = agent->answers,
                     .no_result = agent->no_result,
                     .permanent = agent->permanent,
                     .stay = agent->stay,
                     .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
                                .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
-                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT]}},
+                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
+                               .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
+                               .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
+                               .retry_first = 1000 * agent->seconds[NB_RETRY],
+                               .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
+                               .connect_tries = agent->seconds[NB_CONNECT_TRIES],
+                               .data_tries = agent->seconds[NB_DATA_TRIES]}},
         .timing = SIM_TIMING_FAST,
-        .once = true,
+        .once = play->live_ms == 0,
         .boot_only = boot_only,
         .remember = !play->cell->compute,
-        .crypto = own->crypto,
+        .crypto = member->crypto,
         .cut = on_operation,
         .event = on_line,
-        .context = own,
+        .context = member,
     };
     nb_virtual_clients(&play->net, &config);
-    flash_failing_init(&own->failing, own->sim);
+    flash_failing_init(&member->failing, member->sim);
     if (play->fail_armed) {
-        flash_failing_arm(&own->failing, play->fail_op);
-        config.flash = &own->failing.port;
+        flash_failing_arm(&member->failing, play->fail_op);
+        config.flash = &member->failing.port;
     }
-    *code = virtual_device_run(&config, DEVICE_MS, &own->end);
-    play->fail_fired = own->failing.fired;
-    return *code == OTA_E_TIMEOUT ? OTA_E_TIMEOUT : 0;
+    return virtual_device_start(&config, on_ended, member);
+}
+
+/* All are switched on in the same tick. */
+static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
+{
+    struct nb_virtual *own = play->own;
+    bool started = true;
+    own->running = own->member_count;
+    for (size_t i = 0; i < own->member_count; i++) {
+        struct member *member = &own->members[i];
+        member->code = play->live_ms ? NB_SWITCHED_OFF : OTA_E_TIMEOUT;
+        member->device_now = start(member, boot_only);
+        started = started && member->device_now;
+    }
+    if (started)
+        (void)play->world->run(play->world->context, play->live_ms ? play->live_ms : DEVICE_MS);
+    int rc = started ? 0 : OTA_E_NO_SPACE;
+    for (size_t i = 0; i < own->member_count; i++) {
+        struct member *member = &own->members[i];
+        if (member->device_now)
+            member->end = *virtual_device_end(member->device_now);
+        virtual_device_free(member->device_now);
+        member->device_now = NULL;
+        codes[i] = member->code;
+        if (rc == 0 && member->code == OTA_E_TIMEOUT)
+            rc = OTA_E_TIMEOUT;
+    }
+    play->unit = &play->units[0];
+    play->fail_fired = own->members[0].failing.fired;
+    return rc;
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)
 {
-    const struct nb_virtual *own = play->own;
-    snprintf(out, size, "%s", own->end.text);
+    snprintf(out, size, "%s", present(play)->end.text);
 }
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
@@ -179,12 +280,14 @@ struct nb_virtual *nb_virtual_new(const struct nb_script *script, const struct n
     play->net.makers = &nb_servers_virtual;
     play->net.own = &virtual->net;
     virtual->opened = nb_play_open(play);
-    virtual->oracle = play->oracle;
-    if (virtual->opened)
-        virtual->factory = flash_sim_snapshot(virtual->sim);
-    if (virtual->opened && !virtual->factory) {
-        nb_outcome_set(&virtual->refusal, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
-        virtual->opened = false;
+    for (size_t i = 0; i < virtual->member_count && virtual->opened; i++) {
+        struct member *member = &virtual->members[i];
+        member->oracle = member->unit->oracle;
+        member->factory = flash_sim_snapshot(member->sim);
+        if (!member->factory) {
+            nb_outcome_set(&virtual->refusal, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+            virtual->opened = false;
+        }
     }
     return virtual;
 }
@@ -206,12 +309,16 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
         *outcome = virtual->refusal;
         return;
     }
-    flash_sim_restore(virtual->sim, virtual->factory);
-    virtual->counter = 0;
-    play->oracle = virtual->oracle;
+    for (size_t i = 0; i < virtual->member_count; i++) {
+        struct member *member = &virtual->members[i];
+        flash_sim_restore(member->sim, member->factory);
+        member->counter = 0;
+        member->unit->oracle = member->oracle;
+        member->unit->trace.count = 0;
+        nb_trace_step(&member->unit->trace);
+        choice_init(&member->choice);
+    }
     play->outcome = outcome;
-    play->trace.count = 0;
-    nb_trace_step(&play->trace);
     play->next_cut = 0;
     play->cut_armed = play->fail_armed = false;
     play->err = 0;
@@ -224,7 +331,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
 {
     bool sweeps = false;
     for (size_t i = 0; i < script->step_count; i++)
-        sweeps = sweeps || (script->steps[i].kind == NB_FAULT_CUT && script->steps[i].all);
+        sweeps = sweeps || script->steps[i].all;
     if (sweeps && !cell->cut_count)
         return nb_cuts_sweep(script, cell, outcome);
     struct nb_virtual *virtual = nb_virtual_new(script, cell);

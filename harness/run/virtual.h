@@ -16,7 +16,7 @@ struct nb_virtual *nb_virtual_new(const struct nb_script *script, const struct n
 void nb_virtual_free(struct nb_virtual *virtual);
 
 /* Plays the script from its beginning, with the cuts that the cell names now; `outcome` comes
- * zeroed. A `@flash:* cut` line beyond the cell's cuts cuts nothing: `cuts` (may be NULL) is given
+ * zeroed. A `@flash:*` line beyond the cell's cuts cuts nothing: `cuts` (may be NULL) is given
  * every way in which the step behind it could be cut. */
 void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
                      struct nb_outcome *outcome);

@@ -1,5 +1,5 @@
 #include "harness/script/script.h"
-#include "harness/cli/paths.h"
+#include "harness/files/files.h"
 #include "harness/script/words.h"
 
 #include <ctype.h>
@@ -247,6 +247,10 @@ static int header_line(struct parser *p, const struct nb_line *line)
         snprintf(script->title, sizeof script->title, "%.*s", NB_TEXT - 1, line->step.raw_text);
     } else if (header == NB_HEADER_SLOT) {
         script->slot_size = line->bytes;
+    } else if (header == NB_HEADER_DEVICES) {
+        script->devices = line->step.value;
+        if (script->devices < 1 || script->devices > NB_DEVICES)
+            return fail(p, p->words[1].at, "expected 1 to %d devices", NB_DEVICES);
     } else if (header == NB_HEADER_CONFORMANCE) {
         script->nginx = p->line;
     } else if (header == NB_HEADER_AGENT) {
@@ -279,7 +283,7 @@ static bool is_fault(enum nb_step_kind kind)
 
 static bool is_device(enum nb_step_kind kind)
 {
-    return (kind >= NB_DEVICE_CHECK && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
+    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
 }
 
 /* Faults that meet no device step, or each other, would hide that they never fired. */
@@ -287,11 +291,13 @@ static int arm(struct parser *p, const struct nb_step *step)
 {
     const char *at = p->words[0].at;
     bool flash = step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL;
+    if (flash && p->script->devices > 1)
+        return fail(p, at, "a flash fault is for one device: expected no 'devices' line");
     if (flash && p->flash_line)
         return fail(p, at, "line %u has a flash fault for the same device step: expected one",
                     p->flash_line);
     if (step->all && p->sweep_line)
-        return fail(p, at, "line %u sweeps already: expected one '@flash:* cut' in a script",
+        return fail(p, at, "line %u sweeps already: expected one '@flash:*' in a script",
                     p->sweep_line);
     p->armed_line = p->line;
     p->armed_cloud = p->armed_cloud || !flash;
@@ -300,6 +306,12 @@ static int arm(struct parser *p, const struct nb_step *step)
     if (step->all)
         p->sweep_line = p->line;
     return 0;
+}
+
+/* At what happened in the device step before. */
+static bool looks_back(enum nb_step_kind kind)
+{
+    return kind == NB_EXPECT || (kind >= NB_EXPECT_TRAFFIC && kind <= NB_EXPECT_TOPICS);
 }
 
 /* A fault must meet a device step, an expectation must follow one. */
@@ -316,20 +328,20 @@ static int order(struct parser *p, const struct nb_step *step)
                     "of line %u is for",
                     p->armed_line);
     } else if (is_device(step->kind)) {
-        if (p->armed_line && p->armed_cloud && step->kind != NB_DEVICE_CHECK)
+        if (p->armed_line && p->armed_cloud && step->kind > NB_DEVICE_CHECK)
             return fail(p, at, "the fault of line %u needs a 'device check' next", p->armed_line);
         p->armed_line = 0;
         p->flash_line = 0;
         p->armed_cloud = false;
         p->device_ran = true;
-    } else if (step->kind == NB_EXPECT && !p->device_ran) {
+    } else if (!p->device_ran && looks_back(step->kind)) {
         return fail(p, at, "nothing can have happened yet: expected a device step before this");
     } else if (p->armed_line) {
         return fail(p, at, "expected the device step that the fault of line %u is for",
                     p->armed_line);
     }
-    bool checks = step->kind == NB_EXPECT || step->kind == NB_EXPECT_FLASH ||
-                  step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_UNTIL_STABLE;
+    bool checks =
+        looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || step->kind == NB_UNTIL_STABLE;
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;
@@ -349,10 +361,13 @@ static int step_line(struct parser *p, struct nb_line *line)
     struct nb_step *step = &line->step;
     bool expects = line->verb->group == NB_GROUP_EXPECT;
     step->kind = expects ? NB_EXPECT : (enum nb_step_kind)line->verb->kind;
-    if (expects)
+    if (expects) {
         step->expect.kind = (enum nb_expect_kind)line->verb->kind;
+        step->expect.never = line->verb->variant != 0;
+    }
     step->chunk_fault = (enum nb_chunk_fault)line->verb->variant;
-    step->all = step->kind == NB_FAULT_CUT && p->words[0].at[p->words[0].length - 1] == '*';
+    step->all = (step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL) &&
+                p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
     if (step->kind == NB_FAULT_NET)
@@ -451,6 +466,8 @@ static int whole(struct parser *p)
                     "nginx serves images only: expected a job by mqtt, and 'data http', "
                     "'data https' or both");
     }
+    if (script->devices > 1 && !script->needs_cloud)
+        return fail(p, p->start, "'devices' are for a cloud: expected a 'device check'");
     if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
         p->line = script->device.line;
         return fail(p, p->start,
@@ -470,6 +487,7 @@ int nb_script_parse(const char *text, size_t length, const char *path, struct nb
     if (!p)
         return OTA_E_NO_SPACE;
     p->script = out;
+    out->devices = 1;
     p->error = error;
     for (size_t i = 0; i <= NB_MAX_NUMBER; i++)
         p->latest[i] = -1;

@@ -161,6 +161,48 @@ static void faults_carry_their_numbers(void **state)
     assert_false(script.steps[6].all);
     assert_int_equal(script.steps[6].tear, FLASH_TEAR_COUNT);
     assert_int_equal(script.steps[8].kind, NB_FAULT_FAIL);
+    assert_false(script.steps[8].all);
+    nb_script_free(&script);
+    assert_int_equal(parse(HEAD "@flash:* fail\n" TAIL, &script, &error), 0);
+    assert_int_equal(script.steps[0].kind, NB_FAULT_FAIL);
+    assert_true(script.steps[0].all);
+    nb_script_free(&script);
+}
+
+/* What happens more than once, when, and what must not. */
+static void lives_and_limits_are_steps(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD "devices 3\nagent retry=1 next-check=20\n"
+                                "cloud offer v2 file=/b.bin\n@chunk:3 late 600\n"
+                                "@chunk:4 job {\"Message\": 1}\ndevice live 3\nexpect lasts 1000\n"
+                                "expect topics 2\nexpect cloud available\nnever cloud available\n"
+                                "never job v2|3.1.0\nnever pause\nexpect pause\n",
+                           &script, &error),
+                     0);
+    assert_int_equal(script.devices, 3);
+    assert_int_equal(script.agent.seconds[NB_RETRY], 1);
+    assert_int_equal(script.agent.seconds[NB_NEXT_CHECK], 20);
+    assert_string_equal(nb_script_image(&script, 2)->path, "/b.bin");
+    assert_int_equal(script.steps[1].chunk_fault, NB_CHUNK_LATE);
+    assert_int_equal(script.steps[1].patch_at, 600);
+    assert_int_equal(script.steps[2].chunk_fault, NB_CHUNK_JOB);
+    assert_int_equal(script.steps[2].value, 4);
+    assert_string_equal(script.steps[2].raw_text, "{\"Message\": 1}");
+    assert_int_equal(script.steps[3].kind, NB_DEVICE_LIVE);
+    assert_int_equal(script.steps[3].value, 3);
+    assert_int_equal(script.steps[4].kind, NB_EXPECT_LASTS);
+    assert_int_equal(script.steps[5].kind, NB_EXPECT_TOPICS);
+    assert_false(script.steps[6].expect.never);
+    assert_true(script.steps[7].expect.never);
+    assert_string_equal(script.steps[7].expect.text, "available");
+    assert_true(script.steps[8].expect.never);
+    assert_int_equal(script.steps[8].expect.version_count, 2);
+    assert_int_equal(script.steps[9].expect.kind, NB_EXPECT_PAUSE);
+    assert_false(script.steps[10].expect.never);
+    assert_true(script.needs_cloud);
     nb_script_free(&script);
 }
 
@@ -177,7 +219,7 @@ static const struct {
     {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
     {HEAD TAIL "  devce boot\n", 4, 3, "'devce' begins no line here: see nobrick list verbs"},
     {HEAD TAIL "device bot\n", 4, 8,
-     "'bot' is not understood here: expected check, boot, confirm, push, pending or counter"},
+     "'bot' is not understood here: expected check, live, boot, confirm, push, pending or counter"},
     {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
     {HEAD TAIL "title again\n", 4, 1, "'title' is a header line: expected before the first step"},
     {"title a\ntitle b\n", 2, 1, "'title' was given before"},
@@ -195,7 +237,7 @@ static const struct {
      "app=sleeps: must be good, crashes, hangs, offline or forgets"},
     {HEAD "cloud offer v2 sise=1\n", 2, 16,
      "'sise=1' is not understood here: expected size= app= version= counter= key= tamper= extra=; "
-     "of an offer announce= board= connection= port= chunk= tar="},
+     "of an offer announce= board= connection= port= chunk= file= tar="},
     {HEAD "cloud offer v256\n", 2, 13,
      "'v256' is not understood here: expected an image: v1, v2 ... or none"},
     {HEAD "flash slot2 v1\n", 2, 7, "'slot2' is not understood here: expected slot0 or slot1"},
@@ -222,8 +264,8 @@ static const struct {
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
-    {HEAD "@flash:* cut\ndevice boot\n@flash:* cut\ndevice boot\n", 4, 1,
-     "line 2 sweeps already: expected one '@flash:* cut' in a script"},
+    {HEAD "@flash:* cut\ndevice boot\n@flash:* fail\ndevice boot\n", 4, 1,
+     "line 2 sweeps already: expected one '@flash:*' in a script"},
     {HEAD "flash slot1 v2\nexpect flash slot1 v2\n", 3, 1,
      "no device step: this sees only what the script itself put down"},
     {HEAD "@chunk:3 raw 4f5\n", 2, 14, "4f5: an odd number of digits"},
@@ -242,10 +284,34 @@ static const struct {
     {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
      "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, no-result, permanent, stay; in "
-     "seconds keep-alive= job-wait= data-wait="},
+     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
+     "chunk= prefix= board=; "
+     "the application's stop=STEP done=STEP fail=STEP; in seconds keep-al"},
+    {HEAD "agent stop=nowhere\n", 2, 7,
+     "'stop=nowhere' is not understood here: expected direct, send-direct, no-result, permanent, "
+     "stay; chunk= prefix= "
+     "board=; the application's stop=STEP done=STEP fail=STEP; in seconds"},
+    {HEAD "agent chunk=1000\n", 2, 7,
+     "chunk=1000: must be 512, 1K, 2K or a multiple of 4K up to 64K"},
+    {HEAD "agent board=a+b\n", 2, 7, "board=a+b: not usable in a topic"},
+    {HEAD "agent connect-tries=21\n", 2, 7, "connect-tries=21: must be 1 to 20 tries"},
     {HEAD "agent keep-alive=0\n", 2, 7, "keep-alive=0: must be 1 to 20 seconds"},
     {HEAD "agent job-wait=21\n", 2, 7, "job-wait=21: must be 1 to 20 seconds"},
+    {HEAD "agent retry=0\n", 2, 7, "retry=0: must be 1 to 20 seconds"},
+    {HEAD "devices 9\n", 2, 9, "expected 1 to 8 devices"},
+    {HEAD "devices 0\n", 2, 9, "expected 1 to 8 devices"},
+    {HEAD "devices 2\n" TAIL, 5, 1, "'devices' are for a cloud: expected a 'device check'"},
+    {HEAD "devices 2\n@flash:3 cut\ndevice check\n", 3, 1,
+     "a flash fault is for one device: expected no 'devices' line"},
+    {HEAD "expect lasts 3\n", 2, 1,
+     "nothing can have happened yet: expected a device step before this"},
+    {HEAD TAIL "never cloud reslt\n", 4, 13, "reslt: no line of the cloud begins so, ever"},
+    {HEAD TAIL "never cloud result\nnever idle ok\n", 5, 7,
+     "'idle' is not understood here: expected job, pause or cloud"},
+    {HEAD "cloud offer v2 file=b.bin\n", 2, 16,
+     "file=b.bin: must be a path like /b.bin of at most 31 characters"},
+    {HEAD "@chunk:3 late soon\n", 2, 15, "'soon' is not understood here: expected milliseconds"},
+    {HEAD TAIL "device live 0\n", 4, 13, "0: must be 1 or more"},
     {HEAD "cloud offer v2 connection=ftp\n", 2, 16, "connection=ftp: must be mqtt, http or https"},
     {HEAD "cloud offer v2 port=open\n", 2, 16, "port=open: must be closed"},
     {HEAD "cloud offer v2 chunk=1\n", 2, 16, "chunk=1: must be 64 to 65536 bytes"},
@@ -322,6 +388,26 @@ static void faults_of_the_network_carry_place_count_and_value(void **state)
     }
 }
 
+static void the_application_answers_its_agent(void **state)
+{
+    struct nb_script script;
+    struct flash_text_error error;
+    (void)state;
+    assert_int_equal(parse(HEAD
+                           "agent chunk=8K prefix=OTAUpdate board=APP_X stop=write done=verify\n"
+                           "cloud offer v2\ndevice check\nexpect idle stopped\n",
+                           &script, &error),
+                     0);
+    assert_string_equal(script.agent.prefix, "OTAUpdate");
+    assert_int_equal(script.agent.chunk, 8192);
+    assert_string_equal(script.agent.board, "APP_X");
+    assert_int_equal(script.agent.answers.count, 2);
+    assert_string_equal(script.agent.answers.items[1].step, "verify");
+    assert_int_equal(script.agent.answers.items[1].answer, OTA_ANSWER_DONE);
+    assert_string_equal(script.agent.answer_words[0], "stop=write");
+    nb_script_free(&script);
+}
+
 static void a_push_has_a_plan(void **state)
 {
     struct nb_script script;
@@ -349,7 +435,7 @@ static void links_and_switches_are_headers(void **state)
     (void)state;
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
                                 "conformance nginx\n"
-                                "agent permanent stay keep-alive=1 data-wait=20\n"
+                                "agent permanent stay keep-alive=1 data-wait=20 data-tries=3\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
                                 "device check\nexpect traffic 1M\n",
                            &script, &error),
@@ -362,6 +448,7 @@ static void links_and_switches_are_headers(void **state)
     assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
     assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);
     assert_int_equal(script.agent.seconds[NB_DATA_WAIT], 20);
+    assert_int_equal(script.agent.seconds[NB_DATA_TRIES], 3);
     assert_false(script.agent.no_result || script.agent.direct);
     const struct nb_image *image = nb_script_image(&script, 2);
     assert_int_equal(image->connection, NB_LINK_HTTP);
@@ -426,7 +513,8 @@ static void every_example_of_the_table_parses(void **state)
                  : verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
                                                        : "",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
-                         (verb->group == NB_GROUP_STEP && verb->kind == NB_EXPECT_TRAFFIC)
+                         (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_TRAFFIC &&
+                          verb->kind <= NB_EXPECT_TOPICS)
                      ? "device check\n"
                      : "",
                  header ? "" : verb->example);
@@ -453,7 +541,7 @@ static void page_names_every_verb(void **state)
     nb_verbs_print(count_line, &lines);
     nb_faults_print(count_line, &faults);
     assert_true(lines > nb_script_verb_count * 2);
-    assert_int_equal(faults, 2 * (11 + NB_FAULT_KINDS)); /* each with its example */
+    assert_int_equal(faults, 2 * (14 + NB_FAULT_KINDS)); /* each with its example */
 }
 
 int main(void)
@@ -466,8 +554,10 @@ int main(void)
         cmocka_unit_test(fixed_cut_and_sweep_of_two_steps_go_together),
         cmocka_unit_test(faults_carry_their_numbers),
         cmocka_unit_test(faults_of_the_network_carry_place_count_and_value),
+        cmocka_unit_test(the_application_answers_its_agent),
         cmocka_unit_test(a_push_has_a_plan),
         cmocka_unit_test(links_and_switches_are_headers),
+        cmocka_unit_test(lives_and_limits_are_steps),
         cmocka_unit_test(bad_line_is_named_with_place_and_what_was_expected),
         cmocka_unit_test(long_lines_and_many_words_are_refused),
         cmocka_unit_test(every_example_of_the_table_parses),

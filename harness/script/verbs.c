@@ -24,6 +24,11 @@
         NB_GROUP_EXPECT, NB_EXPECT_##kind, 0, pattern, what, example                               \
     }
 
+#define NEVER(kind, pattern, what, example)                                                        \
+    {                                                                                              \
+        NB_GROUP_EXPECT, NB_EXPECT_##kind, 1, pattern, what, example                               \
+    }
+
 /* The flash, not an event, is what this one looks at: a step of its own. */
 #define EXPECT_FLASH(pattern, what, example)                                                       \
     {                                                                                              \
@@ -38,6 +43,9 @@ const struct nb_script_verb nb_script_verbs[] = {
     HEADER(WORLD, "world WORLD...", "where it may run; posix when nothing is named",
            "world virtual posix"),
     HEADER(DEVICE, "device NAME...", "device presets, a matrix; or *", "device anycloud-w25q128"),
+    HEADER(DEVICES, "devices N",
+           "so many devices at once, alike but for serial number and flash, all with the same luck",
+           "devices 2"),
     HEADER(PART, "part NAME...", "flash parts, a matrix; * takes all that fit", "part *"),
     HEADER(SCHEME, "scheme SCHEME...", "boot schemes, a matrix; or *",
            "scheme overwrite swap-move"),
@@ -65,6 +73,8 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(DEVICE_CHECK, "device check",
          "the device boots and looks for an update, until its check ends, through all reboots",
          "device check"),
+    STEP(DEVICE_LIVE, "device live VALUE",
+         "the device boots and lives for so many seconds, check after check", "device live 3"),
     STEP(DEVICE_BOOT, "device boot", "one boot of the loader", "device boot"),
     STEP(DEVICE_CONFIRM, "device confirm", "the running application confirms itself",
          "device confirm"),
@@ -90,6 +100,9 @@ const struct nb_script_verb nb_script_verbs[] = {
           "@flash:* cut"),
     FAULT(CUT, 0, "@flash:N cut [TEAR]",
           "power cut at the N-th flash operation of the next device step", "@flash:37 cut half"),
+    FAULT(FAIL, 0, "@flash:* fail",
+          "the next device step is repeated with an error of every flash operation in turn",
+          "@flash:* fail"),
     FAULT(FAIL, 0, "@flash:N fail", "the N-th flash operation of the next device step fails",
           "@flash:3 fail"),
     FAULT(CHUNK, NB_CHUNK_DROP, "@chunk:N drop", "the cloud does not send the chunk, once",
@@ -101,6 +114,10 @@ const struct nb_script_verb nb_script_verbs[] = {
           "@chunk:0 raw 4f5441496d616765"),
     FAULT(CHUNK, NB_CHUNK_PATCH, "@chunk:N patch PATCH",
           "it sends the chunk with these bytes of its message changed", "@chunk:3 patch 7:58"),
+    FAULT(CHUNK, NB_CHUNK_LATE, "@chunk:N late MS",
+          "the stream rests for so many milliseconds before the chunk", "@chunk:3 late 600"),
+    FAULT(CHUNK, NB_CHUNK_JOB, "@chunk:N job TEXT", "before the chunk it sends this text as a job",
+          "@chunk:3 job {\"Message\":"),
     FAULT(REVERSE, 0, "@chunks reverse", "it sends the last chunk first", "@chunks reverse"),
     FAULT(JOB_SILENT, 0, "@job silent", "it does not answer when asked for an update",
           "@job silent"),
@@ -205,16 +222,28 @@ const struct nb_script_verb nb_script_verbs[] = {
            "expect confirmed v2"),
     EXPECT(RESET, "expect reset WHY", "the device resets", "expect reset watchdog"),
     EXPECT(IDLE, "expect idle ERROR", "the session ends with this word", "expect idle no-update"),
+    EXPECT(PAUSE, "expect pause", "something failed: the device waits before it tries again",
+           "expect pause"),
     EXPECT(CHUNK_REQUEST, "expect chunk-request OFFSET", "the device asks for missing data",
            "expect chunk-request 12288"),
     EXPECT(CLOUD, "expect cloud TEXT", "a line of the cloud begins with this text",
            "expect cloud result failure"),
+    NEVER(JOB, "never job VERSIONS", "the agent accepts no such job from there on", "never job v2"),
+    NEVER(PAUSE, "never pause", "the device has no reason to try anything again from there on",
+          "never pause"),
+    NEVER(CLOUD, "never cloud TEXT", "no line of the cloud begins with this text from there on",
+          "never cloud result"),
     EXPECT_FLASH("expect flash SLOT KNOWN", "the slot begins with this image, byte for byte",
                  "expect flash slot0 v2"),
     EXPECT_FLASH("expect flash SLOT erased", "the slot is erased", "expect flash slot1 erased"),
     STEP(EXPECT_TRAFFIC, "expect traffic VALUE",
          "no more bytes than this went to the device in the last device step",
          "expect traffic 1200K"),
+    STEP(EXPECT_LASTS, "expect lasts VALUE",
+         "the last device step took so many milliseconds or more", "expect lasts 1000"),
+    STEP(EXPECT_TOPICS, "expect topics VALUE",
+         "devices asked for a job on exactly so many topics in the last device step",
+         "expect topics 2"),
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),

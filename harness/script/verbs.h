@@ -17,6 +17,7 @@ enum nb_header {
     NB_HEADER_SYSTEM,
     NB_HEADER_WORLD,
     NB_HEADER_DEVICE,
+    NB_HEADER_DEVICES,
     NB_HEADER_PART,
     NB_HEADER_SCHEME,
     NB_HEADER_SIZE,
@@ -33,7 +34,8 @@ enum nb_header {
 struct nb_script_verb {
     enum nb_script_group group;
     int kind;    /* nb_header, nb_step_kind (steps, faults) or nb_expect_kind */
-    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_FAULT_NET: nb_fault_kind; else 0 */
+    int variant; /* NB_FAULT_CHUNK: nb_chunk_fault; NB_FAULT_NET: nb_fault_kind; expectations: 1 for
+                  * `never`; else 0 */
     const char *pattern;
     const char *what;
     const char *example;

@@ -327,6 +327,8 @@ static bool read_option(struct nb_line *line, const char *word, size_t length)
         return nb_option_port(line, value, rest);
     if (nb_word_is(word, key, "chunk") && cloud)
         return nb_option_chunk(line, value, rest);
+    if (nb_word_is(word, key, "file") && cloud)
+        return nb_option_file(line, value, rest);
     if (nb_word_is(word, key, "tar") && cloud)
         return nb_option_tar(line, value, rest);
     if (nb_word_is(word, key, "board") && cloud)
@@ -433,12 +435,31 @@ static bool take_patch(struct nb_line *line, const char *word, size_t length)
     return take_hex(line, colon + 1, length - before - 1);
 }
 
+/* What never comes must be something that could come: the first words of what cloud, servers and
+ * proxies say. */
+static bool begins_cloud_line(const char *text, size_t length)
+{
+    static const char *const words[] = {"connected", "closed",  "available", "offered",
+                                        "no-update", "request", "chunk",     "chunk-request",
+                                        "sent",      "result",  "fault",     "bad",
+                                        "http",      "nginx",   NULL};
+    const char *blank = memchr(text, ' ', length);
+    return nb_word_index(text, blank ? (size_t)(blank - text) : length, words) >= 0;
+}
+
+static bool take_ms(struct nb_line *line, const char *word, size_t length)
+{
+    return nb_word_number(word, length, false, &line->step.patch_at);
+}
+
 static bool take_text(struct nb_line *line, const char *word, size_t length)
 {
     bool expects = line->verb->group == NB_GROUP_EXPECT;
     size_t room = line->verb->group == NB_GROUP_FAULT ? NB_JOB : NB_TEXT;
     if (length >= room)
         return nb_word_complain(line, "longer than %zu characters", room - 1);
+    if (expects && line->verb->variant && !begins_cloud_line(word, length))
+        return nb_word_complain(line, "no line of the cloud begins so, ever");
     char *to = expects ? line->step.expect.text : line->step.raw_text;
     memcpy(to, word, length);
     to[length] = '\0';
@@ -527,7 +548,11 @@ static const struct nb_word_class classes[] = {
     {"INSTALL", "test or permanent", take_install},
     {"LINK", "mqtt, http or https", nb_take_link},
     {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
-    {"ASWITCH", "direct, no-result, permanent, stay; in seconds keep-alive= job-wait= data-wait=",
+    {"ASWITCH",
+     "direct, send-direct, no-result, permanent, stay; chunk= prefix= board=; the application's "
+     "stop=STEP done=STEP "
+     "fail=STEP; in seconds keep-alive= job-wait= data-wait= connect-wait= next-check= retry= "
+     "retry-last=; connect-tries= data-tries=",
      nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
@@ -535,7 +560,7 @@ static const struct nb_word_class classes[] = {
     {"KNOWN", "an image: v1, v2 ...", take_known},
     {"OPTION",
      "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk= tar=",
+     "connection= port= chunk= file= tar=",
      take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
@@ -554,6 +579,7 @@ static const struct nb_word_class classes[] = {
     {"VALUE", "a number", nb_take_value},
     {"HEX", "bytes in hexadecimal", take_hex},
     {"PATCH", "an offset and bytes like 7:58", take_patch},
+    {"MS", "milliseconds", take_ms},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
     {"ERROR", "an error word like bad-hash", take_error},

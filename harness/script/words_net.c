@@ -11,10 +11,12 @@ const char *const nb_tls_words[] = {"none",     "server",     "client",      "st
                                     "impostor", "unknown-ca", "self-signed", "expired",
                                     "early",    "wrong-name", NULL};
 
+const char *const nb_agent_timing_words[] = {
+    "keep-alive", "job-wait",   "data-wait",     "connect-wait", "next-check",
+    "retry",      "retry-last", "connect-tries", "data-tries",   NULL};
+
 const char *const nb_tar_words[] = {"",        "good",     "checksum", "no-list",    "size", "name",
                                     "cut-off", "no-image", "version",  "other-core", NULL};
-
-const char *const nb_agent_timing_words[] = {"keep-alive", "job-wait", "data-wait", NULL};
 
 _Static_assert(sizeof nb_tls_words / sizeof nb_tls_words[0] == NB_TLS_KINDS + 1, "a word a kind");
 _Static_assert(sizeof nb_tar_words / sizeof nb_tar_words[0] == NB_TAR_OTHER_CORE + 2, "the same");
@@ -34,12 +36,13 @@ bool nb_take_tls(struct nb_line *line, const char *word, size_t length)
     return nb_word_index(word, length, nb_tls_words) >= 0 && nb_word_add(line, word, length);
 }
 
-/* 1 to 20 s: a scenario is for people who wait for it. */
-static bool agent_seconds(struct nb_line *line, const char *value, size_t length, uint32_t *out)
+/* 1 to 20 s, or tries: a scenario is for people who wait for it. */
+static bool agent_number(struct nb_line *line, bool tries, const char *value, size_t length,
+                         uint32_t *out)
 {
     if (nb_word_number(value, length, false, out) && *out >= 1 && *out <= MAX_SECONDS)
         return true;
-    return nb_word_complain(line, "must be 1 to %u seconds", MAX_SECONDS);
+    return nb_word_complain(line, "must be 1 to %u %s", MAX_SECONDS, tries ? "tries" : "seconds");
 }
 
 static bool agent_timing(struct nb_line *line, const char *word, size_t length)
@@ -47,14 +50,48 @@ static bool agent_timing(struct nb_line *line, const char *word, size_t length)
     const char *equals = memchr(word, '=', length);
     size_t key = equals ? (size_t)(equals - word) : 0;
     int index = key ? nb_word_index(word, key, nb_agent_timing_words) : -1;
-    return index >= 0 &&
-           agent_seconds(line, equals + 1, length - key - 1, &line->agent.seconds[index]);
+    return index >= 0 && agent_number(line, index >= NB_CONNECT_TRIES, equals + 1, length - key - 1,
+                                      &line->agent.seconds[index]);
+}
+
+/* "board=APP_X": a name that becomes part of topics. */
+static bool agent_name(struct nb_line *line, const char *key, const char *word, size_t length,
+                       char out[32])
+{
+    size_t skip = strlen(key);
+    if (length <= skip || memcmp(word, key, skip) != 0)
+        return false;
+    if (length - skip >= 32)
+        return nb_word_complain(line, "longer than 31 characters");
+    for (size_t i = skip; i < length; i++)
+        if (strchr("+#\"\\", word[i]) != NULL)
+            return nb_word_complain(line, "not usable in a topic");
+    memcpy(out, word + skip, length - skip);
+    return true;
+}
+
+static bool agent_answer(struct nb_line *line, const char *word, size_t length)
+{
+    struct nb_agent_switches *agent = &line->agent;
+    size_t count = agent->answers.count;
+    if (length >= sizeof agent->answer_words[0] || !app_answers_add(&agent->answers, word, length))
+        return false;
+    memcpy(agent->answer_words[count], word, length);
+    return true;
 }
 
 bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
 {
+    static const char chunk[] = "chunk=";
+    const size_t skip = sizeof chunk - 1;
     if (nb_word_is(word, length, "direct"))
         line->agent.direct = true;
+    else if (nb_word_is(word, length, "send-direct"))
+        line->agent.send_direct = true;
+    else if (length > skip && memcmp(word, chunk, skip) == 0)
+        return (nb_word_number(word + skip, length - skip, true, &line->agent.chunk) &&
+                ota_is_chunk_size(line->agent.chunk)) ||
+               nb_word_complain(line, "must be 512, 1K, 2K or a multiple of 4K up to 64K");
     else if (nb_word_is(word, length, "no-result"))
         line->agent.no_result = true;
     else if (nb_word_is(word, length, "permanent"))
@@ -62,7 +99,10 @@ bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
     else if (nb_word_is(word, length, "stay"))
         line->agent.stay = true;
     else
-        return agent_timing(line, word, length);
+        return agent_answer(line, word, length) ||
+               agent_name(line, "prefix=", word, length, line->agent.prefix) ||
+               agent_name(line, "board=", word, length, line->agent.board) ||
+               (!line->complaint[0] && agent_timing(line, word, length));
     return true;
 }
 
@@ -81,6 +121,16 @@ bool nb_option_port(struct nb_line *line, const char *value, size_t length)
 {
     line->image.port_closed = nb_word_is(value, length, "closed");
     return line->image.port_closed || nb_word_complain(line, "must be closed");
+}
+
+bool nb_option_file(struct nb_line *line, const char *value, size_t length)
+{
+    if (length < 2 || length >= sizeof line->image.path || value[0] != '/')
+        return nb_word_complain(line, "must be a path like /b.bin of at most %d characters",
+                                NB_WORD - 1);
+    memcpy(line->image.path, value, length);
+    line->image.path[length] = '\0';
+    return true;
 }
 
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length)

@@ -36,6 +36,7 @@ bool nb_take_value(struct nb_line *line, const char *word, size_t length);
 /* Options of `cloud offer`. */
 bool nb_option_connection(struct nb_line *line, const char *value, size_t length);
 bool nb_option_port(struct nb_line *line, const char *value, size_t length);
+bool nb_option_file(struct nb_line *line, const char *value, size_t length);
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length);
 bool nb_option_tar(struct nb_line *line, const char *value, size_t length);
 

@@ -3,12 +3,11 @@
 #include "sim/crypto_openssl.h"
 #include "sim/posix/device_flash.h"
 #include "sim/posix/random.h"
+#include "sim/posix/signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define GOODBYE_MS  1000
@@ -46,6 +45,16 @@ static void on_log(void *context, enum ota_log_level level, const char *text)
         fprintf(stderr, "%s: %s\n", words[level], text);
 }
 
+static const char *broker_peer(void *client)
+{
+    return posix_mqtt_peer(client);
+}
+
+static const char *server_peer(void *client)
+{
+    return posix_http_peer(client);
+}
+
 static const char *broker_reason(void *client)
 {
     return posix_mqtt_reason(client);
@@ -61,23 +70,15 @@ static const char *server_reason(void *client)
 static void on_signal(void *context, int fd)
 {
     struct device_process *process = context;
-    struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
-        return;
-    process->signal_number = (int)info.ssi_signo;
-    posix_loop_stop(process->loop, STOP_SIGNAL);
+    process->signal_number = posix_signals_take(fd);
+    if (process->signal_number != 0)
+        posix_loop_stop(process->loop, STOP_SIGNAL);
 }
 
 /* SIGINT and SIGTERM become events of the loop. Blocked before any thread exists. */
 static int watch_signals(struct device_process *process)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return OTA_E_IO;
-    process->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    process->signal_fd = posix_signals_open();
     if (process->signal_fd < 0)
         return OTA_E_IO;
     return posix_loop_watch(process->loop, process->signal_fd, on_signal, process);
@@ -115,9 +116,9 @@ static int make_world(struct device_process *process)
         .app_clock = posix_clock_port(process->app_clock),
         .own_clock = posix_clock_port(process->own_clock),
         .broker = {config->broker.host, config->broker.port, config->broker.tls, broker_reason,
-                   process->mqtt},
+                   broker_peer, process->mqtt},
         .server = {config->server.host, config->server.port, config->server.tls, server_reason,
-                   process->http},
+                   server_peer, process->http},
         .stop = on_stop,
         .log = on_log,
         .context = process,

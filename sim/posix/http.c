@@ -23,6 +23,7 @@
 #define MAX_HEADERS   65536u /* of one answer */
 #define BUFFER_SIZE   65536L
 #define URL_SIZE      2048
+#define PEER_SIZE     288 /* a host, brackets, and a port */
 
 enum timer { TIMER_CURL, TIMER_STALL };
 
@@ -31,6 +32,7 @@ struct order {
     bool post;
     bool tls;
     char url[URL_SIZE];
+    char peer[PEER_SIZE];
     char range[48]; /* "": whole */
     struct curl_slist *headers;
     char *body;
@@ -61,6 +63,7 @@ struct posix_http {
     int failure; /* why we broke it off ourselves; 0: we did not */
     char error[CURL_ERROR_SIZE];
     char reason[CURL_ERROR_SIZE];
+    char peer[PEER_SIZE];
 };
 
 /* ---- orders ------------------------------------------------------------------------------ */
@@ -93,8 +96,8 @@ static bool put_url(const struct posix_http *http, const struct http_request *re
     out->tls = request->host != NULL ? request->tls : http->config.tls;
     if (!sim_host_is_plain(host, strlen(host)) || port == 0 || request->path[0] != '/')
         return false;
-    int n = snprintf(out->url, sizeof out->url, "%s://%s%s%s:%u", out->tls ? "https" : "http",
-                     bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "", port);
+    snprintf(out->peer, sizeof out->peer, bare_ipv6 ? "[%s]:%u" : "%s:%u", host, port);
+    int n = snprintf(out->url, sizeof out->url, "%s://%s", out->tls ? "https" : "http", out->peer);
     return n > 0 && (size_t)n < sizeof out->url &&
            sim_http_path(request->path, strlen(request->path), out->url + n,
                          sizeof out->url - (size_t)n) != 0;
@@ -104,7 +107,8 @@ static int make_order(const struct posix_http *http, const struct http_request *
                       struct order *out)
 {
     *out = (struct order){.post = request->method == HTTP_POST};
-    if (request->host == NULL && http->config.host[0] == '\0')
+    if (request->host == NULL &&
+        (http->config.host[0] == '\0' || (request->tls && !http->config.tls)))
         return OTA_E_UNSUPPORTED;
     if (!put_url(http, request, out) || (request->ranged && request->from > request->to))
         return OTA_E_ARGUMENT;
@@ -285,6 +289,7 @@ static int start(struct posix_http *http)
     http->failure = OTA_OK;
     http->error[0] = '\0';
     http->reason[0] = '\0';
+    memcpy(http->peer, http->order.peer, sizeof http->peer);
     posix_tls_forget();
     set_options(http);
     if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
@@ -566,6 +571,11 @@ void posix_http_free(struct posix_http *http)
 const struct http_port *posix_http_port(struct posix_http *http)
 {
     return &http->port;
+}
+
+const char *posix_http_peer(const struct posix_http *http)
+{
+    return http->peer;
 }
 
 const char *posix_http_reason(const struct posix_http *http)

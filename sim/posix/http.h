@@ -36,6 +36,8 @@ struct posix_http *posix_http_new(struct posix_loop *loop, const struct posix_ht
 void posix_http_free(struct posix_http *http);
 const struct http_port *posix_http_port(struct posix_http *http);
 
+/* "HOST:PORT" of the last request, before any redirect; "" before. */
+const char *posix_http_peer(const struct posix_http *http);
 /* Why the last request failed, for people; "" when it did not. */
 const char *posix_http_reason(const struct posix_http *http);
 

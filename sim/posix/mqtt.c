@@ -22,6 +22,7 @@
 #define DISCONNECT_MS    500
 #define PROBE_MS         1000
 #define MAX_INFLIGHT     64
+#define PEER_SIZE        288 /* a host, brackets, and a port */
 #define REASON_SIZE      160
 #define SUBSCRIBE_FAILED 0x80
 
@@ -38,6 +39,7 @@ struct posix_mqtt {
     MQTTAsync client;
     enum state state;
     char reason[REASON_SIZE];
+    char peer[PEER_SIZE]; /* of the last connection */
     /* of the present connection; read and written in any thread */
     char host[sizeof((struct posix_mqtt_config *)NULL)->host];
     uint16_t peer_port;
@@ -393,6 +395,7 @@ static int set_peer(struct posix_mqtt *mqtt, const struct mqtt_connect *options)
     pthread_mutex_lock(&live_lock);
     snprintf(mqtt->host, sizeof mqtt->host, bare_ipv6 ? "[%s]" : "%s", host);
     mqtt->peer_port = port;
+    snprintf(mqtt->peer, sizeof mqtt->peer, "%s:%u", mqtt->host, port);
     mqtt->tls_code = OTA_OK;
     mqtt->tls_text[0] = '\0';
     pthread_mutex_unlock(&live_lock);
@@ -560,6 +563,11 @@ void posix_mqtt_free(struct posix_mqtt *mqtt)
 const struct mqtt_port *posix_mqtt_port(struct posix_mqtt *mqtt)
 {
     return &mqtt->port;
+}
+
+const char *posix_mqtt_peer(const struct posix_mqtt *mqtt)
+{
+    return mqtt->peer;
 }
 
 const char *posix_mqtt_reason(const struct posix_mqtt *mqtt)

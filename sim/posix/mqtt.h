@@ -28,6 +28,8 @@ struct posix_mqtt *posix_mqtt_new(struct posix_loop *loop, const struct posix_mq
 void posix_mqtt_free(struct posix_mqtt *mqtt);
 const struct mqtt_port *posix_mqtt_port(struct posix_mqtt *mqtt);
 
+/* "HOST:PORT" of the last connection that was asked for; "" before. */
+const char *posix_mqtt_peer(const struct posix_mqtt *mqtt);
 /* Why the last connection failed or was lost, for people; "" when none was. */
 const char *posix_mqtt_reason(const struct posix_mqtt *mqtt);
 

@@ -109,11 +109,20 @@ static void refused_connection(void **state)
     struct client client;
     (void)state;
     struct posix_loop *loop = posix_loop_new();
-    open_client(&client, loop, free_port());
+    char peer[32];
+    const struct mqtt_connect elsewhere = {.host = "127.0.0.2", .port = 1, .client_id = "x"};
+    unsigned nobody = free_port();
+    open_client(&client, loop, (uint16_t)nobody);
     assert_int_equal(start_connect(&client, "x", NULL), OTA_OK);
     assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
     assert_int_equal(client.codes[OTA_EVENT_MQTT_CONNECTED], OTA_E_CONNECT);
     assert_string_equal(posix_mqtt_reason(client.mqtt), "Connection refused");
+    snprintf(peer, sizeof peer, "127.0.0.1:%u", nobody);
+    assert_string_equal(posix_mqtt_peer(client.mqtt), peer);
+    const struct mqtt_port *seam = posix_mqtt_port(client.mqtt);
+    assert_int_equal(seam->connect(seam->context, &elsewhere), OTA_OK);
+    assert_string_equal(posix_mqtt_peer(client.mqtt), "127.0.0.2:1"); /* where a job leads to */
+    assert_true(await(&client, OTA_EVENT_MQTT_CONNECTED));
     assert_int_equal(start_connect(&client, "x", NULL), OTA_OK); /* free to try again */
     close_client(&client);
     posix_loop_free(loop);

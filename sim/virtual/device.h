@@ -41,6 +41,7 @@ struct virtual_device_config {
     const struct flash_port *flash;
     uint32_t *counter; /* its security counter */
     struct virtual_world *world;
+    const struct random_port *random; /* NULL: the world's */
     struct virtual_client mqtt;
     const struct mqtt_port *(*mqtt_port)(void *client);
     struct virtual_client http; /* create NULL: there is no HTTP */

@@ -307,7 +307,7 @@ static void on_field(void *owner, const char *name, size_t name_length, const ch
 static bool on_head(void *owner)
 {
     struct virtual_http *http = owner;
-    http->head.complete = true;
+    sim_http_head_end(&http->head);
     http->head.head.status = sim_http_reader_status(http->reader);
     if (http->head.head.status / 100 != 3)
         http->location[0] = '\0';

@@ -1,0 +1,58 @@
+#include "harness/prove/errors.h"
+
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Once without an error, then with each in turn, until the step has no such operation any more. */
+static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB_LINE],
+                            struct nb_outcome *outcome)
+{
+    const struct nb_bench_state start_state = bench->state;
+    struct flash_snapshot *start = flash_sim_snapshot(bench->sim);
+    if (start == NULL) {
+        snprintf(reason, NB_LINE, "%s", ota_err_text(OTA_E_NO_SPACE));
+        return NB_ERROR;
+    }
+    enum nb_verdict verdict = nb_bench_steps(bench, index, reason, outcome);
+    for (uint32_t operation = 0; verdict == NB_PASS && !nb_run_stop; operation++) {
+        flash_sim_restore(bench->sim, start);
+        bench->state = start_state;
+        flash_failing_arm(&bench->failing, operation);
+        verdict = nb_bench_steps(bench, index, reason, outcome);
+        if (!bench->failing.fired) {
+            verdict = operation > 0 ? NB_PASS : verdict; /* nothing but what never happened */
+            break;
+        }
+        outcome->points++;
+        if (verdict != NB_PASS)
+            snprintf(outcome->cuts, sizeof outcome->cuts, "%u.fail", operation);
+    }
+    flash_snapshot_free(bench->sim, start);
+    return verdict;
+}
+
+int nb_errors_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
+{
+    char reason[NB_LINE] = "";
+    double begin = now();
+    bench->sweep_armed = false;
+    bench->state.cursor = bench->state.event_count;
+    enum nb_verdict verdict = each(bench, index, reason, outcome);
+    if (verdict == NB_VACUOUS && outcome->points == 0)
+        snprintf(reason, sizeof reason, "the swept step does nothing to the flash");
+    for (size_t i = 0; verdict != NB_PASS && i < bench->state.event_count; i++)
+        nb_story_add(outcome, "%s", bench->state.events[i]);
+    nb_outcome_set(outcome, verdict, "%s", reason);
+    double seconds = now() - begin;
+    nb_note_add(outcome, "%llu flash errors in %.2f s", (unsigned long long)outcome->points,
+                seconds);
+    outcome->seconds += seconds;
+    return nb_run_stop ? OTA_E_CANCELLED : 0;
+}
