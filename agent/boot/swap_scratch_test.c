@@ -71,6 +71,17 @@ static const struct rig_shape shapes[] = {
      2 * K,
      0,
      {.align = 32, .write_size = 32, .max_sectors = 4}},
+    {"one group",
+     &boot_swap_scratch,
+     K,
+     K,
+     8,
+     0xFF,
+     0,
+     8 * K,
+     8 * K,
+     0,
+     {.align = 8, .write_size = 8, .max_sectors = 8}},
     {"single bytes",
      &boot_swap_scratch,
      K,
@@ -129,7 +140,7 @@ static void test_layouts(void **state)
 static void test_largest_image(void **state)
 {
     static const uint32_t ends[] = {8 * K - 240, 8 * K - 240, 8 * K - 240, 8 * K - 328,
-                                    8 * K - 464, 8 * K - 768, 8 * K - 240};
+                                    8 * K - 464, 8 * K - 768, 8 * K - 240, 8 * K - 240};
     (void)state;
     for (size_t i = 0; i < SHAPES; i++) {
         struct rig *rig = rig_new(&shapes[i]);

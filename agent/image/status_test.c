@@ -114,6 +114,25 @@ static void test_one_copy_is_enough(void **state)
     }
 }
 
+struct cut {
+    uint32_t op;
+    size_t tear; /* the how-manieth of those that make sense there */
+    bool fired;
+    bool was_last; /* there is no further tear of that operation */
+};
+
+static enum flash_tear cut_there(void *context, struct flash_sim *sim, const struct flash_op *op)
+{
+    struct cut *cut = context;
+    enum flash_tear tears[FLASH_TEAR_COUNT];
+    if (op->index != cut->op)
+        return FLASH_TEAR_NONE;
+    size_t count = flash_sim_tears(sim, op, tears);
+    cut->fired = true;
+    cut->was_last = cut->tear + 1 >= count;
+    return tears[cut->tear];
+}
+
 /* The number behind the highest is 1, and 1 is later than it. */
 static void test_numbers_wrap(void **state)
 {
@@ -132,6 +151,19 @@ static void test_numbers_wrap(void **state)
         assert_int_equal(flash_sim_op_count(world.sim), 0);
     }
     assert_int_equal(log.sequence, 5);
+    flash_sim_close(world.sim);
+    world = open_world(6, 512, 512, 0x00, 0);
+    assert_int_equal(img_status_open(&world.area, &log), 0);
+    log.sequence = UINT32_MAX - 1;
+    assert_int_equal(img_status_put(&log, &under_way), 0);
+    struct cut cut = {.op = 2}; /* the erase for the second copy of the next record */
+    const struct img_status next = {IMG_SWAP_NONE, false, IMG_SWAP_TEST, 100, 9};
+    flash_sim_restart_count(world.sim);
+    flash_sim_observe(world.sim, cut_there, &cut);
+    assert_int_equal(img_status_put(&log, &next), OTA_E_POWER);
+    flash_sim_observe(world.sim, NULL, NULL);
+    flash_sim_power_on(world.sim);
+    assert_int_equal(read_status(&world).steps, 9);
     flash_sim_close(world.sim);
 }
 
@@ -154,25 +186,6 @@ static void test_only_changes_are_written(void **state)
 }
 
 /* ---- cuts -------------------------------------------------------------------------------- */
-
-struct cut {
-    uint32_t op;
-    size_t tear; /* the how-manieth of those that make sense there */
-    bool fired;
-    bool was_last; /* there is no further tear of that operation */
-};
-
-static enum flash_tear cut_there(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    struct cut *cut = context;
-    enum flash_tear tears[FLASH_TEAR_COUNT];
-    if (op->index != cut->op)
-        return FLASH_TEAR_NONE;
-    size_t count = flash_sim_tears(sim, op, tears);
-    cut->fired = true;
-    cut->was_last = cut->tear + 1 >= count;
-    return tears[cut->tear];
-}
 
 /* Counts up: record n says n steps. Cut in every way, the old or the new one is read; and when the
  * device goes on after a cut, a second time. */
