@@ -51,6 +51,7 @@ help:
 	@echo '                TLS=1: with certificates, DATA=http: images by HTTP ranges'
 	@echo 'make test       unit tests and scenarios'
 	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, bricks, house rules'
+	@echo 'make bricks     are the tests worth anything: every mistake of scenarios/bricks must be found'
 	@echo 'make bench      measure what the README quotes'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
@@ -143,6 +144,10 @@ gate:
 .PHONY: fuzz
 fuzz: fuzz-build
 	@sh ci/fuzz $(BUILD)/clang $(or $(FUZZ_SECONDS),60)
+
+.PHONY: bricks
+bricks: $(BUILD)/nobrick
+	+@MAKE="$(MAKE)" sh ci/bricks $(BUILD)
 
 .PHONY: bench
 bench: $(BUILD)/nobrick

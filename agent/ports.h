@@ -134,6 +134,7 @@ struct http_head {
     /* Last-Modified, where that is a strong validator (RFC 9110, 8.8.2.2: the answer was written a
      * minute after it, or later) and there is no entity tag of any kind; else "". */
     char modified[32];
+    uint32_t retry_after_s; /* Retry-After: not asked for sooner, please; 0: not said */
 };
 
 /* One request at a time. Its events: HEAD, any number of BODY, and DONE as the last one, with code

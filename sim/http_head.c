@@ -209,6 +209,23 @@ static void settle_modified(struct sim_http_head *reader)
         memcpy(reader->head.modified, reader->modified, sizeof reader->modified);
 }
 
+/* Seconds, or a date, which is told by the server's own clock (RFC 9110, 10.2.3). */
+static void read_retry_after(struct sim_http_head *reader, struct text text)
+{
+    uint64_t seconds;
+    struct text number = text;
+    reader->retry_at_s = parse_date(text);
+    if (take_number(&number, &seconds) && number.length == 0)
+        reader->head.retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+}
+
+static void settle_retry_after(struct sim_http_head *reader)
+{
+    int64_t seconds = reader->retry_at_s - reader->date_s;
+    if (reader->retry_at_s != 0 && reader->date_s != 0 && seconds > 0)
+        reader->head.retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+}
+
 /* ---- lines ------------------------------------------------------------------------------- */
 
 void sim_http_head_start(struct sim_http_head *reader)
@@ -220,6 +237,7 @@ void sim_http_head_end(struct sim_http_head *reader)
 {
     reader->complete = true;
     settle_modified(reader);
+    settle_retry_after(reader);
 }
 
 void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t name_length,
@@ -234,6 +252,7 @@ void sim_http_head_field(struct sim_http_head *reader, const char *name, size_t 
         {"ETag", read_etag},
         {"Date", read_date},
         {"Last-Modified", read_modified},
+        {"Retry-After", read_retry_after},
         {"Transfer-Encoding", read_encoding},
     };
     if (reader->complete)

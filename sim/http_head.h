@@ -16,6 +16,7 @@ struct sim_http_head {
     char modified[32];  /* Last-Modified, and … */
     int64_t modified_s; /* … in seconds since 1970 */
     int64_t date_s;     /* Date; 0: not said */
+    int64_t retry_at_s; /* Retry-After, where that is a date; 0: it is none */
 };
 
 /* One line with or without its line end; not NUL-terminated. A status line starts anew. */

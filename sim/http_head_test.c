@@ -184,11 +184,36 @@ static void dates(void **state)
             fail_msg("row %zu: %s", i, rows[i][0]);
 }
 
+/* RFC 9110, 10.2.3: seconds, or a date by the server's own clock. */
+static void retry_after(void **state)
+{
+#define NOW "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    static const struct {
+        const char *lines;
+        uint32_t seconds;
+    } rows[] = {
+        {"Retry-After: 120\r\n\r\n", 120},
+        {"retry-after:0\r\n\r\n", 0},
+        {"Retry-After: 99999999999\r\n\r\n", UINT32_MAX},
+        {"Retry-After: 12s\r\n\r\n", 0},
+        {"Retry-After: -3\r\n\r\n", 0},
+        {NOW "Retry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\n\r\n", 90},
+        {"Retry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\n" NOW "\r\n", 90},
+        {"Retry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\n\r\n", 0}, /* by whose clock? */
+        {NOW "Retry-After: Sun, 06 Nov 1994 08:49:00 GMT\r\n\r\n", 0},
+        {NOW "\r\n", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (read_lines(rows[i].lines).retry_after_s != rows[i].seconds)
+            fail_msg("row %zu: %s", i, rows[i].lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_lines), cmocka_unit_test(lengths), cmocka_unit_test(ranges),
-        cmocka_unit_test(etags),        cmocka_unit_test(dates),
+        cmocka_unit_test(etags),        cmocka_unit_test(dates),   cmocka_unit_test(retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

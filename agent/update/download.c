@@ -208,6 +208,11 @@ enum ota_state ota_receive_late(struct ota_agent *agent, const struct ota_event 
     (void)event;
     agent->waits++;
     agent->failure = OTA_E_TIMEOUT;
+    if (agent->waits > agent->config.timing.data_tries && agent->resumed) {
+        /* Nobody has what is missing: the image may be another one by now, and a smaller one. */
+        agent->waits = 0;
+        return ota_slot_restart(agent, OTA_E_CHANGED);
+    }
     if (agent->waits > agent->config.timing.data_tries)
         return ota_fail(agent, OTA_E_TIMEOUT);
     ota_log(agent, OTA_LOG_NOTICE, "chunks are missing", 0);

@@ -137,6 +137,7 @@ enum ota_state ota_fetch_head(struct ota_agent *agent, const struct ota_event *e
     struct ota_reply *reply = &agent->reply;
     bool whole = head->status == 200;
     int error = judge_head(agent, head);
+    ota_heed(agent, head);
     agent->past_end = agent->past_end || head->status == 416;
     if (error == OTA_E_CHANGED)
         return ota_slot_restart(agent, error);

@@ -97,8 +97,13 @@ void ota_owe_failure(struct ota_agent *agent, int code)
     if (agent->fetching && !is_worth_keeping(code))
         forget_progress(agent);
     agent->fetching = false;
-    if (!is_answerable(agent))
+    if (!is_answerable(agent)) {
+        if (agent->record.phase == OTA_PHASE_STAGED) { /* nothing of it is due any more */
+            agent->record.phase = OTA_PHASE_IDLE;
+            save_loosely(agent);
+        }
         return;
+    }
     agent->record.phase = OTA_PHASE_FAILED;
     agent->record.target = agent->offer;
     agent->record.reason = code;

@@ -32,6 +32,14 @@ static uint32_t pause_ms(const struct ota_agent *agent)
                    timing->retry_last);
 }
 
+/* No shorter than a server has asked for, once. */
+static uint32_t as_told(struct ota_agent *agent, uint32_t ms)
+{
+    uint32_t told = agent->told_ms;
+    agent->told_ms = 0;
+    return told > ms ? told : ms;
+}
+
 /* A topic and a client id that no other device and no earlier session uses. */
 static int name_session(struct ota_agent *agent)
 {
@@ -108,7 +116,7 @@ enum ota_state ota_idle_begin(struct ota_agent *agent, const struct ota_event *e
     (void)event;
     agent->setbacks = ota_is_passing(agent->outcome) ? agent->setbacks + 1 : 0;
     ota_notify(agent, OTA_NOTICE_IDLE, agent->outcome);
-    ota_wait(agent, idle_ms(agent));
+    ota_wait(agent, as_told(agent, idle_ms(agent)));
     return OTA_STATE_IDLE;
 }
 
@@ -363,7 +371,7 @@ enum ota_state ota_pause_begin(struct ota_agent *agent, const struct ota_event *
 {
     (void)event;
     uint32_t ms = pause_ms(agent);
-    ota_wait(agent, jittered(agent, ms, ms / 2));
+    ota_wait(agent, as_told(agent, jittered(agent, ms, ms / 2)));
     return OTA_STATE_PAUSE;
 }
 

@@ -42,6 +42,14 @@ enum ota_state ota_probe_begin(struct ota_agent *agent, const struct ota_event *
 }
 
 /* Whatever it thinks of the request: the new image can reach the server. */
+void ota_heed(struct ota_agent *agent, const struct http_head *head)
+{
+    uint32_t most = agent->config.timing.next_check;
+    if (head->status != 429 && head->status != 503)
+        return;
+    agent->told_ms = head->retry_after_s < most / 1000 ? head->retry_after_s * 1000 : most;
+}
+
 enum ota_state ota_probe_head(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)agent;
@@ -80,6 +88,7 @@ static enum ota_state refuse_document(struct ota_agent *agent)
 enum ota_state ota_query_head(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct http_head *head = event->head;
+    ota_heed(agent, head);
     if (!is_success(head->status))
         return ota_retry_request(agent, OTA_E_HTTP_STATUS);
     if (head->status == 206 && (!head->has_range || head->from != 0))
@@ -137,6 +146,7 @@ enum ota_state ota_post_begin(struct ota_agent *agent, const struct ota_event *e
 enum ota_state ota_post_head(struct ota_agent *agent, const struct ota_event *event)
 {
     unsigned status = event->head->status;
+    ota_heed(agent, event->head);
     if (is_success(status))
         return ota_reported(agent, true);
     if (status < 400 || status > 499)

@@ -118,7 +118,7 @@ ROW(RECEIVE, ENTER, ota_receive_begin, TO_RETRY, "after a lost connection or a r
 ROW(RECEIVE, OTA_EVENT_MQTT_MESSAGE, ota_receive_message, TO_RECEIVED, "put the chunk into flash; drop what does not belong"),
 ROW(RECEIVE, OTA_EVENT_MQTT_PUBLISHED, ota_publish_failed, TO_RETRY, "refused: try again"),
 ROW(RECEIVE, OTA_EVENT_MQTT_CLOSED, ota_link_failed, TO_RETRY, "try again; what lies in flash stays"),
-ROW(RECEIVE, OTA_EVENT_TIMER, ota_receive_late, TO(REQUEST) | TO_RETRY, "ask for what is missing, a few times"),
+ROW(RECEIVE, OTA_EVENT_TIMER, ota_receive_late, TO(REQUEST) | TO(ERASE) | TO_RETRY, "ask for what is missing, a few times; after a reset at last for all of it"),
 
 ROW(FETCH, ENTER, ota_fetch_begin, TO(VERIFY) | TO_RETRY, "HTTP: ask for the next range that is missing"),
 ROW(FETCH, OTA_EVENT_HTTP_HEAD, ota_fetch_head, TO_FETCHED, "another image or the whole of it: begin anew; another range or an error: try again, with a new job if the link has expired"),
@@ -471,6 +471,19 @@ static const char *event_name(int event)
         [OTA_EVENT_HTTP_DONE] = "done",
     };
     return event == ENTER ? "(enter)" : names[event];
+}
+
+const char *ota_state_word(unsigned state)
+{
+    return state < OTA_STATES ? state_names[state] : NULL;
+}
+
+bool ota_state_leads_to(unsigned from, unsigned to)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (table[i].state == from && (table[i].next & 1u << to) != 0)
+            return true;
+    return false;
 }
 
 void ota_states_print(void (*line)(void *context, const char *text), void *context)

@@ -171,6 +171,10 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event);
 /* Name of the present state ("idle", "connect", …); static. */
 const char *ota_state_name(const struct ota_agent *agent);
 
+/* The states by number, from 0 on: name, NULL beyond the last. */
+const char *ota_state_word(unsigned state);
+/* Does some row of the table lead from one state to another? */
+bool ota_state_leads_to(unsigned from, unsigned to);
 /* Is this a state's name, or "write": a step that an application may be asked about? */
 bool ota_is_step(const char *name);
 

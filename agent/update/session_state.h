@@ -75,6 +75,7 @@ struct ota_agent {
     int outcome;       /* how the session ended, as far as that is known */
     uint32_t setbacks; /* sessions in a row that the network ended; outlives the session */
     uint32_t tries;    /* connections and requests that failed since the last progress */
+    uint32_t told_ms;  /* a server asked to be left alone for so long; 0: none did */
     uint32_t waits;    /* waits for data that failed since the last progress */
     uint32_t unacked;  /* publications that the broker has not acknowledged */
     struct img_version offer;

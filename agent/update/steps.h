@@ -54,6 +54,8 @@ ota_handler ota_post_failed;
 
 /* Sends a request. Until it is DONE or the state changes, it is the one under way. */
 int ota_request(struct ota_agent *agent, const struct http_request *request);
+/* A server that is too busy may say for how long: the next pause is no shorter. */
+void ota_heed(struct ota_agent *agent, const struct http_head *head);
 /* To the configured server. */
 struct http_request ota_home_request(const struct ota_agent *agent, const char *path);
 

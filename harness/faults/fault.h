@@ -17,7 +17,9 @@ enum nb_fault_kind {
     NB_NET_RATE,       /* value: bytes a second to the device */
     NB_NET_SLICE,      /* value: bytes a write, both ways */
     NB_NET_TRUNCATE,   /* the stream ends here, and the connection is closed in order */
+    NB_CLOCK_JUMP,     /* value: milliseconds that the world's clock jumps ahead */
     NB_NET_CORRUPT,    /* one byte is flipped */
+    NB_NET_DNS,        /* the device's look-ups of names find nothing; no proxy plays it */
     /* packets of MQTT; value: the N-th of them in the step; times: of a doubled one, copies */
     NB_MQTT_DROP_PUBACK, /* to the device */
     NB_MQTT_DOUBLE_PUBACK,
@@ -46,6 +48,7 @@ enum nb_fault_kind {
     NB_HTTP_CLOSE,         /* Connection: close after each reply: not wrong at all */
     /* … or one of our own */
     NB_HTTP_STATUS,            /* value: the status */
+    NB_HTTP_BUSY,              /* 503; value: seconds in Retry-After */
     NB_HTTP_REDIRECT,          /* 302 to an absolute URL, the same file */
     NB_HTTP_REDIRECT_RELATIVE, /* 302 to a path */
     NB_HTTP_REDIRECT_NOWHERE,  /* 302 without Location */

@@ -134,6 +134,10 @@ bool nb_http_canned(const struct nb_fault *fault, const char *path, uint16_t por
     } else if (fault->kind == NB_HTTP_STATUS) {
         good = add_line(bytes, "HTTP/1.1 %u Canned", fault->value) &&
                add_line(bytes, "Content-Length: 0\r\n");
+    } else if (fault->kind == NB_HTTP_BUSY) {
+        good = add_line(bytes, "HTTP/1.1 503 Busy") &&
+               add_line(bytes, "Retry-After: %u", fault->value) &&
+               add_line(bytes, "Content-Length: 0\r\n");
     } else {
         good = add_line(bytes, "HTTP/1.1 302 Found");
         if (good && fault->kind == NB_HTTP_REDIRECT)

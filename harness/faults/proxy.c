@@ -303,6 +303,7 @@ static void place(struct nb_fault *fault)
     case NB_NET_HALF_CLOSE:
     case NB_NET_TRUNCATE:
     case NB_NET_CORRUPT:
+    case NB_CLOCK_JUMP:
     case NB_MQTT_TAKE_OVER:
         fault->place = NB_PLACE_BODY;
         fault->at = 0;
@@ -317,7 +318,9 @@ int nb_proxy_arm(struct nb_proxy *proxy, const struct nb_fault *fault)
     enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
     bool corrupt_at_connect = fault->place == NB_PLACE_CONNECT &&
                               (fault->kind == NB_NET_CORRUPT || talk != NB_TALK_BYTES);
-    if ((talk != NB_TALK_BYTES && talk != proxy->config.talk) || corrupt_at_connect)
+    bool no_clock = fault->kind == NB_CLOCK_JUMP && !proxy->config.jump;
+    if ((talk != NB_TALK_BYTES && talk != proxy->config.talk) || corrupt_at_connect || no_clock ||
+        fault->kind == NB_NET_DNS)
         return OTA_E_UNSUPPORTED;
     if (proxy->armed_count == NB_ARMED)
         return OTA_E_NO_SPACE;

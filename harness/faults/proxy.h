@@ -17,12 +17,13 @@ struct nb_proxy;
 
 struct nb_proxy_config {
     const struct sim_world *world;
-    const char *name;        /* "broker", "server": for lines */
-    uint16_t upstream;       /* the real one's port on 127.0.0.1 */
-    enum nb_fault_talk talk; /* NB_TALK_BYTES for TLS */
-    const char *chunk_magic; /* MQTT: payloads that begin so carry data … */
-    size_t chunk_header;     /* … behind that many bytes */
-    const char *job_path;    /* HTTP: what is no data */
+    const char *name;                         /* "broker", "server": for lines */
+    uint16_t upstream;                        /* the real one's port on 127.0.0.1 */
+    enum nb_fault_talk talk;                  /* NB_TALK_BYTES for TLS */
+    const char *chunk_magic;                  /* MQTT: payloads that begin so carry data … */
+    size_t chunk_header;                      /* … behind that many bytes */
+    const char *job_path;                     /* HTTP: what is no data */
+    void (*jump)(void *context, uint32_t ms); /* moves the world's clock; NULL: nobody can */
     void (*report)(void *context, const char *line);
     void *context;
 };

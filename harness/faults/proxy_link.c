@@ -291,6 +291,9 @@ void nb_link_strike(struct nb_link *link, struct nb_armed *armed)
         link->silenced = true;
         link->deaf = true;
         break;
+    case NB_CLOCK_JUMP:
+        link->proxy->config.jump(link->proxy->config.context, armed->fault.value);
+        break;
     case NB_MQTT_TAKE_OVER:
         nb_proxy_take_over(link, armed);
         return;
@@ -337,6 +340,8 @@ void nb_link_forward(struct nb_link *link, uint8_t *data, size_t size, size_t fr
         from = 0;
         if (armed->fault.kind == NB_NET_CORRUPT) {
             *data ^= 0x01;
+            if (armed->left > 1) /* the next one is in what comes next */
+                armed->fault.at = (uint32_t)(at + count);
             nb_proxy_fired(proxy, armed, "%s byte %llu", proxy->config.name,
                            (unsigned long long)at);
         } else {

@@ -132,6 +132,13 @@ int anycloud_cloud_fault(struct anycloud_cloud *cloud, const struct anycloud_fau
     return OTA_OK;
 }
 
+void anycloud_cloud_disarm(struct anycloud_cloud *cloud)
+{
+    for (size_t i = 0; i < cloud->fault_count; i++)
+        free(cloud->faults[i].raw);
+    cloud->fault_count = 0;
+}
+
 size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud)
 {
     size_t count = 0;
@@ -564,8 +571,7 @@ void anycloud_cloud_free(struct anycloud_cloud *cloud)
 {
     if (cloud == NULL)
         return;
-    for (size_t i = 0; i < cloud->fault_count; i++)
-        free(cloud->faults[i].raw);
+    anycloud_cloud_disarm(cloud);
     free(cloud);
 }
 

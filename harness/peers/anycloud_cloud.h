@@ -77,6 +77,8 @@ OTA_MUST_CHECK int anycloud_cloud_fault(struct anycloud_cloud *cloud,
                                         const struct anycloud_fault *fault);
 /* Faults armed and not yet fired. */
 size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud);
+/* Whatever is armed is armed no more. */
+void anycloud_cloud_disarm(struct anycloud_cloud *cloud);
 bool anycloud_cloud_ready(const struct anycloud_cloud *cloud); /* connected and subscribed */
 
 /* The verb `nobrick cloud …`. Returns the exit code. */

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,21 @@ static void add_escaped(const char *text, char *out, size_t size)
                                  (unsigned char)*text);
 }
 
+static void add_drawn(const struct nb_cell *cell, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    if (!cell->explored)
+        return;
+    used += (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
+    if (cell->drawn_given)
+        used += (size_t)snprintf(out + used, size - used, ":faults=");
+    for (size_t i = 0; cell->drawn_given && i < cell->drawn_count && used < size; i++) {
+        snprintf(out + used, size - used, "%s%u.", i ? "+" : "", cell->drawn[i].step);
+        add_escaped(cell->drawn[i].line, out, size);
+        used = strlen(out);
+    }
+}
+
 static void add_value(const char *key, const char *value, bool escaped, char *out, size_t size)
 {
     size_t used = strlen(out);
@@ -291,6 +307,7 @@ void nb_replay_id(const char *path, const struct nb_cell *cell, const char *cuts
     size_t used = strlen(out);
     snprintf(out + used, size - used, ":%s%s%s%s%s", cell->world, values[0] ? ":" : "", values,
              *cuts ? ":cuts=" : "", cuts);
+    add_drawn(cell, out, size);
 }
 
 void nb_cuts_print(const struct nb_cell *cell, char *out, size_t size)
@@ -358,6 +375,39 @@ static int decode(const char *text, char *out, size_t size, struct flash_text_er
     return 0;
 }
 
+static int parse_seed(const char *text, struct nb_cell *cell, struct flash_text_error *error)
+{
+    char *end = NULL;
+    errno = 0;
+    cell->seed = strtoull(text, &end, 10);
+    cell->explored = true;
+    return isdigit((unsigned char)*text) && *end == '\0' && errno == 0
+               ? 0
+               : bad_id(error, "'%.40s' is not a seed", text);
+}
+
+static int parse_faults(char *text, struct nb_cell *cell, struct flash_text_error *error)
+{
+    cell->explored = cell->drawn_given = true;
+    for (char *save = NULL, *item = strtok_r(text, "+", &save); item;
+         item = strtok_r(NULL, "+", &save)) {
+        char *end = NULL;
+        unsigned long step = strtoul(item, &end, 10);
+        if (!isdigit((unsigned char)*item) || *end != '.' || step == 0 || step > UINT16_MAX)
+            return bad_id(error, "'%.40s' is not a fault like 1.%%40job%%20silent", item);
+        if (cell->drawn_count == NB_DRAWN)
+            return bad_id(error, "'%.40s': too many faults", item);
+        struct nb_drawn *drawn = &cell->drawn[cell->drawn_count++];
+        drawn->step = (unsigned)step;
+        int rc = decode(end + 1, drawn->line, sizeof drawn->line, error);
+        if (rc)
+            return rc;
+        if (drawn->line[0] != '@')
+            return bad_id(error, "'%.40s' is not a fault", drawn->line);
+    }
+    return 0;
+}
+
 static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error *error)
 {
     const struct {
@@ -411,13 +461,20 @@ int nb_replay_parse(const char *id, char *path, size_t path_size, struct nb_cell
     int rc = decode(part, path, path_size, error);
     part = strtok_r(NULL, ":", &save);
     if (rc == 0 && (!part || strlen(part) >= NB_WORD))
-        return bad_id(error, "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]");
+        return bad_id(
+            error,
+            "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...][:seed=N][:faults=STEP.LINE+...]");
     if (rc)
         return rc;
     snprintf(cell->world, sizeof cell->world, "%s", part);
     while (rc == 0 && (part = strtok_r(NULL, ":", &save)) != NULL) {
         if (strncmp(part, "cuts=", 5) == 0) {
             rc = parse_cuts(part + 5, cell, error);
+            continue;
+        }
+        if (strncmp(part, "seed=", 5) == 0 || strncmp(part, "faults=", 7) == 0) {
+            rc = *part == 's' ? parse_seed(part + 5, cell, error)
+                              : parse_faults(part + 7, cell, error);
             continue;
         }
         char *inner = NULL;

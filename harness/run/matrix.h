@@ -4,6 +4,11 @@
  * (or as given), the world, the cell's values, and the cuts; what is special in it is written %XX:
  *
  *   boot/swap-test.ota:posix:part=nrf52840,scheme=swap-move,size=larger:cuts=37.half
+ *
+ * A history that `explore` plays has its seed, and faults as STEP.LINE once they no longer are what
+ * the seed draws:
+ *
+ *   anycloud/first-update.ota:virtual:seed=7:faults=1.%40body%3A37%25%20net%20reset+2.%40job%20silent
  */
 #ifndef NOBRICK_HARNESS_RUN_MATRIX_H
 #define NOBRICK_HARNESS_RUN_MATRIX_H

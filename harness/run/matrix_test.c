@@ -193,6 +193,40 @@ static void replay_id_comes_back_as_the_same_cell(void **state)
     assert_string_equal(id, "a.ota:posix");
 }
 
+/* Seeds and faults, whatever characters these have. */
+static void replay_id_names_a_history(void **state)
+{
+    const struct nb_cell cell = {
+        .world = "virtual",
+        .via = "http",
+        .explored = true,
+        .seed = 18446744073709551615u,
+        .drawn_given = true,
+        .drawn = {{1, "@body:37% net reset"}, {2, "@job raw {\"a\":[1+2]}"}},
+        .drawn_count = 2};
+    struct nb_cell back;
+    struct flash_text_error error;
+    char id[NB_ID];
+    char again[NB_ID];
+    char path[256];
+    (void)state;
+    nb_replay_id("a.ota", &cell, "", id, sizeof id);
+    assert_string_equal(id, "a.ota:virtual:via=http:seed=18446744073709551615:"
+                            "faults=1.%40body%3A37%25%20net%20reset+"
+                            "2.%40job%20raw%20%7B%22a%22%3A%5B1%2B2%5D%7D");
+    assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
+    assert_int_equal(back.drawn_count, 2);
+    assert_int_equal(back.drawn[1].step, 2);
+    assert_string_equal(back.drawn[1].line, cell.drawn[1].line);
+    nb_replay_id(path, &back, "", again, sizeof again);
+    assert_string_equal(again, id);
+    /* a seed alone, and no fault at all */
+    assert_int_equal(nb_replay_parse("a.ota:virtual:seed=7", path, sizeof path, &back, &error), 0);
+    assert_true(back.explored && !back.drawn_given && back.seed == 7);
+    assert_int_equal(nb_replay_parse("a.ota:virtual:faults=", path, sizeof path, &back, &error), 0);
+    assert_true(back.explored && back.drawn_given && back.drawn_count == 0);
+}
+
 /* A file of the user's own may be called anything. */
 static void replay_id_escapes_values_too(void **state)
 {
@@ -212,13 +246,19 @@ static void bad_replay_ids_are_refused(void **state)
 {
     static const char *const ids[][2] = {
         {"", "the id is empty"},
-        {"a.ota", "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...]"},
+        {"a.ota", "expected PATH:WORLD[:VALUES][:cuts=OP.TEAR+...][:seed=N]"
+                  "[:faults=STEP.LINE+...]"},
         {"a%2.ota:posix", "'%2.ota': bad escape"},
         {"a.ota:posix:device=x%zz", "'%zz': bad escape"},
         {"a.ota:posix:colour=red", "'colour' is not a dimension of the matrix"},
         {"a.ota:posix:part", "'part' is not a value like part=nrf52840"},
         {"a.ota:posix:size=huge", "size 'huge' is not known"},
         {"a.ota:posix:install=maybe", "install 'maybe' is not known"},
+        {"a.ota:virtual:seed=x", "'x' is not a seed"},
+        {"a.ota:virtual:seed=99999999999999999999999", "'99999999999999999999999' is not a seed"},
+        {"a.ota:virtual:faults=%40job", "'%40job' is not a fault like 1.%40job%20silent"},
+        {"a.ota:virtual:faults=0.%40job", "'0.%40job' is not a fault like 1.%40job%20silent"},
+        {"a.ota:virtual:faults=1.device", "'device' is not a fault"},
         {"a.ota:posix:cuts=", "no cut follows cuts="},
         {"a.ota:posix:cuts=x.half", "'x.half' is not a cut like 37.half"},
         {"a.ota:posix:cuts=3.sideways", "'3.sideways' is not a cut like 37.half"},
@@ -244,6 +284,7 @@ int main(void)
         cmocka_unit_test(chosen_part_replaces_the_list),
         cmocka_unit_test(chosen_device_replaces_parts_and_schemes),
         cmocka_unit_test(replay_id_comes_back_as_the_same_cell),
+        cmocka_unit_test(replay_id_names_a_history),
         cmocka_unit_test(replay_id_escapes_values_too),
         cmocka_unit_test(bad_replay_ids_are_refused),
     };

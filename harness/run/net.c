@@ -72,12 +72,19 @@ const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault
 {
     enum nb_fault_talk talk = nb_fault_rows[fault->kind].talk;
     enum nb_link link = link_of(net, fault);
+    if (fault->kind == NB_NET_DNS)
+        return net->makers->fail_names ? NULL : "names are the machine's own here";
+    if (fault->kind == NB_CLOCK_JUMP && !net->makers->jump)
+        return "nobody turns the machine's own clock";
     if (talk == NB_TALK_HTTP && !over_http(link))
         return "nothing goes over HTTP here";
     if (talk == NB_TALK_MQTT && !uses(net, NB_LINK_MQTT))
         return "nothing goes over MQTT here";
     if (talk == NB_TALK_BYTES && !uses(net, link))
         return "nobody connects there";
+    if (fault->place == NB_PLACE_CONNECT &&
+        (talk != NB_TALK_BYTES || fault->kind == NB_NET_CORRUPT))
+        return "it strikes at bytes or packets, not at a connection";
     if (talk != NB_TALK_BYTES && is_tls(net, link) && fault->kind != NB_HTTP_EXPIRE)
         return "the proxy cannot look into TLS";
     return NULL;
@@ -126,6 +133,18 @@ static int start_cloud(struct nb_net *net, const struct sim_device *device, char
     return rc;
 }
 
+static void report(void *context, const char *line)
+{
+    const struct nb_net *net = context;
+    net->line(net->context, line);
+}
+
+static void jump(void *context, uint32_t ms)
+{
+    struct nb_net *net = context;
+    net->makers->jump(net, ms);
+}
+
 /* Puts a proxy in front of the server, where the script needs one. */
 static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, const char *name,
                      enum nb_fault_talk talk)
@@ -138,8 +157,9 @@ static int open_door(struct nb_net *net, struct nb_door *door, bool proxied, con
         .chunk_magic = CHUNK_MAGIC,
         .chunk_header = CHUNK_HEADER,
         .job_path = ANYCLOUD_JOB_PATH,
-        .report = net->line,
-        .context = net->context,
+        .jump = net->makers->jump ? jump : NULL,
+        .report = report,
+        .context = net,
     };
     if (!proxied)
         return 0;
@@ -204,6 +224,10 @@ int nb_net_start(struct nb_net *net, const struct nb_script *script, const struc
                  const struct sim_device *device, char reason[NB_LINE])
 {
     uint16_t tls_port = 0;
+    net->by_name = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        net->by_name = net->by_name || (script->steps[i].kind == NB_FAULT_NET &&
+                                        script->steps[i].fault.kind == NB_NET_DNS);
     int rc = net->makers->broker(net, cell->kit, &net->broker_port, &tls_port, reason);
     if (rc)
         return rc;
@@ -226,7 +250,11 @@ void nb_net_stop(struct nb_net *net)
         nb_proxy_free(net->server[tls].proxy);
         anycloud_http_free(net->servers[tls]);
         net->servers[tls] = NULL;
+        net->server[tls] = (struct nb_door){0};
     }
+    net->broker = (struct nb_door){0};
+    net->offer = (struct anycloud_offer){0};
+    net->traffic = 0;
     if (net->cloud)
         anycloud_cloud_free(net->cloud);
     net->cloud = NULL;
@@ -266,7 +294,7 @@ static void direct(const struct nb_net *net, enum nb_link link, bool closed,
     offer->connection = connections[link];
     if (link == net->via && !closed)
         return; /* where the job came from */
-    snprintf(offer->host, sizeof offer->host, "127.0.0.1");
+    snprintf(offer->host, sizeof offer->host, "%s", net->by_name ? "localhost" : "127.0.0.1");
     offer->port = closed                  ? net->closed_port
                   : link == NB_LINK_MQTT  ? net->broker.port
                   : link == NB_LINK_HTTPS ? net->server[1].port
@@ -332,6 +360,13 @@ int nb_net_arm(struct nb_net *net, const struct nb_step *step)
     const struct nb_door *door =
         link == NB_LINK_MQTT ? &net->broker : &net->server[link == NB_LINK_HTTPS];
     fault.text = step->raw_text;
+    if (fault.kind == NB_NET_DNS) {
+        if (!net->makers->fail_names)
+            return OTA_E_UNSUPPORTED;
+        net->makers->fail_names(net, fault.times);
+        net->names_armed = true;
+        return 0;
+    }
     if (fault.percent) {
         fault.at = (uint32_t)((uint64_t)net->offer.size * fault.at / 100);
         fault.percent = false;
@@ -368,12 +403,31 @@ static size_t end_proxy(struct nb_net *net, struct nb_proxy *proxy, const char *
     return unfired;
 }
 
+static size_t end_names(struct nb_net *net, const char **word)
+{
+    char line[NB_WORD];
+    uint32_t failed = net->names_armed ? net->makers->names_failed(net) : 0;
+    if (!net->names_armed)
+        return 0;
+    net->names_armed = false;
+    net->makers->fail_names(net, 0);
+    snprintf(line, sizeof line, "fault dns %u", failed);
+    if (failed)
+        net->line(net->context, line);
+    else
+        *word = nb_fault_rows[NB_NET_DNS].word;
+    return failed == 0;
+}
+
 size_t nb_net_end_step(struct nb_net *net, const char **word)
 {
     net->traffic = 0;
     size_t unfired = net->cloud ? anycloud_cloud_unfired(net->cloud) : 0;
     if (unfired)
         *word = "a fault of the cloud";
+    if (net->cloud)
+        anycloud_cloud_disarm(net->cloud); /* a fault is for one step */
+    unfired += end_names(net, word);
     unfired += end_proxy(net, net->broker.proxy, word);
     for (int tls = 0; tls < 2; tls++) {
         unfired += end_proxy(net, net->server[tls].proxy, word);

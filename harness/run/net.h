@@ -40,6 +40,12 @@ struct nb_servers {
     /* A port on which nobody listens, for as long as the run lasts. */
     int (*closed_port)(struct nb_net *net, uint16_t *port);
     void (*stop)(struct nb_net *net);
+    /* So many look-ups of names find nothing; how many did so far, since it was last set. NULL:
+     * not in this world. */
+    void (*fail_names)(struct nb_net *net, uint32_t count);
+    uint32_t (*names_failed)(const struct nb_net *net);
+    /* Moves the clock ahead; NULL: not in this world. `context` is the net. */
+    void (*jump)(void *net, uint32_t ms);
 };
 
 struct nb_net {
@@ -52,6 +58,8 @@ struct nb_net {
     enum nb_link data;              /* what the job says, unless the offer says otherwise */
     bool offers[NB_LINK_HTTPS + 1]; /* some offer of the script is there */
     enum nb_tls tls;
+    bool by_name;         /* hosts are called localhost: some look-up is to fail */
+    bool names_armed;     /* … in the present step */
     uint16_t broker_port; /* plain, for the cloud side */
     struct sim_clock *clock;
     struct anycloud_cloud *cloud;

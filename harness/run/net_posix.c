@@ -103,7 +103,8 @@ static void stop_servers(struct nb_net *net)
 }
 
 const struct nb_servers nb_servers_posix = {
-    make_broker, make_client, make_server, make_real_server, serve, hold_closed_port, stop_servers};
+    make_broker, make_client, make_server, make_real_server, serve, hold_closed_port, stop_servers,
+    NULL,        NULL,        NULL};
 
 /* ---- the device's options ---------------------------------------------------------------- */
 

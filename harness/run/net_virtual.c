@@ -112,8 +112,32 @@ static void stop_servers(struct nb_net *net)
     *own = (struct nb_net_virtual){0};
 }
 
-const struct nb_servers nb_servers_virtual = {make_broker, make_client, make_server, real_server,
-                                              serve,       closed_port, stop_servers};
+static void fail_names(struct nb_net *net, uint32_t count)
+{
+    struct nb_net_virtual *own = net->own;
+    own->names = (struct virtual_names){.fail_next = count};
+}
+
+static uint32_t names_failed(const struct nb_net *net)
+{
+    const struct nb_net_virtual *own = net->own;
+    return own->names.failed;
+}
+
+static void jump(void *context, uint32_t ms)
+{
+    const struct nb_net *net = context;
+    virtual_world_jump(net->world->context, ms);
+}
+
+const struct nb_servers nb_servers_virtual = {make_broker,  make_client, make_server,  real_server,
+                                              serve,        closed_port, stop_servers, fail_names,
+                                              names_failed, jump};
+
+static const char *host_of(const struct nb_net *net)
+{
+    return net->by_name ? "localhost" : "127.0.0.1";
+}
 
 /* ---- the device's clients ---------------------------------------------------------------- */
 
@@ -129,7 +153,8 @@ static void *create_mqtt(void *context, void (*deliver)(void *owner, const struc
     struct nb_net *net = context;
     struct nb_net_virtual *own = net->own;
     struct client *client = calloc(1, sizeof *client);
-    const struct virtual_mqtt_config config = {.port = net->broker.port,
+    const struct virtual_mqtt_config config = {.host = host_of(net),
+                                               .port = net->broker.port,
                                                .use_tls = net->broker.tls,
                                                .tls = nb_virtual_client(net->tls),
                                                .names = &own->names};
@@ -159,7 +184,8 @@ static void *create_http(void *context, void (*deliver)(void *owner, const struc
     struct nb_net_virtual *own = net->own;
     struct client *client = calloc(1, sizeof *client);
     const struct nb_door *door = nb_net_home_server(net);
-    const struct virtual_http_config config = {.port = door ? door->port : 0,
+    const struct virtual_http_config config = {.host = host_of(net),
+                                               .port = door ? door->port : 0,
                                                .use_tls = door && door->tls,
                                                .tls = nb_virtual_client(net->tls),
                                                .names = &own->names};

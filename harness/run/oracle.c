@@ -109,6 +109,9 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
+    if (oracle->has_pending || oracle->may_have_asked)
+        oracle->progress_live = false; /* the loader may move what was fetched */
+    oracle->flash_fails = false;
     oracle->booted_in_step = false;
 }
 
@@ -120,6 +123,16 @@ void nb_oracle_cut(struct nb_oracle *oracle)
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
+}
+
+void nb_oracle_tampered(struct nb_oracle *oracle)
+{
+    oracle->tampered = true;
+}
+
+void nb_oracle_flash_error(struct nb_oracle *oracle)
+{
+    oracle->flash_fails = true;
 }
 
 /* ---- what the device did ----------------------------------------------------------------- */
@@ -146,8 +159,9 @@ static bool may_run(const struct nb_oracle *oracle, const struct img_version *ve
 
 static void on_boot_none(struct nb_oracle *oracle)
 {
-    if (!oracle->primary_damaged)
+    if (!oracle->primary_damaged && !oracle->flash_fails)
         violate(oracle, "a boot finds no image");
+    oracle->flash_fails = false;
     oracle->has_running = false;
 }
 
@@ -185,6 +199,8 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     if (again && was_trial && !trial && !oracle->cut_in_confirmation)
         violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
     bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
+    if (!known)
+        oracle->tampered = false; /* what was staged is what runs now */
     if (!known && !(again && was_trial))
         on_other_image(oracle, word, &version, trial);
     else if (again && was_trial && !trial) {
@@ -197,6 +213,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->running = version;
     oracle->running_trial = trial;
     oracle->booted_in_step = true;
+    oracle->flash_fails = false;
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
@@ -205,9 +222,13 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
 
 static void on_reject(struct nb_oracle *oracle)
 {
-    if (oracle->offered >= 0)
-        oracle->images[oracle->offered].refused = true;
+    struct nb_oracle_image *offered =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    /* What runs for good stays good, whatever is wrong with a later job for it. */
+    if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
+        offered->refused = true;
     oracle->refused_since_job = true;
+    oracle->tampered = false;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
 
@@ -293,6 +314,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "reported") == 0) {
         on_reported(oracle, strcmp(first, "success") == 0);
     } else if (strcmp(name, "reset") == 0) {
+        oracle->flash_fails = false;   /* what failed before it is over */
         oracle->progress_live = false; /* from here on the loader may move what was fetched */
     } else if (strcmp(name, "cut") == 0) {
         nb_oracle_cut(oracle);
@@ -334,7 +356,7 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
     if (oracle->has_running && !oracle->cut_since_boot && !oracle->primary_damaged &&
         !oracle->has_pending && !lies_there(oracle, view))
         violate(oracle, "the primary slot does not hold the image that runs, byte for byte");
-    if (oracle->progress_live && oracle->offered >= 0) {
+    if (oracle->progress_live && oracle->offered >= 0 && !oracle->tampered) {
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
         uint32_t there =
             image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;

@@ -4,7 +4,8 @@
  * event line in order, and now and then what lies in flash. It says when the device did what no
  * scenario may allow:
  *
- *   1 a boot finds no image, although nobody destroyed the primary slot
+ *   1 a boot finds no image, although nobody destroyed the primary slot; only a boot in which the
+ *     flash fails may end without one, and the next must go on
  *   2 an image runs that nobody put down or offered, or that is not genuine
  *   3 a confirmed image gives way to one that was neither pending nor offered
  *   4 an unconfirmed image is not reverted at the next boot, or confirms itself; only a cut in what
@@ -13,7 +14,7 @@
  *   6 Success is reported for what does not run confirmed, or without a job; Failure for what runs
  *     confirmed
  *   7 the bootloader's region changed
- *   8 progress claims more than lies in flash
+ *   8 progress claims more than lies in flash; what was changed on its way cannot be compared
  *   9 what lies in the primary slot is not, byte for byte, the image that boots
  *  10 the device does what its flash part forbids
  *
@@ -64,10 +65,13 @@ struct nb_oracle {
     bool may_have_asked;    /* … and a cut fell where the agent asks the loader for it */
     enum nb_oracle_confirms confirms; /* the present device step */
     bool booted_in_step;
+    bool flash_fails; /* an operation of the present boot returned an error, or of what went before
+                       */
     bool cut_since_boot;
     bool cut_in_confirmation; /* … that may have taken place */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
+    bool tampered;           /* what comes, or lies in the secondary, was changed on its way */
     char violation[NB_LINE]; /* the first one; "" */
 };
 
@@ -84,6 +88,12 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot);
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms);
 /* The power was or will be cut in what happens next (the bench calls it for each cut). */
 void nb_oracle_cut(struct nb_oracle *oracle);
+
+/* The image's bytes are changed on their way to the device: what lies in flash may be others, until
+ * the device rejects them or something else boots. */
+void nb_oracle_tampered(struct nb_oracle *oracle);
+/* An operation of the flash has returned an error to the device. */
+void nb_oracle_flash_error(struct nb_oracle *oracle);
 
 /* One event line of the device. Lines that say nothing to the oracle are ignored. */
 void nb_oracle_event(struct nb_oracle *oracle, const char *line);

@@ -1,15 +1,17 @@
 /* Plays a script, step by step: what is the same in every world. */
 #include "harness/run/play.h"
+#include "sim/device_flash.h"
 #include "sim/life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STABLE_BOOTS 8
-#define POLL_MS      10
-#define BROKEN_EXIT  2   /* of a device that could not even start or end in order */
-#define SIGNAL_EXIT  128 /* and more: killed by a signal */
+#define STABLE_BOOTS  8
+#define REPORT_CHECKS 8
+#define POLL_MS       10
+#define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
+#define SIGNAL_EXIT   128 /* and more: killed by a signal */
 
 /* ---- devices ----------------------------------------------------------------------------- */
 
@@ -34,24 +36,51 @@ static void oracle_offer(struct nb_play *play, const struct nb_oracle_image *ima
 
 /* ---- events ------------------------------------------------------------------------------ */
 
+static void keep_line(struct nb_play *play, struct nb_unit *unit, bool cloud, const char *text)
+{
+    int rc = nb_trace_add(&unit->trace, cloud, text);
+    if (rc)
+        play->err = rc;
+}
+
+static void hash_line(struct nb_play *play, bool cloud, const char *text)
+{
+    if (!play->cell->hash)
+        return;
+    play->history_hash = sim_journal_hash(play->history_hash, cloud ? "cloud" : "device");
+    play->history_hash = sim_journal_hash(play->history_hash, text);
+}
+
 void nb_play_device_line(void *context, const char *text)
 {
     struct nb_play *play = context;
-    int rc = nb_trace_add(&play->unit->trace, false, text);
-    if (rc)
-        play->err = rc;
+    keep_line(play, play->unit, false, text);
+    hash_line(play, false, text);
     nb_oracle_event(&play->unit->oracle, text);
     nb_net_device_line(&play->net, text);
 }
 
-static void on_cloud_line(void *context, const char *text)
+void nb_play_cloud_line(void *context, const char *text)
+{
+    static const char *const tampering[] = {"fault corrupt ", "fault raw-chunk ",
+                                            "fault patch-chunk ", "fault other-image ",
+                                            "fault etag-change "};
+    struct nb_play *play = context;
+    bool tampers = false;
+    for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++)
+        tampers = tampers || strncmp(text, tampering[i], strlen(tampering[i])) == 0;
+    for (size_t i = 0; i < play->unit_count; i++) {
+        if (tampers)
+            nb_oracle_tampered(&play->units[i].oracle);
+        keep_line(play, &play->units[i], true, text);
+    }
+    hash_line(play, true, text);
+}
+
+void nb_play_journal_line(void *context, const char *line)
 {
     struct nb_play *play = context;
-    for (size_t i = 0; i < play->unit_count; i++) {
-        int rc = nb_trace_add(&play->units[i].trace, true, text);
-        if (rc)
-            play->err = rc;
-    }
+    play->flash_hash = sim_journal_hash(play->flash_hash, line);
 }
 
 /* ---- the cloud side ---------------------------------------------------------------------- */
@@ -175,7 +204,7 @@ static bool faults_fired(struct nb_play *play, const struct nb_step *step, bool 
     const char *unfired = "the power cut";
     bool misfit = cut_armed && nb_trace_last(trace, "cut-misfit");
     bool vacuous = cut_armed && !nb_trace_has(trace, "cut");
-    if (misfit) {
+    if (misfit && !play->cell->explored) { /* whoever draws faults counts those that fire */
         nb_outcome_set(play->outcome, NB_VACUOUS,
                        "line %u: the tear `%s` does not fit operation %u", step->line,
                        flash_tear_word(play->cut.tear), play->cut.op);
@@ -185,9 +214,9 @@ static bool faults_fired(struct nb_play *play, const struct nb_step *step, bool 
         vacuous = true;
         unfired = "the flash error";
     }
-    play->fail_armed = false;
+    play->fail_armed = play->fail_fired = false;
     vacuous = nb_net_end_step(&play->net, &unfired) > 0 || vacuous;
-    if (vacuous)
+    if (vacuous && !play->cell->explored)
         nb_outcome_set(play->outcome, NB_VACUOUS, "line %u: %s armed for it never fired",
                        step->line, unfired);
     return true;
@@ -204,6 +233,8 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     }
     int rc = run_devices(play, boot_only, codes);
     play->cut_armed = false;
+    if (play->fail_fired)
+        nb_play_cloud_line(play, "fault fail");
     if (rc == OTA_E_TIMEOUT)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
                        step->line, play->stage->limit_s);
@@ -237,8 +268,8 @@ static int fingerprint_all(struct nb_play *play, uint64_t *out)
 
 static bool boots_as_said(struct nb_play *play, const struct nb_step *step)
 {
-    const char *boot = nb_trace_last_boot(&play->unit->trace);
-    if (boot && nb_expect_matches(&step->expect, boot, false))
+    const char *boot = nb_trace_latest(&play->unit->trace, "boot");
+    if (boot && (step->expect.version_count == 0 || nb_expect_matches(&step->expect, boot, false)))
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says", step->line,
                    step->text);
@@ -267,6 +298,40 @@ static bool until_stable(struct nb_play *play, const struct nb_step *step)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: flash still changes after %d boots",
                        step->line, STABLE_BOOTS);
     return quiet == 2 && each(play, step, boots_as_said);
+}
+
+/* Was it delivered, in whatever step? Success must speak of what confirmed itself last. */
+static bool was_reported(const struct nb_play *play, const char *result)
+{
+    const struct nb_trace *trace = &play->units[0].trace;
+    char wanted[NB_WORD + 16];
+    int length = snprintf(wanted, sizeof wanted, "reported %s", result);
+    for (size_t i = trace->count; i-- > 0;) {
+        const char *text = trace->lines[i].text;
+        if (trace->lines[i].cloud)
+            continue;
+        if (strncmp(text, wanted, (size_t)length) == 0)
+            return true;
+        if (strcmp(result, "success") == 0 && strncmp(text, "confirmed ", 10) == 0)
+            return false;
+    }
+    return false;
+}
+
+static bool until_reported(struct nb_play *play, const struct nb_step *step)
+{
+    const char *result = step->expect.word;
+    play->live_ms = 0;
+    for (int i = 0; i < REPORT_CHECKS && !was_reported(play, result); i++)
+        if (!device_step(play, step, false) || play->outcome->verdict == NB_FAIL)
+            return false;
+    if (was_reported(play, result))
+        return true;
+    const char *last = nb_trace_latest(&play->units[0].trace, "reported");
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: %d more checks do not report %s; %s%.60s",
+                   step->line, REPORT_CHECKS, result, last ? "last was: " : "nothing was reported",
+                   last ? last : "");
+    return false;
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -432,6 +497,8 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         return device_step(play, step, step->kind == NB_DEVICE_BOOT);
     case NB_UNTIL_STABLE:
         return until_stable(play, step);
+    case NB_UNTIL_REPORTED:
+        return until_reported(play, step);
     case NB_FAULT_CUT:
         arm_cut(play, step);
         break;
@@ -549,7 +616,7 @@ void nb_play_steps(struct nb_play *play)
 {
     char reason[NB_LINE] = "";
     int rc = 0;
-    play->net.line = on_cloud_line;
+    play->net.line = nb_play_cloud_line;
     play->net.context = play;
     if (play->script->needs_cloud)
         rc = nb_net_start(&play->net, play->script, play->cell, &play->device, reason);
@@ -558,6 +625,9 @@ void nb_play_steps(struct nb_play *play)
     else
         play_all(play);
     nb_net_stop(&play->net);
+    if (play->cell->hash)
+        nb_note_add(play->outcome, "history %016llx flash %016llx",
+                    (unsigned long long)play->history_hash, (unsigned long long)play->flash_hash);
     if (play->outcome->verdict != NB_PASS)
         tell_story(play);
 }

@@ -77,6 +77,9 @@ struct nb_play {
     bool fail_armed;
     bool fail_fired;
     uint32_t fail_op;
+    /* hashes so far, under cell->hash: of every line said, and of the flash journal */
+    uint64_t history_hash;
+    uint64_t flash_hash;
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,
@@ -89,8 +92,12 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
-/* A line of the present device. */
+/* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
+ * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);
+void nb_play_cloud_line(void *context, const char *text);
+/* A line of the flash journal. `context` is the play. */
+void nb_play_journal_line(void *context, const char *line);
 
 /* ---- flash (play_flash.c) ---------------------------------------------------------------- */
 

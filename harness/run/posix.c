@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEVICE_MS 30000 /* a device step that takes longer hangs */
-#define NB_PATH   300
+#define DEVICE_MS    30000 /* a device step that takes longer hangs */
+#define NB_PATH      300
+#define JOURNAL_LINE 128
 
 struct posix_stage {
     struct posix_loop *loop;
@@ -21,6 +22,7 @@ struct posix_stage {
     char device_path[NB_PATH];
     char flash_path[NB_PATH];
     char log_path[NB_PATH];
+    char journal_path[NB_PATH]; /* of the present device step, under cell->hash */
 };
 
 /* ---- files ------------------------------------------------------------------------------- */
@@ -44,6 +46,7 @@ static int prepare(struct nb_play *play, struct flash_text_error *error)
     snprintf(own->device_path, sizeof own->device_path, "%s/cell.device", dir);
     snprintf(own->flash_path, sizeof own->flash_path, "%s/cell.bin", dir);
     snprintf(own->log_path, sizeof own->log_path, "%s/device.log", dir);
+    snprintf(own->journal_path, sizeof own->journal_path, "%s/journal", dir);
     clear_old_files(own);
     return nb_device_write(&play->device, own->device_path);
 }
@@ -127,6 +130,22 @@ static void add_switches(const struct nb_agent_switches *agent,
     }
 }
 
+/* What the device wrote into its flash in this run. */
+static int read_journal(struct nb_play *play)
+{
+    const struct posix_stage *own = play->own;
+    char line[JOURNAL_LINE];
+    FILE *file = fopen(own->journal_path, "r");
+    if (!file)
+        return OTA_E_IO;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        nb_play_journal_line(play, line);
+    }
+    fclose(file);
+    return unlink(own->journal_path) == 0 ? 0 : OTA_E_IO;
+}
+
 static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct posix_stage *own = play->own;
@@ -152,10 +171,18 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         arguments[count++] = "--cut";
         arguments[count++] = cut;
     }
+    if (play->cell->hash) {
+        arguments[count++] = "--journal";
+        arguments[count++] = own->journal_path;
+    }
     arguments[count] = NULL;
     const struct nb_spawn spawn = {own->loop, nb_play_device_line, play, own->log_path,
                                    play->live_ms};
-    return rc ? rc : nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
+    if (rc == 0)
+        rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
+    if (rc == 0 && play->cell->hash)
+        rc = read_journal(play);
+    return rc;
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)

@@ -28,6 +28,7 @@ static const char *const run_help =
     "  --junit FILE    write JUnit XML too\n"
     "  --tap           TAP version 14 even on a terminal\n"
     "  --jobs N        so many scenarios side by side (default: two a processor)\n"
+    "  --hash          note a hash of all that happened, and of the flash journal; as TAP\n"
     "  --compute       compute every hash and signature anew; remember none\n"
     "\n"
     "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
@@ -36,9 +37,11 @@ static const char *const run_help =
     "  nobrick run anycloud/first-update.ota\n";
 
 static const char *const replay_help =
-    "usage: nobrick replay ID\n"
+    "usage: nobrick replay [--hash] ID\n"
     "\n"
-    "Repeats one cell of one scenario, with the power cuts that the id names.\n"
+    "Repeats one cell of one scenario, with the power cuts or the faults that the id names.\n"
+    "\n"
+    "  --hash  note a hash of all that happened, and of the flash journal; as TAP\n"
     "\n"
     "example:\n"
     "  nobrick replay anycloud/first-update.ota:posix\n";
@@ -47,6 +50,7 @@ struct options {
     struct nb_choice choice;
     const char *junit;
     bool tap;
+    bool hash;
     bool compute;
     size_t jobs;
 };
@@ -172,6 +176,7 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
     for (size_t i = 0; i < matrix.count; i++) {
         matrix.cells[i].kit = kit;
         matrix.cells[i].compute = options->compute;
+        matrix.cells[i].hash = options->hash;
         report_cell(teller, shown, &script, &matrix.cells[i]);
     }
     nb_tell_end(teller);
@@ -280,7 +285,7 @@ static size_t jobs_from(const char *text)
 
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, COMPUTE, HELP };
+    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, COMPUTE, HELP };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},
@@ -288,6 +293,7 @@ int nb_cmd_run(int argc, char **argv)
         {"junit", required_argument, NULL, JUNIT},
         {"tap", no_argument, NULL, TAP},
         {"jobs", required_argument, NULL, JOBS},
+        {"hash", no_argument, NULL, HASH},
         {"compute", no_argument, NULL, COMPUTE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -309,6 +315,8 @@ int nb_cmd_run(int argc, char **argv)
             options.tap = true;
         else if (option == JOBS)
             options.jobs = jobs_from(optarg);
+        else if (option == HASH)
+            options.hash = options.tap = true;
         else if (option == COMPUTE)
             options.compute = true;
         else if (option == HELP) {
@@ -356,6 +364,10 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
+    if (cell->explored && strcmp(cell->world, "virtual") != 0)
+        return "seeds and faults are for the virtual world";
+    if (cell->explored && !script->needs_cloud)
+        return "seeds and faults are for a script with a cloud";
     if (cell->cut_count && sweeps == 0)
         return "the id has cuts, and the script no '@flash:*' line";
     if (cell->cut_count > sweeps)
@@ -383,7 +395,8 @@ static int replay(const struct nb_script *script, const char *shown, struct nb_c
         fprintf(stderr, "nobrick replay: %s\n", error.message);
         return 2;
     }
-    if (nb_report_open(&report, stdout, isatty(STDOUT_FILENO) == 1, NULL) != 0)
+    bool terminal = isatty(STDOUT_FILENO) == 1 && !cell->hash;
+    if (nb_report_open(&report, stdout, terminal, NULL) != 0)
         return 2;
     report.colour = report.terminal && nb_report_wants_colour();
     nb_run_catch_signals();
@@ -409,10 +422,12 @@ int nb_cmd_replay(int argc, char **argv)
         fputs(replay_help, stdout);
         return 0;
     }
-    if (argc != 2 || argv[1][0] == '-')
+    bool hash = argc == 3 && strcmp(argv[1], "--hash") == 0;
+    if (argc != 2 + hash || argv[1 + hash][0] == '-')
         return usage("replay", "expected one replay id", NULL);
-    if (nb_replay_parse(argv[1], path, sizeof path, &cell, &error) != 0)
+    if (nb_replay_parse(argv[1 + hash], path, sizeof path, &cell, &error) != 0)
         return usage("replay", error.message, NULL);
+    cell.hash = hash;
     struct nb_paths paths = {0};
     int rc = nb_paths_add(&paths, path);
     if (rc || paths.count != 1) {
@@ -425,7 +440,7 @@ int nb_cmd_replay(int argc, char **argv)
     if (rc)
         return 2;
     const char *wrong = not_in_script(&script, &cell);
-    int code = wrong ? usage("replay", wrong, argv[1]) : replay(&script, shown, &cell);
+    int code = wrong ? usage("replay", wrong, argv[1 + hash]) : replay(&script, shown, &cell);
     nb_script_free(&script);
     return code;
 }

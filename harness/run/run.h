@@ -14,6 +14,7 @@
 #define NB_STORY_LINES  12
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
+#define NB_DRAWN        8
 #define NB_DEFAULT_SLOT (128u * 1024u)
 #define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
 
@@ -28,6 +29,12 @@ struct nb_cut {
     uint32_t op;
     bool fails; /* `@flash:* fail`: it returns an error. Else the power is cut: */
     enum flash_tear tear;
+};
+
+/* A line of the language that stands before a device step: the step-th of the script, from 1. */
+struct nb_drawn {
+    unsigned step;
+    char line[NB_TEXT];
 };
 
 /* One combination of header values. "" where the script does not name the dimension. */
@@ -47,6 +54,12 @@ struct nb_cell {
     struct nb_cut cuts[NB_CUTS]; /* replay: the i-th is for the i-th `@flash:*` line */
     size_t cut_count;            /* 0: sweep them all */
     bool replay;
+    bool explored; /* not the script itself but a history of it (prove/explore.h): of this seed … */
+    uint64_t seed;
+    bool drawn_given; /* … with these faults, not with those that the seed draws */
+    struct nb_drawn drawn[NB_DRAWN];
+    size_t drawn_count;
+    bool hash;    /* note a hash of all that happened, and one of the flash journal */
     bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 

@@ -6,6 +6,13 @@
 
 #define TOLD 9 /* lines of a story, beside the one that says what is wrong */
 
+void nb_trace_clear(struct nb_trace *trace)
+{
+    trace->count = trace->from = 0;
+    trace->cursors[0] = trace->cursors[1] = 0;
+    trace->step = 0;
+}
+
 void nb_trace_free(struct nb_trace *trace)
 {
     free(trace->lines);
@@ -23,6 +30,7 @@ int nb_trace_add(struct nb_trace *trace, bool cloud, const char *text)
         trace->room = room;
     }
     trace->lines[trace->count].cloud = cloud;
+    trace->lines[trace->count].step = trace->step;
     snprintf(trace->lines[trace->count].text, NB_LINE, "%s", text);
     trace->count++;
     return 0;
@@ -30,6 +38,7 @@ int nb_trace_add(struct nb_trace *trace, bool cloud, const char *text)
 
 void nb_trace_step(struct nb_trace *trace)
 {
+    trace->step++;
     trace->from = trace->count;
     trace->cursors[0] = trace->count;
     trace->cursors[1] = trace->count;
@@ -105,10 +114,10 @@ bool nb_trace_has(const struct nb_trace *trace, const char *word)
     return nb_trace_last(trace, word) != NULL;
 }
 
-const char *nb_trace_last_boot(const struct nb_trace *trace)
+const char *nb_trace_latest(const struct nb_trace *trace, const char *word)
 {
     for (size_t i = trace->count; i-- > 0;)
-        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, "boot"))
+        if (!trace->lines[i].cloud && same_word(trace->lines[i].text, word))
             return trace->lines[i].text;
     return NULL;
 }

@@ -10,6 +10,7 @@
 
 struct nb_trace_line {
     bool cloud;
+    unsigned step; /* the device step in which it was said, counted from 1 */
     char text[NB_LINE];
 };
 
@@ -19,8 +20,11 @@ struct nb_trace {
     size_t room;
     size_t cursors[2]; /* of the device, of the cloud: lines before it are used up */
     size_t from;       /* first line of the present device step */
+    unsigned step;     /* number of the present device step; 0: none yet */
 };
 
+/* Empty again; what it has of memory stays. */
+void nb_trace_clear(struct nb_trace *trace);
 void nb_trace_free(struct nb_trace *trace);
 
 /* Appends a line. OTA_E_NO_SPACE when memory runs out. */
@@ -46,8 +50,8 @@ bool nb_trace_has(const struct nb_trace *trace, const char *word);
 /* The last line of the device in the present step that begins with this word, or NULL. */
 const char *nb_trace_last(const struct nb_trace *trace, const char *word);
 
-/* The last boot line of the device in any step, or NULL. */
-const char *nb_trace_last_boot(const struct nb_trace *trace);
+/* The last line of the device in any step that begins with this word, or NULL. */
+const char *nb_trace_latest(const struct nb_trace *trace, const char *word);
 
 /* Tells the end of what happened: the last lines, without states, and repeated progress folded. */
 void nb_trace_tell(const struct nb_trace *trace, struct nb_outcome *outcome);

@@ -155,7 +155,7 @@ static void events_of_an_earlier_step_meet_nothing(void **state)
     assert_false(nb_trace_has(&trace, "boot"));
     add(&trace, false, "boot 2.0.0 confirmed");
     assert_true(nb_trace_has(&trace, "boot"));
-    assert_string_equal(nb_trace_last_boot(&trace), "boot 2.0.0 confirmed");
+    assert_string_equal(nb_trace_latest(&trace, "boot"), "boot 2.0.0 confirmed");
     assert_true(nb_trace_meets(&trace, &boot_v2));
     nb_trace_free(&trace);
 }

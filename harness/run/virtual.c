@@ -1,6 +1,7 @@
 #include "harness/run/virtual.h"
 #include "flashsim/failing.h"
 #include "harness/prove/cuts.h"
+#include "harness/prove/explore.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
 #include "sim/virtual/choice.h"
@@ -19,6 +20,7 @@ struct member {
     struct flash_sim *sim;
     struct crypto_openssl *crypto;
     struct flash_failing failing;
+    bool failure_told; /* … the oracle that it failed */
     uint32_t counter;
     struct choice choice; /* several devices draw the same numbers, each for itself */
     struct random_port random;
@@ -38,6 +40,7 @@ struct nb_virtual {
     size_t member_count;
     size_t running;
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
+    uint32_t operations;      /* most flash operations of a device step so far */
     bool opened;
     struct nb_outcome refusal; /* why it cannot be played at all */
 };
@@ -130,6 +133,8 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
 {
     struct member *member = context;
     struct nb_play *play = &member->of->play;
+    if (number >= member->of->operations)
+        member->of->operations = number + 1;
     if (play->sweep_armed && member->of->cuts)
         nb_cut_list_add(member->of->cuts, member->sim, op, number, play->sweep_fails);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
@@ -141,7 +146,16 @@ static void on_line(void *context, const char *line, int code)
     struct nb_play *play = &member->of->play;
     (void)code;
     play->unit = member->unit;
+    if (member->failing.fired && !member->failure_told)
+        nb_oracle_flash_error(&member->unit->oracle);
+    member->failure_told = member->failing.fired;
     nb_play_device_line(play, line);
+}
+
+static void on_journal(void *context, const char *line)
+{
+    struct member *member = context;
+    nb_play_journal_line(&member->of->play, line);
 }
 
 static void on_ended(void *context, struct virtual_device *device, int code)
@@ -188,11 +202,13 @@ static struct virtual_device *start(struct member *member, bool boot_only)
         .remember = !play->cell->compute,
         .crypto = member->crypto,
         .cut = on_operation,
+        .journal = play->cell->hash ? on_journal : NULL,
         .event = on_line,
         .context = member,
     };
     nb_virtual_clients(&play->net, &config);
     flash_failing_init(&member->failing, member->sim);
+    member->failure_told = false;
     if (play->fail_armed) {
         flash_failing_arm(&member->failing, play->fail_op);
         config.flash = &member->failing.port;
@@ -263,20 +279,12 @@ struct nb_virtual *nb_virtual_new(const struct nb_script *script, const struct n
     struct nb_virtual *virtual = calloc(1, sizeof *virtual);
     if (!virtual)
         return NULL;
-    virtual->world = virtual_world_new();
-    if (!virtual->world) {
-        free(virtual);
-        return NULL;
-    }
-    const struct sim_world *table = virtual_world_table(virtual->world);
     struct nb_play *play = &virtual->play;
     play->script = script;
     play->cell = cell;
     play->outcome = &virtual->refusal;
     play->stage = &virtual_stage;
     play->own = virtual;
-    play->world = table;
-    play->net.world = table;
     play->net.makers = &nb_servers_virtual;
     play->net.own = &virtual->net;
     virtual->opened = nb_play_open(play);
@@ -301,6 +309,40 @@ void nb_virtual_free(struct nb_virtual *virtual)
     free(virtual);
 }
 
+void nb_virtual_script(struct nb_virtual *virtual, const struct nb_script *script)
+{
+    virtual->play.script = script;
+}
+
+const struct nb_trace *nb_virtual_trace(const struct nb_virtual *virtual)
+{
+    return &virtual->play.units[0].trace;
+}
+
+uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
+{
+    return virtual->operations;
+}
+
+const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
+{
+    return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
+}
+
+/* Every play has a world of its own: what happened in an earlier one, its clock and its chance, is
+ * nothing to the next. */
+static bool begin_world(struct nb_virtual *virtual)
+{
+    struct nb_play *play = &virtual->play;
+    virtual_world_free(virtual->world);
+    virtual->world = virtual_world_new();
+    if (!virtual->world)
+        return false;
+    choice_seed(virtual_world_choice(virtual->world), play->cell->seed);
+    play->world = play->net.world = virtual_world_table(virtual->world);
+    return true;
+}
+
 void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
                      struct nb_outcome *outcome)
 {
@@ -309,18 +351,22 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
         *outcome = virtual->refusal;
         return;
     }
+    if (!begin_world(virtual)) {
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+        return;
+    }
     for (size_t i = 0; i < virtual->member_count; i++) {
         struct member *member = &virtual->members[i];
         flash_sim_restore(member->sim, member->factory);
         member->counter = 0;
         member->unit->oracle = member->oracle;
-        member->unit->trace.count = 0;
-        nb_trace_step(&member->unit->trace);
-        choice_init(&member->choice);
+        nb_trace_clear(&member->unit->trace);
+        choice_seed(&member->choice, play->cell->seed);
     }
     play->outcome = outcome;
+    play->history_hash = play->flash_hash = 0;
     play->next_cut = 0;
-    play->cut_armed = play->fail_armed = false;
+    play->cut_armed = play->fail_armed = play->fail_fired = false;
     play->err = 0;
     virtual->cuts = cuts;
     nb_play_steps(play);
@@ -330,6 +376,8 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome)
 {
     bool sweeps = false;
+    if (cell->explored)
+        return nb_explore_run(script, cell, outcome);
     for (size_t i = 0; i < script->step_count; i++)
         sweeps = sweeps || script->steps[i].all;
     if (sweeps && !cell->cut_count)

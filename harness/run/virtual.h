@@ -6,7 +6,7 @@
 #ifndef NOBRICK_HARNESS_RUN_VIRTUAL_H
 #define NOBRICK_HARNESS_RUN_VIRTUAL_H
 
-#include "harness/run/run.h"
+#include "harness/run/trace.h"
 
 struct nb_virtual;
 struct nb_cut_list; /* harness/prove/cuts.h */
@@ -20,5 +20,15 @@ void nb_virtual_free(struct nb_virtual *virtual);
  * every way in which the step behind it could be cut. */
 void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
                      struct nb_outcome *outcome);
+
+/* From now on this script is played: one with the same header and images as the first. */
+void nb_virtual_script(struct nb_virtual *virtual, const struct nb_script *script);
+
+/* Everything that was said in the latest play; until the next one. */
+const struct nb_trace *nb_virtual_trace(const struct nb_virtual *virtual);
+/* The most flash operations that any device step had in any play so far. */
+uint32_t nb_virtual_operations(const struct nb_virtual *virtual);
+/* Why this cell has no place for the fault, or NULL. */
+const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step);
 
 #endif

@@ -281,9 +281,14 @@ static bool is_fault(enum nb_step_kind kind)
     return kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET;
 }
 
+static bool is_until(enum nb_step_kind kind)
+{
+    return kind == NB_UNTIL_STABLE || kind == NB_UNTIL_REPORTED;
+}
+
 static bool is_device(enum nb_step_kind kind)
 {
-    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || kind == NB_UNTIL_STABLE;
+    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || is_until(kind);
 }
 
 /* Faults that meet no device step, or each other, would hide that they never fired. */
@@ -322,9 +327,9 @@ static int order(struct parser *p, const struct nb_step *step)
         int rc = arm(p, step);
         if (rc)
             return rc;
-    } else if (p->armed_line && step->kind == NB_UNTIL_STABLE) {
+    } else if (p->armed_line && is_until(step->kind)) {
         return fail(p, at,
-                    "'until' boots without faults: expected the device step that the fault "
+                    "'until' runs without faults: expected the device step that the fault "
                     "of line %u is for",
                     p->armed_line);
     } else if (is_device(step->kind)) {
@@ -340,8 +345,7 @@ static int order(struct parser *p, const struct nb_step *step)
         return fail(p, at, "expected the device step that the fault of line %u is for",
                     p->armed_line);
     }
-    bool checks =
-        looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || step->kind == NB_UNTIL_STABLE;
+    bool checks = looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || is_until(step->kind);
     if (checks && p->checks_line == 0)
         p->checks_line = p->line;
     return 0;
@@ -382,7 +386,8 @@ static int step_line(struct parser *p, struct nb_line *line)
     }
     if (rc)
         return rc;
-    script->needs_cloud = script->needs_cloud || step->kind <= NB_DEVICE_CHECK;
+    script->needs_cloud =
+        script->needs_cloud || step->kind <= NB_DEVICE_CHECK || step->kind == NB_UNTIL_REPORTED;
     script->needs_proxy =
         script->needs_proxy || step->kind == NB_FAULT_NET || step->kind == NB_EXPECT_TRAFFIC;
     script->uses_goldens = script->uses_goldens || line->image.file[0];

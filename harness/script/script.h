@@ -169,6 +169,7 @@ enum nb_step_kind {
     NB_EXPECT_LASTS,   /* value: least milliseconds that the last device step took */
     NB_EXPECT_TOPICS,  /* value: topics on which devices asked for a job in it */
     NB_UNTIL_STABLE,   /* expect.versions: what boots then */
+    NB_UNTIL_REPORTED, /* expect.word: the report that is to be delivered */
 };
 
 enum nb_chunk_fault {

@@ -139,8 +139,13 @@ const struct nb_script_verb nb_script_verbs[] = {
             "all is sent on in writes of so many bytes", "@net slice 1"),
     NETWORK(NB_NET_TRUNCATE, "[PLACE] NET truncate [SIDE] [COUNT]",
             "what follows is lost, and the connection is closed", "@body:1000 net truncate"),
-    NETWORK(NB_NET_CORRUPT, "[PLACE] NET corrupt [SIDE] [COUNT]", "one byte is flipped",
+    NETWORK(NB_NET_CORRUPT, "[PLACE] NET corrupt [SIDE] [COUNT]",
+            "one byte is flipped, and one of what comes next for each more",
             "@body:1000 net corrupt"),
+    NETWORK(NB_NET_DNS, "NET dns [COUNT]",
+            "look-ups of names find nothing, so often; hosts have names then", "@net dns 2"),
+    NETWORK(NB_CLOCK_JUMP, "[PLACE] CLOCK jump DURATION [SIDE]",
+            "the device's clock, and the cloud's, jumps ahead", "@body:50% clock jump 1h"),
     NETWORK(NB_MQTT_DROP_PUBACK, "MQTT drop-puback [VALUE] [COUNT]",
             "the N-th PUBACK to the device is lost", "@mqtt drop-puback 1"),
     NETWORK(NB_MQTT_DOUBLE_PUBACK, "MQTT double-puback [VALUE] [COUNT]",
@@ -193,6 +198,8 @@ const struct nb_script_verb nb_script_verbs[] = {
             "the server closes after its reply, as it may", "@http close always"),
     NETWORK(NB_HTTP_STATUS, "[PLACE] HTTP status VALUE [PHASE] [COUNT]",
             "an error in place of the reply", "@http status 404 data always"),
+    NETWORK(NB_HTTP_BUSY, "[PLACE] HTTP busy VALUE [PHASE] [COUNT]",
+            "503, and come back after so many seconds", "@http busy 3 job"),
     NETWORK(NB_HTTP_REDIRECT, "[PLACE] HTTP redirect [PHASE] [COUNT]",
             "302 to the same file at an absolute URL", "@http redirect"),
     NETWORK(NB_HTTP_REDIRECT_RELATIVE, "[PLACE] HTTP redirect-relative [PHASE] [COUNT]",
@@ -247,6 +254,10 @@ const struct nb_script_verb nb_script_verbs[] = {
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",
          "until stable boot v2"),
+    STEP(UNTIL_REPORTED, "until reported RESULT",
+         "checks until such a report was delivered, now or in an earlier step; success: of what "
+         "confirmed itself last",
+         "until reported success"),
 };
 
 const size_t nb_script_verb_count = sizeof nb_script_verbs / sizeof nb_script_verbs[0];

@@ -573,6 +573,8 @@ static const struct nb_word_class classes[] = {
     {"NET", "@net", nb_take_net},
     {"MQTT", "@mqtt", nb_take_mqtt},
     {"HTTP", "@http", nb_take_http},
+    {"CLOCK", "@clock", nb_take_clock},
+    {"DURATION", "a time like 90s, 5m, 1h or 2d", nb_take_duration},
     {"SIDE", "broker or server", nb_take_side},
     {"COUNT", "a number or always", nb_take_count},
     {"PHASE", "data, job or result", nb_take_phase},

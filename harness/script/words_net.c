@@ -233,6 +233,30 @@ bool nb_take_http(struct nb_line *line, const char *word, size_t length)
     return talk(line, word, length, "http");
 }
 
+bool nb_take_clock(struct nb_line *line, const char *word, size_t length)
+{
+    return talk(line, word, length, "clock");
+}
+
+bool nb_take_duration(struct nb_line *line, const char *word, size_t length)
+{
+    static const struct {
+        char letter;
+        uint32_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    uint32_t count = 0;
+    if (length < 2 || !nb_word_number(word, length - 1, false, &count))
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (word[length - 1] != units[i].letter)
+            continue;
+        line->step.fault.value = count * units[i].ms;
+        return (count > 0 && count <= UINT32_MAX / units[i].ms) ||
+               nb_word_complain(line, "must be 1s to 49d");
+    }
+    return false;
+}
+
 bool nb_take_side(struct nb_line *line, const char *word, size_t length)
 {
     static const char *const words[] = {"", "broker", "server", NULL};
@@ -245,6 +269,9 @@ bool nb_take_side(struct nb_line *line, const char *word, size_t length)
 bool nb_take_count(struct nb_line *line, const char *word, size_t length)
 {
     if (nb_word_is(word, length, "always")) {
+        if (line->verb->variant == NB_MQTT_DOUBLE_PUBACK ||
+            line->verb->variant == NB_MQTT_DOUBLE_PUBLISH)
+            return nb_word_complain(line, "so many copies never end: must be a number");
         line->step.fault.times = NB_FAULT_ALWAYS;
         return true;
     }

@@ -28,6 +28,8 @@ bool nb_take_place(struct nb_line *line, const char *word, size_t length);
 bool nb_take_net(struct nb_line *line, const char *word, size_t length);
 bool nb_take_mqtt(struct nb_line *line, const char *word, size_t length);
 bool nb_take_http(struct nb_line *line, const char *word, size_t length);
+bool nb_take_clock(struct nb_line *line, const char *word, size_t length);
+bool nb_take_duration(struct nb_line *line, const char *word, size_t length);
 bool nb_take_side(struct nb_line *line, const char *word, size_t length);
 bool nb_take_count(struct nb_line *line, const char *word, size_t length);
 bool nb_take_phase(struct nb_line *line, const char *word, size_t length);

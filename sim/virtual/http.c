@@ -472,7 +472,8 @@ static int http_start(void *context, const struct http_request *request)
     struct sim_http_order *order = http->inside ? &http->next : &http->order;
     if (http->busy)
         return OTA_E_BUSY;
-    const struct sim_http_place place = {"127.0.0.1", http->config.port, http->config.use_tls};
+    const char *host = http->config.host != NULL ? http->config.host : "127.0.0.1";
+    const struct sim_http_place place = {host, http->config.port, http->config.use_tls};
     int rc = sim_http_order_make(request, &place, order);
     if (rc == OTA_OK && http->inside) {
         http->waiting = true;

@@ -15,8 +15,9 @@
 struct virtual_http;
 
 struct virtual_http_config {
-    uint16_t port; /* of requests without a host, at 127.0.0.1; 0: there is no such server */
-    bool use_tls;  /* with it */
+    const char *host; /* of requests without one; NULL: 127.0.0.1. Outlives the client */
+    uint16_t port;    /* there; 0: there is no such server */
+    bool use_tls;     /* with it */
     struct virtual_tls_client tls; /* of every request that uses TLS */
     struct virtual_names *names;   /* faults of look-ups; NULL: none */
     uint32_t connect_ms;           /* 0: 10 s */
