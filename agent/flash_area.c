@@ -1,7 +1,9 @@
 #include "agent/flash_area.h"
 
+#include <string.h>
+
 /* Bytes looked at in one go: small, for it lies on the device's stack. */
-#define LOOK_SIZE 64
+#define LOOK_SIZE 256u
 
 static int check_range(const struct flash_area *area, uint32_t offset, uint32_t length)
 {
@@ -43,6 +45,25 @@ int flash_area_sector(const struct flash_area *area, uint32_t offset, struct fla
     return 0;
 }
 
+/* A part can lose a program without a word: what counts is what lies in flash. */
+static int check_programmed(const struct flash_area *area, uint32_t address, const uint8_t *data,
+                            uint32_t length)
+{
+    uint8_t bytes[LOOK_SIZE];
+    int error = 0;
+    while (error == 0 && length > 0) {
+        uint32_t step = length < LOOK_SIZE ? length : LOOK_SIZE;
+        error = area->flash->read(area->flash->context, address, bytes, step);
+        if (error == OTA_E_FLASH_READ || (error == 0 && memcmp(bytes, data, step) != 0)) {
+            error = OTA_E_FLASH_PROGRAM;
+        }
+        address += step;
+        data += step;
+        length -= step;
+    }
+    return error;
+}
+
 int flash_area_program(const struct flash_area *area, uint32_t offset, const void *data,
                        uint32_t length)
 {
@@ -67,12 +88,43 @@ int flash_area_program(const struct flash_area *area, uint32_t offset, const voi
             step = page - address % page;
         }
         error = area->flash->program(area->flash->context, address, bytes, step);
+        if (error == 0) {
+            error = check_programmed(area, address, bytes, step);
+        }
         bytes += step;
         offset += step;
         length -= step;
         sector_left -= step;
     }
     return error;
+}
+
+/* Inside one sector. */
+static bool reads_erased(const struct flash_area *area, uint32_t offset, uint32_t length,
+                         uint8_t erased)
+{
+    const struct flash_port *flash = area->flash;
+    uint8_t bytes[LOOK_SIZE];
+    while (length > 0) {
+        uint32_t step = length < LOOK_SIZE ? length : LOOK_SIZE;
+        if (flash->read(flash->context, area->address + offset, bytes, step) != 0 ||
+            bytes[0] != erased || memcmp(bytes, bytes + 1, step - 1) != 0) {
+            return false;
+        }
+        offset += step;
+        length -= step;
+    }
+    return true;
+}
+
+/* `sector` is in area offsets. */
+static int erase_whole(const struct flash_area *area, const struct flash_sector *sector)
+{
+    int error = area->flash->erase(area->flash->context, area->address + sector->start);
+    if (error != 0) {
+        return error;
+    }
+    return reads_erased(area, sector->start, sector->size, sector->erased) ? 0 : OTA_E_FLASH_ERASE;
 }
 
 int flash_area_erase_sector(const struct flash_area *area, uint32_t offset)
@@ -97,7 +149,7 @@ int flash_area_erase_back(const struct flash_area *area, uint32_t from, uint32_t
         struct flash_sector sector;
         int error = flash_area_sector(area, to - 1, &sector);
         if (error == 0) {
-            error = area->flash->erase(area->flash->context, area->address + sector.start);
+            error = erase_whole(area, &sector);
         }
         if (error != 0) {
             return error;
@@ -118,16 +170,9 @@ int flash_area_is_erased(const struct flash_area *area, uint32_t offset, uint32_
             return 0;
         }
         uint32_t step = sector.start + sector.size - offset;
-        step = step < LOOK_SIZE ? step : LOOK_SIZE;
         step = step < length ? step : length;
-        uint8_t bytes[LOOK_SIZE];
-        if (flash_area_read(area, offset, bytes, step) != 0) {
+        if (!reads_erased(area, offset, step, sector.erased)) {
             return 0;
-        }
-        for (uint32_t i = 0; i < step; i++) {
-            if (bytes[i] != sector.erased) {
-                return 0;
-            }
         }
         offset += step;
         length -= step;

@@ -17,14 +17,17 @@ struct flash_area {
 OTA_MUST_CHECK int flash_area_read(const struct flash_area *area, uint32_t offset, void *data,
                                    uint32_t length);
 
-/* Programs whole units, in ascending order, one operation a page. */
+/* Programs whole units, in ascending order, one operation a page, and reads them back:
+ * OTA_E_FLASH_PROGRAM when they are not what was programmed. */
 OTA_MUST_CHECK int flash_area_program(const struct flash_area *area, uint32_t offset,
                                       const void *data, uint32_t length);
 
-/* Erases the sector that starts at `offset`. */
+/* Erases the sector that starts at `offset`. An erase without effect shows when it is programmed;
+ * who leaves a part of it erased looks there. */
 OTA_MUST_CHECK int flash_area_erase_sector(const struct flash_area *area, uint32_t offset);
 
-/* Erases the sectors that overlap [from, to), last one first. */
+/* Erases the sectors that overlap [from, to), last one first, and looks at each: OTA_E_FLASH_ERASE
+ * when it is not erased. */
 OTA_MUST_CHECK int flash_area_erase_back(const struct flash_area *area, uint32_t from, uint32_t to);
 
 /* The sector that holds `offset`; out->start becomes an offset in the area. */

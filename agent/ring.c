@@ -219,7 +219,7 @@ int ota_ring_prepare(struct ota_ring *ring)
     if (ring->next != ring->area.size || ring->prepared)
         return 0;
     /* The sector may look erased after a cut erase, and not be: it is erased in any case. */
-    int error = flash_area_erase_sector(&ring->area, ring->turn);
+    int error = flash_area_erase_back(&ring->area, ring->turn, ring->turn + 1);
     ring->prepared = error == 0;
     return error;
 }

@@ -39,36 +39,65 @@ void flash_counts_add(uint8_t *counts, uint32_t units)
     }
 }
 
-/* ---- fault marks ---- */
+/* ---- marks of code words: unreadable ones in the first half, weak ones in the second ---- */
 
-bool flash_is_faulty(const struct flash_region *region, const uint8_t *faults, uint32_t from,
-                     uint32_t to)
+static uint32_t words_in(const struct flash_region *region, uint32_t bytes)
 {
-    uint32_t end = (to + (1u << region->word_shift) - 1) >> region->word_shift;
+    return (bytes + (1u << region->word_shift) - 1) >> region->word_shift;
+}
+
+static bool is_marked(const struct flash_region *region, const uint8_t *marks, uint32_t from,
+                      uint32_t to)
+{
+    uint32_t end = words_in(region, to);
     for (uint32_t word = from >> region->word_shift; word < end; word++) {
-        if (word % 8 == 0 && end - word >= 8 && faults[word / 8] == 0) {
+        if (word % 8 == 0 && end - word >= 8 && marks[word / 8] == 0) {
             word += 7;
-        } else if ((faults[word / 8] >> (word % 8) & 1) != 0) {
+        } else if ((marks[word / 8] >> (word % 8) & 1) != 0) {
             return true;
         }
     }
     return false;
 }
 
+static void mark(const struct flash_region *region, uint8_t *marks, uint32_t from, uint32_t to)
+{
+    uint32_t end = words_in(region, to);
+    for (uint32_t word = from >> region->word_shift; word < end; word++) {
+        marks[word / 8] = (uint8_t)(marks[word / 8] | 1u << (word % 8));
+    }
+}
+
+bool flash_is_faulty(const struct flash_region *region, const uint8_t *faults, uint32_t from,
+                     uint32_t to)
+{
+    return is_marked(region, faults, from, to);
+}
+
+bool flash_is_weak(const struct flash_region *region, const uint8_t *faults, uint32_t from,
+                   uint32_t to)
+{
+    return is_marked(region, faults + region->faults_size / 2, from, to);
+}
+
 void flash_mark_faults(const struct flash_region *region, uint8_t *faults, uint32_t from,
                        uint32_t to)
 {
-    uint32_t end = (to + (1u << region->word_shift) - 1) >> region->word_shift;
-    for (uint32_t word = from >> region->word_shift; word < end; word++) {
-        faults[word / 8] = (uint8_t)(faults[word / 8] | 1u << (word % 8));
-    }
+    mark(region, faults, from, to);
+}
+
+void flash_mark_weak(const struct flash_region *region, uint8_t *faults, uint32_t from, uint32_t to)
+{
+    mark(region, faults + region->faults_size / 2, from, to);
 }
 
 void flash_clear_faults(const struct flash_region *region, uint8_t *faults, uint32_t from,
                         uint32_t to)
 {
-    uint32_t word = (from + (1u << region->word_shift) - 1) >> region->word_shift;
-    for (; word < to >> region->word_shift; word++) {
-        faults[word / 8] = (uint8_t)(faults[word / 8] & ~(1u << (word % 8)));
+    uint8_t *weak = faults + region->faults_size / 2;
+    for (uint32_t word = words_in(region, from); word < to >> region->word_shift; word++) {
+        uint8_t others = (uint8_t) ~(1u << (word % 8));
+        faults[word / 8] &= others;
+        weak[word / 8] &= others;
     }
 }

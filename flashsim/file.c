@@ -5,11 +5,12 @@
  *     offset  size               what
  *     0       8                  magic "nbflash1"; written last when the file is made
  *     8       8                  hash of the chips' geometry
- *     16      1                  1 when a unit was ever marked as not readable
- *     64      4 a sector         erase counts
- *     then, for each run of sectors of each chip, at multiples of 8:
- *             1 a unit           programs since the erase; only of parts that limit them
- *             1 bit a code word  cannot be read
+ *     16      1                  1 when a unit was ever marked as not readable or as weak
+ *     24      36                 sectors that do not erase: up to 8 starts of 4 bytes, their
+ * number, a bit for each that stays so, the turn of weak units, 0 64      4 a sector         erase
+ * counts then, for each run of sectors of each chip, at multiples of 8: 1 a unit           programs
+ * since the erase; only of parts that limit them 1 bit a code word  cannot be read 1 bit a code
+ * word  reads unstably; both of each block side by side
  *
  * Both files are mapped and changed in place, so a killed process loses nothing that it has done.
  * The order keeps them consistent: a program changes bytes, then counts; an erase changes counts
@@ -32,8 +33,12 @@
 #define MAGIC_SIZE  8
 #define GEOMETRY_AT 8
 #define FAULTS_AT   16
+#define MARKS_AT    24
 #define ERASES_AT   64
 #define WRITE_SIZE  0x100000u
+
+_Static_assert(sizeof(struct flash_marks) == 36, "the table above says so");
+_Static_assert(MARKS_AT + sizeof(struct flash_marks) <= ERASES_AT, "the marks have room");
 
 #define STATE_SUFFIX ".state"
 #define FRESH_SUFFIX ".new"
@@ -360,8 +365,7 @@ static void take_stock(struct flash_sim *sim)
         for (uint32_t block = region->first_block; block < end; block++) {
             struct flash_view view;
             sim->file->blocks[block].faulty =
-                marks &&
-                flash_is_faulty(region, faults_of(sim, region, block), 0, region->block_size);
+                marks && !flash_is_all(faults_of(sim, region, block), region->faults_size, 0);
             flash_file_look(sim, region, block, &view);
             flash_count_missing(region, &view);
         }
@@ -402,6 +406,10 @@ static int set_up(struct flash_sim *sim, const struct flash_names *names,
     int result = open_both(sim, names, created, error);
     if (result == 0) {
         sim->erases = (uint32_t *)(void *)(sim->file->state + ERASES_AT);
+        sim->marks = (struct flash_marks *)(void *)(sim->file->state + MARKS_AT);
+        if (sim->marks->stuck_count > FLASH_MAX_STUCK || sim->marks->turn >= FLASH_TURNS) {
+            *sim->marks = (struct flash_marks){0}; /* nothing that we wrote */
+        }
         take_stock(sim);
     }
     if (result == 0 && *created && fill != NULL) {

@@ -1,9 +1,9 @@
 /* The 64-bit fingerprint of flash content.
  *
  * A block is hashed in four lanes of 64-bit words, lane = (rotate(lane, 29) ^ word) * odd constant,
- * which are then folded by a multiply-and-shift mix; the numbers of faulty code words follow. The
- * hashes of whole blocks and of one part of each block are remembered until the block changes, and
- * blocks shared between snapshots share them. Not a cryptographic hash. */
+ * which are then folded by a multiply-and-shift mix; the numbers of faulty and of weak code words
+ * follow. The hashes of whole blocks and of one part of each block are remembered until the block
+ * changes, and blocks shared between snapshots share them. Not a cryptographic hash. */
 #include "flashsim/store.h"
 
 #include <string.h>
@@ -60,13 +60,18 @@ static uint64_t hash_piece(const struct flash_piece *piece, const struct flash_v
 {
     uint64_t hash = hash_bytes(view->bytes + piece->offset, piece->length);
     uint32_t end = piece->offset + piece->length;
-    if (view->faults == NULL || !flash_is_faulty(piece->region, view->faults, piece->offset, end)) {
+    if (view->faults == NULL ||
+        (!flash_is_faulty(piece->region, view->faults, piece->offset, end) &&
+         !flash_is_weak(piece->region, view->faults, piece->offset, end))) {
         return hash;
     }
     uint32_t word_size = 1u << piece->region->word_shift;
     for (uint32_t at = piece->offset & ~(word_size - 1); at < end; at += word_size) {
         if (flash_is_faulty(piece->region, view->faults, at, at + 1)) {
             hash = mix(rotate(hash, 17) ^ (uint64_t)(at + 1) * odd[2]);
+        }
+        if (flash_is_weak(piece->region, view->faults, at, at + 1)) {
+            hash = mix(rotate(hash, 17) ^ (uint64_t)(at + 1) * odd[3]);
         }
     }
     return hash;

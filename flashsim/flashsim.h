@@ -32,16 +32,21 @@ struct flash_part {
     struct flash_sector_run runs[FLASH_MAX_RUNS];
     size_t run_count;
     uint32_t unit;
-    uint32_t page;         /* 0: none */
-    uint8_t erased;        /* 0xFF or 0x00 */
-    uint32_t programs;     /* a unit's programs between erases; FLASH_PROGRAMS_ANY */
-    bool reprogram_zero;   /* write-once part that accepts an all-zero overwrite */
-    uint32_t ecc;          /* bytes per code word, 0: none: a torn word may not be readable */
-    uint32_t t_program_us; /* typical, per page or unit as `program_per` says */
-    uint32_t program_per;  /* bytes that t_program_us pays for */
-    uint32_t t_erase_us;   /* typical, one sector */
-    uint32_t endurance;    /* erase cycles a sector is rated for */
-    char source[160];      /* data sheet, section */
+    uint32_t page;             /* 0: none */
+    uint8_t erased;            /* 0xFF or 0x00 */
+    uint32_t programs;         /* of a unit or row between erases; FLASH_PROGRAMS_ANY */
+    uint32_t row;              /* bytes that `programs` counts together; 0: each unit by itself */
+    bool reprogram_zero;       /* write-once part that accepts an all-zero overwrite */
+    bool overstress;           /* a programmed bit may not be programmed again */
+    uint32_t ecc;              /* bytes per code word, 0: none: a torn word may not be readable */
+    uint32_t disturb;          /* a cut program may damage its aligned window of so many bytes */
+    uint32_t t_program_us;     /* typical, per page or unit as `program_per` says */
+    uint32_t program_per;      /* bytes that t_program_us pays for */
+    uint32_t t_program_max_us; /* 0: not known */
+    uint32_t t_erase_us;       /* typical, one sector */
+    uint32_t t_erase_max_us;   /* 0: not known */
+    uint32_t endurance;        /* erase cycles a sector is rated for */
+    char source[160];          /* data sheet, section */
 };
 
 /* Where a text file is wrong: 1-based line and column, and what was expected there. */
@@ -111,7 +116,12 @@ enum flash_tear {
     FLASH_TEAR_HEAD96,
     FLASH_TEAR_HEAD128,
     FLASH_TEAR_HEAD160,
-    FLASH_TEAR_AFTER, /* the operation is complete, its caller never learns it */
+    FLASH_TEAR_WEAK,       /* program: the unit after half of the others reads unstably */
+    FLASH_TEAR_FIRST_WEAK, /* program: the first unit that changes does */
+    FLASH_TEAR_ERASE_WEAK, /* erase: what is not erased yet does, in the whole sector */
+    FLASH_TEAR_DISTURB,    /* program: the first unit that changes has only its odd bits, and its
+                            * neighbours are damaged (parts with disturb) */
+    FLASH_TEAR_AFTER,      /* the operation is complete, its caller never learns it */
     FLASH_TEAR_COUNT
 };
 
@@ -124,7 +134,8 @@ struct flash_stats {
     uint64_t programs;
     uint64_t program_bytes;
     uint64_t erases;
-    uint64_t modelled_us;
+    uint64_t modelled_us;     /* by typical times */
+    uint64_t modelled_max_us; /* by maximum times, where the part file has them */
     uint64_t violations;
     uint32_t most_erases;    /* of any one sector */
     uint32_t most_erases_at; /* its address */
@@ -195,6 +206,12 @@ const char *flash_sim_violation(const struct flash_sim *sim);
 size_t flash_sim_tears(const struct flash_sim *sim, const struct flash_op *op,
                        enum flash_tear out[FLASH_TEAR_COUNT]);
 
+/* The tears of one kind: CLEAN is the list above; weak ones leave units that read unstably,
+ * disturbing ones damage neighbours. 0 when none of these fits. */
+enum flash_tears { FLASH_TEARS_CLEAN, FLASH_TEARS_WEAK, FLASH_TEARS_DISTURB };
+size_t flash_sim_tears_of(const struct flash_sim *sim, const struct flash_op *op,
+                          enum flash_tears kind, enum flash_tear out[FLASH_TEAR_COUNT]);
+
 /* Puts bytes down as a factory would: no rules, no operation, no wear; units count as programmed
  * when they are not erased. */
 OTA_MUST_CHECK int flash_sim_put(struct flash_sim *sim, uint32_t address, const void *data,
@@ -205,8 +222,25 @@ OTA_MUST_CHECK int flash_sim_peek(const struct flash_sim *sim, uint32_t address,
 /* Marks the unit (code word) at `address` as not readable until its sector is erased. */
 OTA_MUST_CHECK int flash_sim_break_unit(struct flash_sim *sim, uint32_t address);
 
-/* 64-bit fingerprint of the range's content and readability, kept up to date as flash changes:
- * equal content at an equal address gives an equal value. Cost: one step a sector. */
+/* Makes the unit (code word) at `address` read unstably until its sector is erased: as it was
+ * programmed, half way back to erased, erased, half way, and so on with each read. With ecc: as it
+ * was, then not at all. */
+OTA_MUST_CHECK int flash_sim_weaken_unit(struct flash_sim *sim, uint32_t address);
+/* From now on erasing the sector that holds `address` changes nothing and says nothing.
+ * OTA_E_NO_SPACE beyond FLASH_MAX_STUCK sectors. */
+#define FLASH_MAX_STUCK 8
+OTA_MUST_CHECK int flash_sim_stick_sector(struct flash_sim *sim, uint32_t address);
+/* The erase of that sector, which the device believes done, had no effect; the next one has. */
+OTA_MUST_CHECK int flash_sim_miss_erase(struct flash_sim *sim, uint32_t address);
+/* Does every read of the range give the same? False when a unit in it reads unstably. */
+bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t length);
+
+/* A hash of what lies in no block: the stuck sectors, and which way weak units read next. Part of a
+ * snapshot, not of fingerprints: who searches states adds it to them. */
+uint64_t flash_sim_marks(const struct flash_sim *sim);
+
+/* 64-bit fingerprint of the range's content, readability and stability, kept up to date as flash
+ * changes: equal content at an equal address gives an equal value. Cost: one step a sector. */
 uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
 /* ---- snapshots (memory only) ------------------------------------------------------------- */
@@ -217,7 +251,7 @@ struct flash_snapshot;
 struct flash_snapshot *flash_sim_snapshot(struct flash_sim *sim);
 void flash_sim_restore(struct flash_sim *sim, const struct flash_snapshot *snapshot);
 void flash_snapshot_free(struct flash_sim *sim, struct flash_snapshot *snapshot);
-/* True when the present content, readability included, equals the snapshot's. */
+/* True when the present content, readability, stability and stuck sectors equal the snapshot's. */
 bool flash_sim_equals(const struct flash_sim *sim, const struct flash_snapshot *snapshot);
 
 #endif

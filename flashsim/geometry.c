@@ -19,6 +19,12 @@ static uint32_t fault_size(const struct flash_part *part)
     return part->ecc != 0 ? part->ecc : part->unit;
 }
 
+/* Bytes that a program is counted of. */
+static uint32_t counted_size(const struct flash_part *part)
+{
+    return part->row != 0 ? part->row : part->unit;
+}
+
 static const char *runs_fault(const struct flash_part *part, enum flash_part_field *field)
 {
     uint64_t bytes = 0;
@@ -34,6 +40,9 @@ static const char *runs_fault(const struct flash_part *part, enum flash_part_fie
         }
         if (run->size % part->unit != 0 || run->size % fault_size(part) != 0) {
             return "a sector size of whole units and whole ecc code words";
+        }
+        if (run->size % counted_size(part) != 0) {
+            return "a sector size of whole rows, as the line 'programs' counts them";
         }
         bytes += (uint64_t)run->count * run->size;
         sectors += run->count;
@@ -70,13 +79,29 @@ const char *flash_part_fault(const struct flash_part *part, enum flash_part_fiel
     if (part->programs > FLASH_MAX_COUNT) {
         return "any, or a number from 1 to 127";
     }
+    if (part->row != 0 && (!is_power_of_two(part->row) || part->row < part->unit)) {
+        return "a row of a power of two not below the unit";
+    }
     *field = FLASH_FIELD_ZERO;
-    if (part->reprogram_zero && (part->erased != 0xFF || part->programs != 1)) {
+    if (part->reprogram_zero && (part->erased != 0xFF || part->programs != 1 || part->row != 0)) {
         return "no, unless erased is 0xFF and programs is 1";
     }
     *field = FLASH_FIELD_ECC;
     if (part->ecc != 0 && !is_power_of_two(part->ecc)) {
         return "none, or a power of two";
+    }
+    *field = FLASH_FIELD_DISTURB;
+    if (part->disturb != 0 && (!is_power_of_two(part->disturb) || part->disturb < part->unit ||
+                               part->disturb < part->ecc)) {
+        return "none, or a power of two not below unit and ecc";
+    }
+    *field = FLASH_FIELD_PROGRAM_TIME;
+    if (part->t_program_max_us != 0 && part->t_program_max_us < part->t_program_us) {
+        return "a maximum that is not below the typical time";
+    }
+    *field = FLASH_FIELD_ERASE_TIME;
+    if (part->t_erase_max_us != 0 && part->t_erase_max_us < part->t_erase_us) {
+        return "a maximum that is not below the typical time";
     }
     return runs_fault(part, field);
 }
@@ -87,7 +112,7 @@ static void add_region(struct flash_sim *sim, const struct flash_chip *chip, uin
     const struct flash_part *part = &chip->part;
     struct flash_region *region = &sim->regions[sim->region_count++];
     uint32_t block = run->size;
-    uint32_t least = part->unit > fault_size(part) ? part->unit : fault_size(part);
+    uint32_t least = counted_size(part) > fault_size(part) ? counted_size(part) : fault_size(part);
     while (block > FLASH_MAX_BLOCK && block % (2 * least) == 0) {
         block /= 2;
     }
@@ -99,12 +124,12 @@ static void add_region(struct flash_sim *sim, const struct flash_chip *chip, uin
         .sector_size = run->size,
         .block_size = block,
         .block_shift = is_power_of_two(block) ? shift_of(block) : 0,
-        .unit_shift = shift_of(part->unit),
+        .unit_shift = shift_of(counted_size(part)),
         .word_shift = shift_of(fault_size(part)),
         .first_sector = sim->sector_count,
         .first_block = sim->block_count,
-        .counts_size = part->programs == FLASH_PROGRAMS_ANY ? 0 : block / part->unit,
-        .faults_size = (block / fault_size(part) + 7) / 8,
+        .counts_size = part->programs == FLASH_PROGRAMS_ANY ? 0 : block / counted_size(part),
+        .faults_size = (block / fault_size(part) + 7) / 8 * 2,
     };
     sim->sector_count += run->count;
     sim->block_count += region->size / block;
@@ -125,8 +150,8 @@ struct flash_sim *flash_geometry_new(const struct flash_chip *chips, size_t chip
         const struct flash_part *part = &chips[i].part;
         /* Pages count from address 0 of the device, so a chip has to start on one of its own. */
         if (flash_part_fault(part, &field) != NULL || chips[i].start != size ||
-            size % part->unit != 0 || (part->page != 0 && size % part->page != 0) ||
-            size + part->size > UINT32_MAX) {
+            size % counted_size(part) != 0 || (part->disturb != 0 && size % part->disturb != 0) ||
+            (part->page != 0 && size % part->page != 0) || size + part->size > UINT32_MAX) {
             free(sim);
             return NULL;
         }
@@ -138,6 +163,7 @@ struct flash_sim *flash_geometry_new(const struct flash_chip *chips, size_t chip
         }
         size += part->size;
     }
+    sim->marks = &sim->own_marks;
     sim->chip_count = chip_count;
     sim->size = (uint32_t)size;
     return sim;

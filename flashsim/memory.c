@@ -9,6 +9,7 @@
 #include <string.h>
 
 struct flash_snapshot {
+    struct flash_marks marks;
     uint32_t node_count;
     struct flash_node *nodes[];
 };
@@ -292,6 +293,7 @@ struct flash_snapshot *flash_sim_snapshot(struct flash_sim *sim)
         return NULL;
     }
     snapshot->node_count = memory->node_count;
+    snapshot->marks = *sim->marks;
     for (uint32_t n = 0; n < memory->node_count; n++) {
         snapshot->nodes[n] = memory->nodes[n];
         memory->nodes[n]->refs++;
@@ -316,6 +318,7 @@ static void restore_node(struct flash_sim *sim, uint32_t number, const struct fl
 void flash_sim_restore(struct flash_sim *sim, const struct flash_snapshot *snapshot)
 {
     struct flash_memory *memory = sim->memory;
+    *sim->marks = snapshot->marks;
     for (uint32_t n = 0; n < memory->node_count; n++) {
         struct flash_node *wanted = snapshot->nodes[n];
         struct flash_node *present = memory->nodes[n];
@@ -345,7 +348,7 @@ void flash_snapshot_free(struct flash_sim *sim, struct flash_snapshot *snapshot)
 
 static bool has_faults(const struct flash_region *region, const struct flash_block *block)
 {
-    return block->faults != NULL && flash_is_faulty(region, block->faults, 0, region->block_size);
+    return block->faults != NULL && !flash_is_all(block->faults, region->faults_size, 0);
 }
 
 static bool same_block(const struct flash_region *region, const struct flash_block *a,
@@ -366,6 +369,11 @@ static bool same_block(const struct flash_region *region, const struct flash_blo
 bool flash_sim_equals(const struct flash_sim *sim, const struct flash_snapshot *snapshot)
 {
     const struct flash_memory *memory = sim->memory;
+    const struct flash_marks *marks = &snapshot->marks;
+    if (sim->marks->stuck_count != marks->stuck_count || sim->marks->for_good != marks->for_good ||
+        memcmp(sim->marks->stuck, marks->stuck, sizeof marks->stuck) != 0) {
+        return false;
+    }
     for (uint32_t n = 0; n < memory->node_count; n++) {
         const struct flash_node *a = memory->nodes[n];
         const struct flash_node *b = snapshot->nodes[n];

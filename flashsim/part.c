@@ -223,7 +223,19 @@ static int read_programs(struct parser *parser, struct flash_part *part)
     if (!digits(&token, &part->programs, &suffix) || suffix.length != 0 || part->programs == 0) {
         return expected(parser->error, token.place, what);
     }
-    return 0;
+    struct parser before = *parser;
+    if (next_token(&before).length == 0) {
+        return 0;
+    }
+    int error = read_word(parser, "per");
+    before = *parser;
+    if (error == 0) {
+        error = read_size(parser, &part->row);
+    }
+    if (error == 0 && part->row == 0) {
+        return expected(parser->error, next_token(&before).place, "a size above 0");
+    }
+    return error;
 }
 
 static int read_zero(struct parser *parser, struct flash_part *part)
@@ -233,6 +245,31 @@ static int read_zero(struct parser *parser, struct flash_part *part)
     return part->reprogram_zero || token_is(&token, "no")
                ? 0
                : expected(parser->error, token.place, "yes or no");
+}
+
+static int read_same_bits(struct parser *parser, struct flash_part *part)
+{
+    struct token token = next_token(parser);
+    part->overstress = token_is(&token, "overstress");
+    return part->overstress || token_is(&token, "ok")
+               ? 0
+               : expected(parser->error, token.place, "ok or overstress");
+}
+
+static int read_disturb(struct parser *parser, struct flash_part *part)
+{
+    return read_size_or_none(parser, &part->disturb);
+}
+
+/* `max TIME` at the end of a line, or nothing. */
+static int read_maximum(struct parser *parser, uint32_t *value)
+{
+    struct parser before = *parser;
+    if (next_token(&before).length == 0) {
+        return 0;
+    }
+    int error = read_word(parser, "max");
+    return error != 0 ? error : read_time(parser, value);
 }
 
 static int read_program_time(struct parser *parser, struct flash_part *part)
@@ -249,12 +286,13 @@ static int read_program_time(struct parser *parser, struct flash_part *part)
         struct token token = next_token(&before);
         return expected(parser->error, token.place, "a size above 0");
     }
-    return error;
+    return error != 0 ? error : read_maximum(parser, &part->t_program_max_us);
 }
 
 static int read_erase_time(struct parser *parser, struct flash_part *part)
 {
-    return read_time(parser, &part->t_erase_us);
+    int error = read_time(parser, &part->t_erase_us);
+    return error != 0 ? error : read_maximum(parser, &part->t_erase_max_us);
 }
 
 static int read_endurance(struct parser *parser, struct flash_part *part)
@@ -301,7 +339,9 @@ enum key {
     KEY_ERASED,
     KEY_PROGRAMS,
     KEY_ZERO,
+    KEY_SAME_BITS,
     KEY_ECC,
+    KEY_DISTURB,
     KEY_T_PROGRAM,
     KEY_T_ERASE,
     KEY_ENDURANCE,
@@ -321,7 +361,9 @@ static const struct {
     [KEY_ERASED] = {"erased", read_erased, true},
     [KEY_PROGRAMS] = {"programs", read_programs, true},
     [KEY_ZERO] = {"reprogram-zero", read_zero, false},
+    [KEY_SAME_BITS] = {"same-bits", read_same_bits, false},
     [KEY_ECC] = {"ecc", read_ecc, false},
+    [KEY_DISTURB] = {"disturb", read_disturb, false},
     [KEY_T_PROGRAM] = {"t-program", read_program_time, true},
     [KEY_T_ERASE] = {"t-erase", read_erase_time, true},
     [KEY_ENDURANCE] = {"endurance", read_endurance, true},
@@ -330,10 +372,12 @@ static const struct {
 
 /* Which key's line is to blame for a fault that several lines make together. */
 static const enum key key_of_field[] = {
-    [FLASH_FIELD_SIZE] = KEY_SIZE,     [FLASH_FIELD_RUNS] = KEY_ERASE,
-    [FLASH_FIELD_UNIT] = KEY_UNIT,     [FLASH_FIELD_PAGE] = KEY_PAGE,
-    [FLASH_FIELD_ERASED] = KEY_ERASED, [FLASH_FIELD_PROGRAMS] = KEY_PROGRAMS,
-    [FLASH_FIELD_ZERO] = KEY_ZERO,     [FLASH_FIELD_ECC] = KEY_ECC,
+    [FLASH_FIELD_SIZE] = KEY_SIZE,          [FLASH_FIELD_RUNS] = KEY_ERASE,
+    [FLASH_FIELD_UNIT] = KEY_UNIT,          [FLASH_FIELD_PAGE] = KEY_PAGE,
+    [FLASH_FIELD_ERASED] = KEY_ERASED,      [FLASH_FIELD_PROGRAMS] = KEY_PROGRAMS,
+    [FLASH_FIELD_ZERO] = KEY_ZERO,          [FLASH_FIELD_ECC] = KEY_ECC,
+    [FLASH_FIELD_DISTURB] = KEY_DISTURB,    [FLASH_FIELD_PROGRAM_TIME] = KEY_T_PROGRAM,
+    [FLASH_FIELD_ERASE_TIME] = KEY_T_ERASE,
 };
 
 /* ---- files ---- */
@@ -350,8 +394,8 @@ static int read_line(struct parser *parser, struct flash_part *part, struct plac
     }
     if (key == KEY_COUNT) {
         return expected(parser->error, name.place,
-                        "a key: size erase unit page erased programs reprogram-zero ecc "
-                        "t-program t-erase endurance source");
+                        "a key: size erase unit page erased programs reprogram-zero same-bits "
+                        "ecc disturb t-program t-erase endurance source");
     }
     if (seen[key].line != 0 && key != KEY_ERASE) {
         char what[64];

@@ -98,7 +98,13 @@ static void test_errors(void **state)
         {"erased 0xAA\n", 1, 8, "0xFF or 0x00"},
         {"programs 0\n", 1, 10, "any, or a number from 1 to 127"},
         {"programs 2x\n", 1, 10, "any, or a number"},
+        {"programs 2 for 256\n", 1, 12, "'per'"},
+        {"programs 2 per 0\n", 1, 16, "a size above 0"},
         {"reprogram-zero maybe\n", 1, 16, "yes or no"},
+        {"same-bits fine\n", 1, 11, "ok or overstress"},
+        {"disturb 0\n", 1, 9, "none, or a size"},
+        {"t-erase 5ms at 6ms\n", 1, 13, "'max'"},
+        {"t-program 5ms per 8 max\n", 1, 24, "a time, like"},
         {"ecc -\n", 1, 5, "none, or a size"},
         {"t-program 41 per 4\n", 1, 11, "a time, like 41us"},
         {"t-program 41us 4\n", 1, 16, "'per'"},
@@ -119,6 +125,11 @@ static void test_errors(void **state)
         {GEOMETRY "page 24\n" REST, 6, 6, "a power of two"},
         {GEOMETRY "ecc 12\n" REST, 6, 5, "a power of two"},
         {GEOMETRY "ecc 8K\n" REST, 2, 7, "whole ecc code words"},
+        {GEOMETRY "disturb 48\n" REST, 6, 9, "a power of two not below unit"},
+        {"size 8K\nerase 2 x 4K\nunit 4\nerased 0xFF\nprograms 2 per 2\n" REST, 5, 10,
+         "a row of a power of two"},
+        {"size 9K\nerase 3 x 3K\nunit 4\nerased 0xFF\nprograms 2 per 2K\n" REST, 2, 7,
+         "whole rows"},
         {GEOMETRY "reprogram-zero yes\n" REST, 6, 16, "programs is 1"},
         {"size 8K\nerase 2 x 4K\nunit 4\nerased 0xFF\nprograms 128\n" REST, 5, 10, "1 to 127"},
         {"size 2M\nerase 2097152 x 1\nunit 1\nerased 0xFF\nprograms any\n" REST, 2, 7,
@@ -175,6 +186,25 @@ static void test_shipped_parts(void **state)
         {"nrf52840", 0x100000, 4096, 4, 0, 0xFF, 2, 0, 85000},
         {"stm32l4", 0x100000, 2048, 8, 0, 0xFF, 1, 8, 22000},
         {"w25q128", 0x1000000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 45000},
+        {"psoc6-internal-loose", 0x200000, 512, 512, 512, 0x00, FLASH_PROGRAMS_ANY, 0, 11000},
+        {"psoc6-qspi-hl", 0x4000000, 0x40000, 16, 512, 0xFF, 1, 16, 770000},
+        {"pic32mzw1-internal", 0x100000, 4096, 4, 1024, 0xFF, FLASH_PROGRAMS_ANY, 0, 20000},
+        {"pic32mzw1-ecc", 0x100000, 4096, 16, 1024, 0xFF, 1, 16, 20000},
+        {"sst26vf", 0x800000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 18000},
+        {"numicro-m487", 0x80000, 4096, 4, 512, 0xFF, FLASH_PROGRAMS_ANY, 0, 20000},
+        {"rtl8721d-nor", 0x200000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 50000},
+        {"mk3060-nor", 0x200000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 50000},
+        {"mx25r6435f", 0x800000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 48000},
+        {"stm32h743", 0x200000, 0x20000, 32, 0, 0xFF, 1, 32, 1100000},
+        {"stm32f407", 0x100000, 0x4000, 4, 16, 0xFF, FLASH_PROGRAMS_ANY, 0, 1000000},
+        {"k64f", 0x100000, 4096, 8, 1024, 0xFF, 1, 0, 14000},
+        {"samd51", 0x100000, 8192, 16, 512, 0xFF, 1, 8, 200000},
+        {"samd21", 0x40000, 256, 4, 64, 0xFF, 8, 0, 6000},
+        {"esp32-nor", 0x400000, 4096, 1, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 50000},
+        {"erase00-synth", 0x80000, 4096, 8, 256, 0x00, 1, 8, 20000},
+        {"uneven-synth", 0x62000, 1024, 4, 256, 0xFF, FLASH_PROGRAMS_ANY, 0, 20000},
+        {"big-unit-synth", 0x80000, 4096, 128, 512, 0xFF, 1, 0, 20000},
+        {"sd-block", 0x1000000, 512, 512, 512, 0xFF, 1, 512, 1000},
     };
     const char *data = getenv("NOBRICK_DATA");
     char dir[1000];
@@ -189,7 +219,15 @@ static void test_shipped_parts(void **state)
         }
         assert_string_equal(part->name, cases[i].name);
         assert_int_equal(part->size, cases[i].size);
-        assert_int_equal(part->run_count, 1);
+        assert_int_equal(part->run_count, strcmp(part->name, "stm32f407") == 0      ? 3
+                                          : strcmp(part->name, "uneven-synth") == 0 ? 6
+                                                                                    : 1);
+        assert_int_equal(part->row, strcmp(part->name, "samd21") == 0 ? 256 : 0);
+        assert_int_equal(part->overstress, strcmp(part->name, "k64f") == 0);
+        assert_int_equal(part->disturb, strcmp(part->name, "sst26vf") == 0      ? 4096
+                                        : strcmp(part->name, "mk3060-nor") == 0 ? 32
+                                        : strcmp(part->name, "sd-block") == 0   ? 16384
+                                                                                : 0);
         assert_int_equal(part->runs[0].size, cases[i].sector);
         assert_int_equal(part->unit, cases[i].unit);
         assert_int_equal(part->page, cases[i].page);

@@ -28,6 +28,44 @@ static int open_range(struct flash_sim *sim, uint32_t address, uint32_t length)
     return error;
 }
 
+/* A program counts once for each unit, or row, that it touches. */
+static void count_program(const struct flash_piece *piece, const struct flash_view *view)
+{
+    unsigned shift = piece->region->unit_shift;
+    uint32_t first = piece->offset >> shift;
+    uint32_t last = (piece->offset + piece->length - 1) >> shift;
+    flash_counts_add(view->counts + first, last - first + 1);
+}
+
+/* On what an erase left behind without a word: bits only move away from the erased value, and with
+ * ecc a word that was used already is lost. */
+static int land_on_old(struct flash_sim *sim, const struct flash_piece *piece,
+                       struct flash_view *view, const uint8_t *data)
+{
+    const struct flash_part *part = piece->region->part;
+    uint32_t step = part->ecc > part->unit ? part->ecc : part->unit;
+    for (uint32_t at = 0; at < piece->length;) {
+        uint8_t *old = view->bytes + piece->offset + at;
+        uint32_t length = step - (piece->offset + at) % step;
+        length = length < piece->length - at ? length : piece->length - at;
+        bool used = !flash_is_all(old, length, part->erased);
+        bool same = memcmp(old, data + at, length) == 0;
+        for (uint32_t i = 0; i < length; i++) {
+            old[i] = part->erased == 0xFF ? old[i] & data[at + i] : old[i] | data[at + i];
+        }
+        if (part->ecc != 0 && used && !same) {
+            int error = flash_need_faults(sim, piece->region, piece->block, view);
+            if (error != 0) {
+                return error;
+            }
+            flash_mark_faults(piece->region, view->faults, piece->offset + at,
+                              piece->offset + at + length);
+        }
+        at += length;
+    }
+    return 0;
+}
+
 static int land(struct flash_sim *sim, uint32_t address, const uint8_t *data, uint32_t length)
 {
     while (length > 0) {
@@ -38,11 +76,18 @@ static int land(struct flash_sim *sim, uint32_t address, const uint8_t *data, ui
         if (error != 0) {
             return error;
         }
-        memcpy(view.bytes + piece.offset, data, piece.length);
+        if (sim->marks->stuck_count > 0 &&
+            flash_is_stuck(sim, flash_sector_start(piece.region, address))) {
+            error = land_on_old(sim, &piece, &view, data);
+        } else {
+            memcpy(view.bytes + piece.offset, data, piece.length);
+        }
         flash_in_order();
         if (view.counts != NULL) {
-            unsigned shift = piece.region->unit_shift;
-            flash_counts_add(view.counts + (piece.offset >> shift), piece.length >> shift);
+            count_program(&piece, &view);
+        }
+        if (error != 0) {
+            return error;
         }
         address += piece.length;
         data += piece.length;
@@ -61,7 +106,7 @@ static int land_torn(struct flash_sim *sim, uint32_t address, const uint8_t *dat
     if (error != 0) {
         return error;
     }
-    bool changed = torn->fault;
+    bool changed = torn->fault || torn->weak;
     uint8_t *bytes = view.bytes + piece.offset;
     for (uint32_t i = 0; i < torn->torn; i++) {
         uint8_t byte = (uint8_t)((bytes[i] & ~torn->mask) | (data[i] & torn->mask));
@@ -72,13 +117,7 @@ static int land_torn(struct flash_sim *sim, uint32_t address, const uint8_t *dat
     if (view.counts != NULL && changed) {
         flash_counts_add(view.counts + (piece.offset >> piece.region->unit_shift), 1);
     }
-    if (torn->fault) {
-        error = flash_need_faults(sim, piece.region, piece.block, &view);
-        if (error == 0) {
-            flash_mark_faults(piece.region, view.faults, piece.offset, piece.offset + torn->torn);
-        }
-    }
-    return error;
+    return torn->fault || torn->weak ? flash_mark_range(sim, address, torn->torn, torn->weak) : 0;
 }
 
 static int apply_program(struct flash_sim *sim, const struct flash_op *op,
@@ -89,7 +128,9 @@ static int apply_program(struct flash_sim *sim, const struct flash_op *op,
     sim->stats.program_bytes += op->length;
     if (part->program_per != 0) {
         uint64_t steps = ((uint64_t)op->length + part->program_per - 1) / part->program_per;
+        uint32_t most = part->t_program_max_us != 0 ? part->t_program_max_us : part->t_program_us;
         sim->stats.modelled_us += steps * part->t_program_us;
+        sim->stats.modelled_max_us += steps * most;
     }
     int error = open_range(sim, op->address, torn->whole + torn->torn);
     if (error == 0) {
@@ -97,6 +138,9 @@ static int apply_program(struct flash_sim *sim, const struct flash_op *op,
     }
     if (error == 0 && torn->torn > 0) {
         error = land_torn(sim, op->address + torn->whole, op->data + torn->whole, torn);
+    }
+    if (error == 0 && torn->disturb) {
+        error = flash_disturb(sim, op->address, op->address + op->length);
     }
     return error;
 }
@@ -116,7 +160,7 @@ static int blank_piece(struct flash_sim *sim, const struct flash_piece *piece)
     uint32_t end = piece->offset + piece->length;
     if (view.counts != NULL) {
         /* A unit that is erased by half only stays used. */
-        uint32_t unit = region->part->unit;
+        uint32_t unit = 1u << region->unit_shift;
         uint32_t first = (piece->offset + unit - 1) >> region->unit_shift;
         uint32_t last = end >> region->unit_shift;
         memset(view.counts + first, 0, last > first ? last - first : 0);
@@ -129,33 +173,18 @@ static int blank_piece(struct flash_sim *sim, const struct flash_piece *piece)
     return 0;
 }
 
-static int break_range(struct flash_sim *sim, uint32_t address, uint32_t length)
-{
-    while (length > 0) {
-        struct flash_piece piece;
-        struct flash_view view;
-        flash_first_piece(sim, address, length, &piece);
-        int error = flash_open(sim, piece.region, piece.block, &view);
-        if (error == 0) {
-            error = flash_need_faults(sim, piece.region, piece.block, &view);
-        }
-        if (error != 0) {
-            return error;
-        }
-        flash_mark_faults(piece.region, view.faults, piece.offset, piece.offset + piece.length);
-        address += piece.length;
-        length -= piece.length;
-    }
-    return 0;
-}
-
 static int apply_erase(struct flash_sim *sim, const struct flash_op *op,
                        const struct flash_torn_erase *torn)
 {
     const struct flash_region *region = flash_region_at(sim, op->address);
     sim->stats.erases++;
     sim->stats.modelled_us += region->part->t_erase_us;
+    sim->stats.modelled_max_us +=
+        region->part->t_erase_max_us != 0 ? region->part->t_erase_max_us : region->part->t_erase_us;
     sim->erases[flash_sector_number(region, op->address)]++;
+    if (flash_erase_fails(sim, op->address)) {
+        return 0;
+    }
     int error = 0;
     for (uint32_t at = torn->from; error == 0 && at < torn->to;) {
         struct flash_piece piece;
@@ -163,11 +192,12 @@ static int apply_erase(struct flash_sim *sim, const struct flash_op *op,
         error = blank_piece(sim, &piece);
         at += piece.length;
     }
-    if (error == 0 && torn->fault) {
-        error = break_range(sim, op->address, torn->from);
+    bool marked = torn->fault || torn->weak;
+    if (error == 0 && marked) {
+        error = flash_mark_range(sim, op->address, torn->from, torn->weak);
     }
-    if (error == 0 && torn->fault) {
-        error = break_range(sim, op->address + torn->to, op->length - torn->to);
+    if (error == 0 && marked) {
+        error = flash_mark_range(sim, op->address + torn->to, op->length - torn->to, torn->weak);
     }
     return error;
 }
@@ -219,6 +249,8 @@ static int port_read(void *context, uint32_t address, void *data, uint32_t lengt
 {
     struct flash_sim *sim = context;
     uint8_t *out = data;
+    bool weak = false;
+    int error = 0;
     if (sim->off) {
         return OTA_E_POWER;
     }
@@ -226,21 +258,29 @@ static int port_read(void *context, uint32_t address, void *data, uint32_t lengt
         return flash_refuse(sim, OTA_E_FLASH_BOUNDS,
                             "read of %u bytes at 0x%08x: outside the device", length, address);
     }
-    while (length > 0) {
+    while (error == 0 && length > 0) {
         struct flash_piece piece;
         struct flash_view view;
         flash_first_piece(sim, address, length, &piece);
         flash_look(sim, piece.region, piece.block, &view);
-        if (view.faults != NULL &&
-            flash_is_faulty(piece.region, view.faults, piece.offset, piece.offset + piece.length)) {
-            return OTA_E_FLASH_READ;
+        uint32_t end = piece.offset + piece.length;
+        if (view.faults != NULL && flash_is_faulty(piece.region, view.faults, piece.offset, end)) {
+            error = OTA_E_FLASH_READ;
+            break;
         }
         memcpy(out, view.bytes + piece.offset, piece.length);
+        if (view.faults != NULL && flash_is_weak(piece.region, view.faults, piece.offset, end)) {
+            weak = true;
+            error = flash_read_weak(sim, &piece, &view, out);
+        }
         out += piece.length;
         address += piece.length;
         length -= piece.length;
     }
-    return 0;
+    if (weak) {
+        flash_turn(sim);
+    }
+    return error;
 }
 
 static int port_program(void *context, uint32_t address, const void *data, uint32_t length)
@@ -426,7 +466,7 @@ const char *flash_sim_violation(const struct flash_sim *sim)
 
 void flash_count_missing(const struct flash_region *region, const struct flash_view *view)
 {
-    uint32_t unit = region->part->unit;
+    uint32_t unit = 1u << region->unit_shift;
     for (uint32_t n = 0; n < region->counts_size; n++) {
         if (view->counts[n] == 0 &&
             !flash_is_all(view->bytes + n * unit, unit, region->part->erased)) {
@@ -442,7 +482,7 @@ static void recount(const struct flash_piece *piece, const struct flash_view *vi
         return;
     }
     const struct flash_region *region = piece->region;
-    uint32_t unit = region->part->unit;
+    uint32_t unit = 1u << region->unit_shift;
     uint32_t last = (piece->offset + piece->length + unit - 1) >> region->unit_shift;
     for (uint32_t n = piece->offset >> region->unit_shift; n < last; n++) {
         view->counts[n] = !flash_is_all(view->bytes + n * unit, unit, region->part->erased);
@@ -493,9 +533,4 @@ int flash_sim_peek(const struct flash_sim *sim, uint32_t address, void *data, ui
         length -= piece.length;
     }
     return 0;
-}
-
-int flash_sim_break_unit(struct flash_sim *sim, uint32_t address)
-{
-    return flash_is_inside(sim, address, 1) ? break_range(sim, address, 1) : OTA_E_FLASH_BOUNDS;
 }

@@ -30,13 +30,13 @@ struct flash_region {
     uint32_t chip_end;
     uint32_t sector_size;
     uint32_t block_size;
-    unsigned block_shift; /* 0: the block size is no power of two */
-    unsigned unit_shift;
+    unsigned block_shift;  /* 0: the block size is no power of two */
+    unsigned unit_shift;   /* of what programs are counted of: a unit, or a row */
     unsigned word_shift;   /* of a code word: what a fault makes unreadable */
     uint32_t first_sector; /* numbers run through the whole device */
     uint32_t first_block;
     uint32_t counts_size; /* bytes of program counts a block; 0: not counted */
-    uint32_t faults_size; /* bytes of fault marks a block */
+    uint32_t faults_size; /* bytes of marks a block: half for unreadable words, half for weak */
     size_t file_counts;   /* where they lie in the state file */
     size_t file_faults;
 };
@@ -45,7 +45,7 @@ struct flash_region {
 struct flash_view {
     uint8_t *bytes;
     uint8_t *counts; /* programs of each unit since its erase; NULL: not counted */
-    uint8_t *faults; /* one bit a code word; NULL: every word can be read */
+    uint8_t *faults; /* two marks a code word; NULL: every word can be read, and steadily */
     struct flash_hashes *hashes;
 };
 
@@ -60,6 +60,16 @@ struct flash_piece {
 struct flash_memory;
 struct flash_file;
 
+/* Sectors that do not erase, and which way weak units read next. */
+struct flash_marks {
+    uint32_t stuck[FLASH_MAX_STUCK]; /* starts of sectors */
+    uint8_t stuck_count;
+    uint8_t for_good; /* a bit each: else until the next erase */
+    uint8_t turn;     /* reads of weak units, modulo FLASH_TURNS */
+    uint8_t unused;
+};
+#define FLASH_TURNS 4u
+
 struct flash_sim {
     struct flash_port port;
     struct flash_chip chips[FLASH_MAX_CHIPS];
@@ -69,7 +79,9 @@ struct flash_sim {
     uint32_t size;
     uint32_t sector_count;
     uint32_t block_count;
-    uint32_t *erases; /* of each sector; lies in the state file when there is one */
+    uint32_t *erases;          /* of each sector; lies in the state file when there is one */
+    struct flash_marks *marks; /* so do these */
+    struct flash_marks own_marks;
     struct flash_memory *memory;
     struct flash_file *file;
     flash_observer observer;
@@ -97,6 +109,9 @@ enum flash_part_field {
     FLASH_FIELD_PROGRAMS,
     FLASH_FIELD_ZERO,
     FLASH_FIELD_ECC,
+    FLASH_FIELD_DISTURB,
+    FLASH_FIELD_PROGRAM_TIME,
+    FLASH_FIELD_ERASE_TIME,
 };
 const char *flash_part_fault(const struct flash_part *part, enum flash_part_field *field);
 
@@ -232,13 +247,18 @@ static inline int flash_need_faults(struct flash_sim *sim, const struct flash_re
 bool flash_counts_reach(const uint8_t *counts, uint32_t units, uint32_t limit);
 void flash_counts_add(uint8_t *counts, uint32_t units);
 
-/* Is a code word that overlaps [from, to) of the block marked? */
+/* Is a code word that overlaps [from, to) of the block marked as not readable? */
 bool flash_is_faulty(const struct flash_region *region, const uint8_t *faults, uint32_t from,
                      uint32_t to);
-/* Marks the code words that overlap [from, to). */
+/* … as weak? */
+bool flash_is_weak(const struct flash_region *region, const uint8_t *faults, uint32_t from,
+                   uint32_t to);
+/* Marks the code words that overlap [from, to) as not readable, or as weak. */
 void flash_mark_faults(const struct flash_region *region, uint8_t *faults, uint32_t from,
                        uint32_t to);
-/* Clears the marks of the code words that lie inside [from, to) as a whole. */
+void flash_mark_weak(const struct flash_region *region, uint8_t *faults, uint32_t from,
+                     uint32_t to);
+/* Clears both marks of the code words that lie inside [from, to) as a whole. */
 void flash_clear_faults(const struct flash_region *region, uint8_t *faults, uint32_t from,
                         uint32_t to);
 
@@ -252,6 +272,23 @@ int flash_check_program(struct flash_sim *sim, uint32_t address, const uint8_t *
                         uint32_t length);
 bool flash_is_inside(const struct flash_sim *sim, uint32_t address, uint32_t length);
 bool flash_is_all(const uint8_t *bytes, uint32_t length, uint8_t value);
+
+/* ---- weak.c: units that read unstably, sectors that do not erase ---- */
+
+/* What this read makes of the piece, whose bytes are in `out`: changed where it is weak.
+ * OTA_E_FLASH_READ where that means not at all. */
+int flash_read_weak(const struct flash_sim *sim, const struct flash_piece *piece,
+                    const struct flash_view *view, uint8_t *out);
+/* Weak units were read. */
+void flash_turn(struct flash_sim *sim);
+/* Marks the code words of the range as not readable, or as weak. */
+int flash_mark_range(struct flash_sim *sim, uint32_t address, uint32_t length, bool weak);
+/* A program damages the window around it: [from, to) of the device is its own. */
+int flash_disturb(struct flash_sim *sim, uint32_t from, uint32_t to);
+/* Is it a sector that was not erased although the device believes so? `address` is its start. */
+bool flash_is_stuck(const struct flash_sim *sim, uint32_t address);
+/* An erase begins: true when it will change nothing. */
+bool flash_erase_fails(struct flash_sim *sim, uint32_t address);
 
 /* ---- sim.c ---- */
 
@@ -272,6 +309,8 @@ struct flash_torn_program {
     uint32_t torn;
     uint8_t mask;
     bool fault;
+    bool weak;    /* all of the torn unit landed, but reads unstably */
+    bool disturb; /* the neighbours are damaged */
 };
 /* False when the tear does not fit the operation, its part or the present content. */
 bool flash_tear_program(const struct flash_sim *sim, const struct flash_op *op,
@@ -283,6 +322,7 @@ struct flash_torn_erase {
     uint32_t from;
     uint32_t to;
     bool fault;
+    bool weak; /* the rest is old, and reads unstably */
 };
 bool flash_tear_erase(const struct flash_part *part, uint32_t sector_size, enum flash_tear tear,
                       struct flash_torn_erase *out);

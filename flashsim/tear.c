@@ -40,6 +40,10 @@ static const char *const words[FLASH_TEAR_COUNT] = {
     [FLASH_TEAR_HEAD96] = "head96",
     [FLASH_TEAR_HEAD128] = "head128",
     [FLASH_TEAR_HEAD160] = "head160",
+    [FLASH_TEAR_WEAK] = "weak",
+    [FLASH_TEAR_FIRST_WEAK] = "first-weak",
+    [FLASH_TEAR_ERASE_WEAK] = "erase-weak",
+    [FLASH_TEAR_DISTURB] = "disturb",
     [FLASH_TEAR_AFTER] = "after",
 };
 
@@ -48,7 +52,7 @@ static const char *const words[FLASH_TEAR_COUNT] = {
 static const uint32_t distances[] = {16, 24, 32, 40, 48, 64, 80, 96, 128, 160};
 #define DISTANCES (sizeof distances / sizeof distances[0])
 _Static_assert(FLASH_TEAR_HEAD16 - FLASH_TEAR_TAIL16 == DISTANCES, "a distance has no tail");
-_Static_assert(FLASH_TEAR_AFTER - FLASH_TEAR_HEAD16 == DISTANCES, "a distance has no head");
+_Static_assert(FLASH_TEAR_WEAK - FLASH_TEAR_HEAD16 == DISTANCES, "a distance has no head");
 
 const char *flash_tear_word(enum flash_tear tear)
 {
@@ -103,6 +107,15 @@ static bool tear_unit(const struct flash_part *part, uint32_t whole, enum flash_
     case FLASH_TEAR_FIRST_BIT0:
         out->mask = 0xFE;
         return true;
+    case FLASH_TEAR_WEAK:
+    case FLASH_TEAR_FIRST_WEAK:
+        out->mask = 0xFF;
+        out->weak = true;
+        return true;
+    case FLASH_TEAR_DISTURB:
+        out->mask = 0xAA;
+        out->disturb = true;
+        return part->disturb != 0;
     default:
         out->fault = true;
         return part->ecc != 0;
@@ -138,11 +151,14 @@ bool flash_tear_program(const struct flash_sim *sim, const struct flash_op *op,
     case FLASH_TEAR_BITS_EVEN:
     case FLASH_TEAR_BIT0:
     case FLASH_TEAR_FAULT:
+    case FLASH_TEAR_WEAK:
         return units > 0 && tear_unit(part, half, tear, out);
     case FLASH_TEAR_FIRST_ODD:
     case FLASH_TEAR_FIRST_EVEN:
     case FLASH_TEAR_FIRST_BIT0:
     case FLASH_TEAR_FIRST_FAULT:
+    case FLASH_TEAR_FIRST_WEAK:
+    case FLASH_TEAR_DISTURB:
         return first_change(sim, op, &first) && tear_unit(part, first, tear, out);
     default:
         return false;
@@ -170,7 +186,7 @@ bool flash_tear_erase(const struct flash_part *part, uint32_t sector_size, enum 
                       struct flash_torn_erase *out)
 {
     *out = (struct flash_torn_erase){0};
-    if (tear >= FLASH_TEAR_TAIL16 && tear < FLASH_TEAR_AFTER) {
+    if (tear >= FLASH_TEAR_TAIL16 && tear < FLASH_TEAR_WEAK) {
         return tear_near_end(part, sector_size, tear, out);
     }
     switch (tear) {
@@ -192,6 +208,9 @@ bool flash_tear_erase(const struct flash_part *part, uint32_t sector_size, enum 
     case FLASH_TEAR_ERASE_FAULT_LOW:
         *out = (struct flash_torn_erase){sector_size / 2, sector_size, .fault = true};
         return part->ecc != 0;
+    case FLASH_TEAR_ERASE_WEAK:
+        out->weak = true;
+        return true;
     default:
         return false;
     }
@@ -328,7 +347,7 @@ static void cut_pieces(const struct flash_sim *sim, const struct flash_op *op,
                        const struct flash_part *part, struct erase_pieces *out)
 {
     *out = (struct erase_pieces){.ends = {op->length}, .count = 1};
-    for (int tear = FLASH_TEAR_LOWER; tear < FLASH_TEAR_AFTER; tear++) {
+    for (int tear = FLASH_TEAR_LOWER; tear < FLASH_TEAR_WEAK; tear++) {
         struct flash_torn_erase torn;
         if (flash_tear_erase(part, op->length, (enum flash_tear)tear, &torn)) {
             add_end(out, torn.from);
@@ -365,7 +384,7 @@ static size_t erase_tears(const struct flash_sim *sim, const struct flash_op *op
     uint64_t kept[FLASH_TEAR_COUNT] = {0, pieces.changing}; /* before, after */
     size_t known = 2;
     size_t count = 0;
-    for (int tear = FLASH_TEAR_LOWER; tear < FLASH_TEAR_AFTER; tear++) {
+    for (int tear = FLASH_TEAR_LOWER; tear < FLASH_TEAR_WEAK; tear++) {
         struct flash_torn_erase torn;
         if (!flash_tear_erase(part, op->length, (enum flash_tear)tear, &torn)) {
             continue;
@@ -423,5 +442,36 @@ size_t flash_sim_tears(const struct flash_sim *sim, const struct flash_op *op,
                                             : program_tears(sim, op, out + count);
     }
     out[count++] = FLASH_TEAR_AFTER;
+    return count;
+}
+
+size_t flash_sim_tears_of(const struct flash_sim *sim, const struct flash_op *op,
+                          enum flash_tears kind, enum flash_tear out[FLASH_TEAR_COUNT])
+{
+    static const enum flash_tear weak[] = {FLASH_TEAR_FIRST_WEAK, FLASH_TEAR_WEAK};
+    struct flash_torn_program torn;
+    size_t count = 0;
+    if (kind == FLASH_TEARS_CLEAN) {
+        return flash_sim_tears(sim, op, out);
+    }
+    if (op->length == 0 || !flash_is_inside(sim, op->address, op->length)) {
+        return 0;
+    }
+    if (op->kind == FLASH_OP_ERASE) {
+        out[0] = FLASH_TEAR_ERASE_WEAK;
+        return kind == FLASH_TEARS_WEAK && erase_changes(sim, op->address, 0, op->length) ? 1 : 0;
+    }
+    if (kind == FLASH_TEARS_DISTURB) {
+        out[0] = FLASH_TEAR_DISTURB;
+        return flash_tear_program(sim, op, FLASH_TEAR_DISTURB, &torn) ? 1 : 0;
+    }
+    uint32_t first = UINT32_MAX;
+    for (size_t i = 0; kind == FLASH_TEARS_WEAK && i < sizeof weak / sizeof weak[0]; i++) {
+        if (flash_tear_program(sim, op, weak[i], &torn) && torn.whole != first &&
+            changes(sim, op, torn.whole, torn.whole + torn.torn, 0xFF)) {
+            first = torn.whole;
+            out[count++] = weak[i];
+        }
+    }
     return count;
 }

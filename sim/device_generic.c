@@ -33,6 +33,23 @@ static int take(const struct sim_device *device, uint32_t *next, uint32_t size, 
     return OTA_OK;
 }
 
+/* A slot of exactly `size` bytes where the next sectors make one up, else further on; where nowhere
+ * does, for sectors are larger, the next ones that cover as much. */
+static int take_slot(const struct sim_device *device, uint32_t *next, uint32_t size,
+                     struct sim_region *out)
+{
+    struct flash_sector sector;
+    for (uint32_t from = *next; sim_layout_sector(device, from, &sector) == OTA_OK;
+         from += sector.size) {
+        uint32_t end = from;
+        if (take(device, &end, size, 0, out) == OTA_OK && out->size == size) {
+            *next = end;
+            return OTA_OK;
+        }
+    }
+    return take(device, next, size, 0, out);
+}
+
 int sim_device_generic(const struct flash_part *part, const struct boot_scheme *scheme,
                        uint32_t slot_size, struct sim_device *out, struct flash_text_error *error)
 {
@@ -44,9 +61,9 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
     out->scheme = scheme;
     int result = take(out, &next, LOADER_SIZE, 0, &out->loader);
     if (result == OTA_OK)
-        result = take(out, &next, slot_size, 0, &out->primary);
+        result = take_slot(out, &next, slot_size, &out->primary);
     if (result == OTA_OK)
-        result = take(out, &next, slot_size, 0, &out->secondary);
+        result = take_slot(out, &next, slot_size, &out->secondary);
     if (result == OTA_OK)
         result = take(out, &next, 0, RING_SECTORS, &out->journal);
     if (result == OTA_OK)

@@ -81,6 +81,7 @@ static int verify(const struct host *host)
 
 static int set_pending(const struct host *host)
 {
+    say(host, 0, "state install");
     int error = ota_push_set_pending(host->push);
     const struct img_version *version = &host->push->info.header.version;
     if (error == 0)

@@ -7,6 +7,9 @@
 /* After an installation, and once more after a recovery. */
 #define MAX_ROUNDS 3
 
+/* Of an installation that meets an error of the flash, in one boot. */
+#define TRIES 3
+
 static void log_text(const struct boot_config *config, enum ota_log_level level, const char *text)
 {
     if (config->platform != NULL)
@@ -70,14 +73,64 @@ static bool primary_is_whole(const struct boot_config *config)
     return check_image(config, &config->primary, 0, &image) == 0;
 }
 
+/* Does an image reach into the sectors of the primary's trailer? */
+static bool shares_trailer(const struct boot_config *config, const struct img_info *image)
+{
+    struct flash_sector sector;
+    uint32_t start = config->primary.size - img_trailer_size(&config->format);
+    return flash_area_sector(&config->primary, start, &sector) != 0 || image->end > sector.start;
+}
+
+/* A confirmation that reads so or so is made good for all days: without a trailer the image counts
+ * as confirmed. Where it shares the trailer's sectors, the image to go back to is what goes. */
+static int settle_confirmation(const struct boot_config *config)
+{
+    struct img_info image;
+    if (img_inspect(&config->primary, &image, NULL) != 0)
+        return 0; /* it does not run anyway */
+    if (!shares_trailer(config, &image))
+        return boot_erase_trailer(config, &config->primary);
+    return check_image(config, &config->secondary, 0, &image) == 0 ? boot_discard_secondary(config)
+                                                                   : 0;
+}
+
+/* Is the primary on trial? A flag whose write was cut may read so or so, and would be believed one
+ * day and not the next: reads that differ show it. Begun counts as set. Status records are settled
+ * already. */
+static int read_trial(const struct boot_config *config, bool *trial)
+{
+    bool good = false;
+    bool done = false;
+    bool confirmed = false;
+    bool open = false;
+    if (config->scheme->status) {
+        *trial = img_on_trial(&config->primary, &config->format);
+        return 0;
+    }
+    for (int i = 0; config->scheme->reverts && i < BOOT_READS; i++) {
+        struct img_trailer primary;
+        img_trailer_read(&config->primary, &config->format, &primary);
+        good = good || primary.magic == IMG_MAGIC_GOOD;
+        done = done || img_flag_on(primary.copy_done);
+        confirmed = confirmed || img_flag_on(primary.image_ok);
+        open = open || !img_flag_on(primary.image_ok);
+    }
+    *trial = good && done && !confirmed;
+    return good && confirmed && open ? settle_confirmation(config) : 0;
+}
+
 /* What is asked for. A revert that an earlier boot began stands in the secondary trailer as a
  * permanent request of type REVERT (see boot_request_revert). */
-static enum img_swap_type requested(const struct boot_config *config)
+static int requested(const struct boot_config *config, enum img_swap_type *type)
 {
-    enum img_swap_type type = img_requested(&config->secondary, &config->format);
-    if (type != IMG_SWAP_NONE || !config->scheme->reverts)
-        return type;
-    return img_on_trial(&config->primary, &config->format) ? IMG_SWAP_REVERT : IMG_SWAP_NONE;
+    bool trial;
+    *type = img_requested(&config->secondary, &config->format);
+    if (*type != IMG_SWAP_NONE)
+        return 0;
+    int err = read_trial(config, &trial);
+    if (err == 0 && trial)
+        *type = IMG_SWAP_REVERT;
+    return err;
 }
 
 /* May the secondary be installed as `type`? Also finds the larger image's end. */
@@ -107,15 +160,21 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
 }
 
 /* Overwrite erases the request only after the copy, and that erase may be cut where image and
- * trailer share a sector: the secondary is damaged, the request stands, and yet all is done. */
+ * trailer share a sector: the secondary is damaged or has lost its header, the request stands, and
+ * yet all is done. Without a header there is nothing to refuse anyway. */
 static bool is_done_already(const struct boot_config *config)
 {
     uint8_t primary[IMG_HEADER_SIZE];
     uint8_t secondary[IMG_HEADER_SIZE];
-    return !config->scheme->reverts &&
-           flash_area_read(&config->primary, 0, primary, sizeof primary) == 0 &&
-           flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
-           memcmp(primary, secondary, sizeof primary) == 0;
+    bool done = false;
+    if (config->scheme->reverts ||
+        flash_area_read(&config->primary, 0, primary, sizeof primary) != 0)
+        return false;
+    for (int i = 0; i < BOOT_READS && !done; i++)
+        done = (flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
+                memcmp(primary, secondary, sizeof primary) == 0) ||
+               flash_area_is_erased(&config->secondary, 0, sizeof secondary) != 0;
+    return done;
 }
 
 /* The pending secondary must not run: take the request away, so that it is not asked again. */
@@ -148,20 +207,33 @@ static int deny(const struct boot_config *config, bool recorded, int verdict,
     return refuse(config, recorded);
 }
 
-/* Finishes what was interrupted, or installs what is asked for. */
-static int update(const struct boot_config *config, struct boot_result *out)
+/* Is all of the request still there that led to an installation of this type? Asked only where
+ * nothing is begun, and so never of a scheme with status records. */
+static bool still_stands(const struct boot_config *config, enum img_swap_type type)
+{
+    struct img_trailer request;
+    img_trailer_read(&config->secondary, &config->format, &request);
+    return request.magic == IMG_MAGIC_GOOD && request.swap_type == type &&
+           img_flag_on(request.image_ok) == (type != IMG_SWAP_TEST);
+}
+
+/* Finishes what was interrupted, or installs what is asked for. While the request stands and
+ * nothing was touched, the record of the installation is written anew: it may be of a cut write,
+ * good today only. */
+static int update(const struct boot_config *config, struct boot_result *out, bool *settled)
 {
     uint32_t larger_end;
     bool begun;
     enum img_swap_type type = config->scheme->interrupted(config, &begun);
-    bool recorded = type != IMG_SWAP_NONE;
-    if (!recorded)
-        type = requested(config);
-    if (type == IMG_SWAP_NONE)
-        return 0;
+    bool found = type != IMG_SWAP_NONE;
+    bool recorded = found && (begun || !still_stands(config, type));
+    int asked = found ? 0 : requested(config, &type);
+    *settled = type == IMG_SWAP_NONE;
+    if (asked != 0 || *settled)
+        return asked;
     int err = begun ? 0 : check_request(config, type, &larger_end);
     if (err != 0)
-        return deny(config, recorded, err, out);
+        return deny(config, found, err, out);
     out->performed = type;
     out->resumed = recorded;
     if (recorded) {
@@ -171,6 +243,24 @@ static int update(const struct boot_config *config, struct boot_result *out)
     log_text(config, OTA_LOG_NOTICE,
              type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
     return config->scheme->install(config, type, larger_end);
+}
+
+/* An error of the flash may pass: the installation is tried again, idempotent as it is. Where it
+ * stays and the primary is whole, what is there runs; the next boot tries again. */
+static int try_update(const struct boot_config *config, struct boot_result *out, bool *settled)
+{
+    int err = 0;
+    for (int i = 0; i < TRIES; i++) {
+        *out = (struct boot_result){.performed = IMG_SWAP_NONE};
+        err = update(config, out, settled);
+        if (err != OTA_E_FLASH_ERASE && err != OTA_E_FLASH_PROGRAM)
+            return err;
+    }
+    if (!primary_is_whole(config))
+        return err;
+    log_text(config, OTA_LOG_ERROR, "the flash does not take it: going on with what is there");
+    *out = (struct boot_result){.performed = IMG_SWAP_NONE};
+    return 0;
 }
 
 /* The primary may not run: put the secondary in its place if that one may. */
@@ -232,7 +322,8 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     int layout = boot_check_config(config, &reason);
     if (layout != 0) /* nothing can be installed, but what is there may still run */
         log_text(config, OTA_LOG_ERROR, reason);
-    int err = layout == 0 ? update(config, out) : 0;
+    bool settled = false; /* nothing is asked for, not even to go back */
+    int err = layout == 0 ? try_update(config, out, &settled) : 0;
     for (int round = 0; err == 0 && round < MAX_ROUNDS; round++) {
         err = check_primary(config, &out->image);
         if (err == 0)
@@ -242,7 +333,9 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     }
     if (err != 0)
         return err;
-    out->trial = config->scheme->reverts && img_on_trial(&config->primary, &config->format);
+    settled = settled && out->performed == IMG_SWAP_NONE;
+    out->trial =
+        config->scheme->reverts && !settled && img_on_trial(&config->primary, &config->format);
     raise_counter(config, out);
     return config->primary.flash->sync(config->primary.flash->context);
 }

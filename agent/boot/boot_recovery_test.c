@@ -215,7 +215,7 @@ static void test_recovery_by_overwrite_is_done_again(void **state)
     }
 }
 
-static void test_flash_error_is_passed_on_and_healed(void **state)
+static void test_flash_error_is_healed(void **state)
 {
     (void)state;
     for (uint32_t at = 1;; at++) {
@@ -226,8 +226,9 @@ static void test_flash_error_is_passed_on_and_healed(void **state)
         put_field(1, MAGIC, 0);
         put_field(1, IMAGE_OK, 1);
         world.fail_at = at;
-        if (boot_go(&world.config, &result) == 0) {
-            assert_true(at > 20 && world.operations < at);
+        int err = boot_go(&world.config, &result);
+        if (world.operations < at) {
+            assert_true(err == 0 && at > 20);
             return;
         }
         boot_to(2);
@@ -284,7 +285,7 @@ int main(void)
         cmocka_unit_test_setup(test_counter_without_validation, set_up),
         cmocka_unit_test_setup(test_unreadable_rest_is_not_copied, set_up),
         cmocka_unit_test_setup(test_recovery_by_overwrite_is_done_again, set_up),
-        cmocka_unit_test_setup(test_flash_error_is_passed_on_and_healed, set_up),
+        cmocka_unit_test_setup(test_flash_error_is_healed, set_up),
         cmocka_unit_test_setup(test_primary_not_validated, set_up),
         cmocka_unit_test_setup(test_layouts, set_up),
     };

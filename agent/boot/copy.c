@@ -52,6 +52,8 @@ int boot_copy(const struct boot_config *config, const struct flash_area *source,
                                      sector.erased);
         if (err == 0 && !all_equal(config->buffer, piece, sector.erased))
             err = flash_area_program(target, target_offset + done, config->buffer, piece);
+        else if (err == 0 && !flash_area_is_erased(target, target_offset + done, piece))
+            err = OTA_E_FLASH_ERASE;
         done += piece;
     }
     return err;
@@ -66,7 +68,7 @@ int boot_erase(const struct boot_config *config, const struct flash_area *area, 
         boot_feed(config);
         err = flash_area_sector(area, to - 1, &sector);
         if (err == 0)
-            err = flash_area_erase_sector(area, sector.start);
+            err = flash_area_erase_back(area, sector.start, to);
         to = sector.start;
     }
     return err;
@@ -75,6 +77,16 @@ int boot_erase(const struct boot_config *config, const struct flash_area *area, 
 int boot_erase_trailer(const struct boot_config *config, const struct flash_area *slot)
 {
     return boot_erase(config, slot, slot->size - img_trailer_size(&config->format), slot->size);
+}
+
+int boot_lose_way_back(const struct boot_config *config, int err)
+{
+    if (err != OTA_E_FLASH_PROGRAM && err != OTA_E_FLASH_ERASE)
+        return err;
+    if (config->platform != NULL)
+        config->platform->log(config->platform->context, OTA_LOG_ERROR,
+                              "a sector of the secondary takes nothing: there is no way back");
+    return 0;
 }
 
 int boot_request_revert(const struct boot_config *config, uint32_t larger_end)
@@ -95,10 +107,13 @@ int boot_request_revert(const struct boot_config *config, uint32_t larger_end)
 
 enum img_swap_type boot_owner(const struct boot_config *config, struct img_trailer *trailer)
 {
-    img_trailer_read(&config->primary, &config->format, trailer);
-    if (trailer->magic != IMG_MAGIC_GOOD || img_flag_on(trailer->copy_done) ||
-        !trailer->has_swap_size || trailer->swap_size == 0 ||
-        trailer->swap_size > config->scheme->max_end(config))
+    bool done = false;
+    for (int i = 0; i < BOOT_READS && !done; i++) {
+        img_trailer_read(&config->primary, &config->format, trailer);
+        done = img_flag_on(trailer->copy_done);
+    }
+    if (trailer->magic != IMG_MAGIC_GOOD || done || !trailer->has_swap_size ||
+        trailer->swap_size == 0 || trailer->swap_size > config->scheme->max_end(config))
         return IMG_SWAP_NONE;
     return (enum img_swap_type)trailer->swap_type;
 }

@@ -87,6 +87,24 @@ int boot_groups_check(const struct boot_config *config, const char **reason)
     return 0;
 }
 
+static int copy_back(const struct boot_config *config, const struct boot_group *group)
+{
+    uint32_t start = group->start;
+    int err = boot_erase(config, &config->secondary, start, group->erase_end);
+    return err != 0 ? err
+                    : boot_copy(config, &config->primary, start, &config->secondary, start,
+                                group->length);
+}
+
+/* Keeps the primary's group in the secondary, if that takes it. */
+static int keep_group(const struct boot_config *config, const struct boot_group *group)
+{
+    int err = copy_back(config, group);
+    if (err == OTA_E_FLASH_PROGRAM || err == OTA_E_FLASH_ERASE)
+        err = copy_back(config, group);
+    return boot_lose_way_back(config, err);
+}
+
 int boot_group_step(const struct boot_config *config, const struct boot_group *group,
                     unsigned state)
 {
@@ -100,8 +118,7 @@ int boot_group_step(const struct boot_config *config, const struct boot_group *g
         err = boot_erase(config, scratch, 0, scratch->size);
         return err != 0 ? err : boot_copy(config, secondary, start, scratch, 0, group->length);
     case 1:
-        err = boot_erase(config, secondary, start, group->erase_end);
-        return err != 0 ? err : boot_copy(config, primary, start, secondary, start, group->length);
+        return keep_group(config, group);
     default:
         err = boot_erase(config, primary, start, group->erase_end);
         return err != 0 ? err : boot_copy(config, scratch, 0, primary, start, group->length);

@@ -92,6 +92,15 @@ static int copy_sector(const struct boot_config *config, const struct flash_area
     return err != 0 ? err : boot_copy(config, source, from * size, target, to * size, size);
 }
 
+/* Keeps the primary's sector in the secondary, if that takes it. */
+static int keep_sector(const struct boot_config *config, uint32_t from, uint32_t to)
+{
+    int err = copy_sector(config, &config->primary, from, &config->secondary, to);
+    if (err == OTA_E_FLASH_PROGRAM || err == OTA_E_FLASH_ERASE)
+        err = copy_sector(config, &config->primary, from, &config->secondary, to);
+    return boot_lose_way_back(config, err);
+}
+
 static int perform_step(const struct boot_config *config, uint32_t moves, uint32_t step)
 {
     uint8_t state = 1;
@@ -104,7 +113,7 @@ static int perform_step(const struct boot_config *config, uint32_t moves, uint32
         if ((step - moves) % 2 == 0) {
             err = copy_sector(config, &config->secondary, sector, &config->primary, sector);
         } else {
-            err = copy_sector(config, &config->primary, sector + 1, &config->secondary, sector);
+            err = keep_sector(config, sector + 1, sector);
             state = 2;
         }
     }

@@ -276,7 +276,11 @@ static int install(const struct boot_config *config, enum img_swap_type type, ui
 
 static int resume(const struct boot_config *config)
 {
-    const struct swap swap = find_swap(config);
+    struct swap swap = find_swap(config);
+    for (int i = 1; i < BOOT_READS && swap.owner == NOBODY; i++)
+        swap = find_swap(config);
+    if (swap.owner == NOBODY) /* it was there a moment ago: another boot may find it */
+        return OTA_E_FLASH_READ;
     bool apart = !reaches_trailers(config, swap.larger_end);
     int err = 0;
     if (swap.owner == SCRATCH && apart)

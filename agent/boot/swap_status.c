@@ -38,12 +38,8 @@ static bool is_under_way(const struct boot_config *config, const struct img_stat
 
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
-    struct img_status_log log;
     struct img_status status;
-    int err = img_status_open(&config->format.status, &log);
-    img_status_get(&log, &status);
-    int mended = img_status_mend(&log);
-    (void)mended; /* the newest record is enough to go on with */
+    int err = img_status_settle(&config->format.status, &status);
     *begun = err == 0 && is_under_way(config, &status);
     return *begun ? status.swap : IMG_SWAP_NONE;
 }

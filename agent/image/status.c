@@ -146,6 +146,22 @@ int img_status_mend(struct img_status_log *log)
     return err;
 }
 
+int img_status_settle(const struct flash_area *area, struct img_status *out)
+{
+    struct img_status_log log;
+    int err = img_status_open(area, &log);
+    for (int i = 1; err == 0 && i < IMG_STATUS_READS; i++) {
+        struct img_status_log again;
+        err = img_status_open(area, &again);
+        if (err == 0 && is_later(again.sequence, log.sequence))
+            log = again;
+    }
+    img_status_get(&log, out);
+    int mended = err == 0 ? img_status_mend(&log) : 0;
+    (void)mended; /* the newest record is enough to go on with */
+    return err;
+}
+
 int img_status_ask(const struct flash_area *area, enum img_swap_type request)
 {
     struct img_status_log log;

@@ -26,6 +26,7 @@
 #include "agent/ring.h"
 
 #define IMG_STATUS_SECTORS 4u /* the least that the area has */
+#define IMG_STATUS_READS   4  /* what is left of a cut write may be there or not, each time anew */
 
 struct img_status {
     enum img_swap_type request;
@@ -64,6 +65,10 @@ OTA_MUST_CHECK int img_status_put(struct img_status_log *log, const struct img_s
 /* Writes the newest record to the half that does not have it: a cut came in between, or the record
  * there was lost. Nothing is written when both have it. */
 OTA_MUST_CHECK int img_status_mend(struct img_status_log *log);
+
+/* The loader's, at each boot, before anybody else reads: the newest record that any of several
+ * reads finds. It is mended, so that it is found from then on. */
+OTA_MUST_CHECK int img_status_settle(const struct flash_area *area, struct img_status *out);
 
 /* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already.
  */

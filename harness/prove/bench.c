@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* The case that other simulators are quoted with: 100 KiB images, 128 KiB slots, 4 KiB sectors,
  * alignment 8, primary validated at every boot. */
@@ -27,13 +26,6 @@ struct costs {
     double hash;   /* seconds for one hash of the image */
     double verify; /* seconds for one signature */
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Times one whole check of the image, then its hash alone; the rest is the signature. */
 static int measure(struct nb_kit *kit, const struct nb_script *script, const struct nb_cell *cell,
@@ -59,14 +51,14 @@ static int measure(struct nb_kit *kit, const struct nb_script *script, const str
                                     device.primary.address, device.primary.size};
     const struct img_rules rules = {.keys = device.keys, .key_count = device.key_count};
     unsigned rounds = 0;
-    double begin = now();
-    for (; err == 0 && nb_run_stop == 0 && now() - begin < 0.5; rounds++)
+    double begin = nb_seconds();
+    for (; err == 0 && nb_run_stop == 0 && nb_seconds() - begin < 0.5; rounds++)
         err = img_check(&slot, &rules, port, &info, NULL);
-    double check = (now() - begin) / (rounds != 0 ? rounds : 1);
-    begin = now();
-    for (rounds = 0; err == 0 && nb_run_stop == 0 && now() - begin < 0.5; rounds++)
+    double check = (nb_seconds() - begin) / (rounds != 0 ? rounds : 1);
+    begin = nb_seconds();
+    for (rounds = 0; err == 0 && nb_run_stop == 0 && nb_seconds() - begin < 0.5; rounds++)
         err = port->sha256_flash(port->context, slot.flash, slot.address, info.tlv_offset, digest);
-    out->hash = (now() - begin) / (rounds != 0 ? rounds : 1);
+    out->hash = (nb_seconds() - begin) / (rounds != 0 ? rounds : 1);
     out->verify = check - out->hash;
     if (crypto != NULL)
         crypto_openssl_free(crypto);

@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_SCRIPT (256u * 1024u)
@@ -77,13 +76,6 @@ struct search {
     cJSON *list; /* of failures, under --json */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* ---- one cell ---------------------------------------------------------------------------- */
 
 static void keep(struct job *job, const struct nb_outcome *outcome)
@@ -125,7 +117,7 @@ static uint64_t histories(const struct search *search)
 
 static void show_progress(const struct search *search, const char *name)
 {
-    double seconds = now() - search->begin;
+    double seconds = nb_seconds() - search->begin;
     uint64_t count = histories(search);
     if (search->terminal)
         fprintf(stderr, "\r\033[K%llu histories, %.0f/s, %zu failures  %.60s",
@@ -367,7 +359,7 @@ static void print_states(const struct nb_tally *tally)
 static void print_summary(const struct search *search)
 {
     const struct nb_tally *tally = &search->tally;
-    double seconds = now() - search->begin;
+    double seconds = nb_seconds() - search->begin;
     print_faults(tally);
     print_states(tally);
     printf("\n%llu boots, %llu power cuts, %llu resets\n", (unsigned long long)tally->boots,
@@ -399,7 +391,7 @@ static void print_json(struct search *search)
     const struct nb_tally *tally = &search->tally;
     cJSON *all = cJSON_CreateObject();
     cJSON *faults = cJSON_AddArrayToObject(all, "faults");
-    double seconds = now() - search->begin;
+    double seconds = nb_seconds() - search->begin;
     cJSON_AddNumberToObject(all, "seeds", (double)tally->histories);
     cJSON_AddNumberToObject(all, "cells", (double)search->cells);
     cJSON_AddNumberToObject(all, "seconds", seconds);
@@ -464,7 +456,7 @@ static int explore_all(struct search *search, const struct nb_paths *paths)
     }
     search->list = cJSON_CreateArray();
     search->terminal = isatty(STDERR_FILENO) == 1;
-    search->begin = now();
+    search->begin = nb_seconds();
     for (size_t i = 0; i < paths->count && !nb_run_stop; i++)
         explore_script(search, paths->items[i]);
     if (search->terminal)

@@ -4,15 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_FAILURES 100u /* then the verdict is clear enough */
 
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number, bool fails)
+                     const struct flash_op *op, uint32_t number, bool fails, enum flash_tears kind)
 {
     enum flash_tear tears[FLASH_TEAR_COUNT] = {FLASH_TEAR_NONE};
-    size_t count = fails ? 1 : flash_sim_tears(sim, op, tears);
+    size_t count = fails ? 1 : flash_sim_tears_of(sim, op, kind, tears);
     if (list->count + count > list->room) {
         size_t room = (list->count + count) * 2;
         struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);
@@ -28,13 +27,6 @@ void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
     list->operations++;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* One cut; the first failure of the worst kind is kept in `outcome`. */
 static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const struct nb_cut *cut,
                     struct nb_outcome *outcome, uint64_t *failures)
@@ -43,6 +35,8 @@ static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const stru
     cell->cuts[0] = *cut;
     cell->cut_count = 1;
     nb_virtual_play(virtual, NULL, &one);
+    if (nb_run_stop)
+        return; /* it was not played to its end */
     outcome->points++;
     *failures += one.verdict != NB_PASS;
     if (one.verdict == NB_PASS || outcome->verdict == NB_FAIL || outcome->verdict == NB_ERROR)
@@ -60,7 +54,7 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_cell tried = *cell;
     struct nb_cut_list list = {0};
     uint64_t failures = 0;
-    double begin = now();
+    double begin = nb_seconds();
     struct nb_virtual *virtual = nb_virtual_new(script, &tried);
     if (!virtual)
         return OTA_E_NO_SPACE;
@@ -74,7 +68,7 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
         try_cut(virtual, &tried, &list.cuts[i], outcome, &failures);
         going_on = outcome->verdict != NB_ERROR;
     }
-    double seconds = now() - begin;
+    double seconds = nb_seconds() - begin;
     nb_note_add(outcome, "%u operations, %llu %s in %.2f s: %.0f points/s, %llu failed",
                 list.operations, (unsigned long long)outcome->points,
                 list.count && list.cuts[0].fails ? "flash errors" : "power cuts", seconds,

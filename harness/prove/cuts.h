@@ -18,7 +18,7 @@ struct nb_cut_list {
 /* Adds the ways to cut this operation in the present content of `sim`; or, when it `fails`, that it
  * does. */
 void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number, bool fails);
+                     const struct flash_op *op, uint32_t number, bool fails, enum flash_tears kind);
 
 /* As an engine (harness/run/run.h). */
 OTA_MUST_CHECK int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,

@@ -1,14 +1,6 @@
 #include "harness/prove/errors.h"
 
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Once without an error, then with each in turn, until the step has no such operation any more. */
 static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB_LINE],
@@ -24,7 +16,7 @@ static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB
     for (uint32_t operation = 0; verdict == NB_PASS && !nb_run_stop; operation++) {
         flash_sim_restore(bench->sim, start);
         bench->state = start_state;
-        flash_failing_arm(&bench->failing, operation);
+        flash_failing_arm(&bench->failing, operation, bench->sweep_failure);
         verdict = nb_bench_steps(bench, index, reason, outcome);
         if (!bench->failing.fired) {
             verdict = operation > 0 ? NB_PASS : verdict; /* nothing but what never happened */
@@ -41,7 +33,7 @@ static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB
 int nb_errors_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
 {
     char reason[NB_LINE] = "";
-    double begin = now();
+    double begin = nb_seconds();
     bench->sweep_armed = false;
     bench->state.cursor = bench->state.event_count;
     enum nb_verdict verdict = each(bench, index, reason, outcome);
@@ -50,7 +42,7 @@ int nb_errors_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *out
     for (size_t i = 0; verdict != NB_PASS && i < bench->state.event_count; i++)
         nb_story_add(outcome, "%s", bench->state.events[i]);
     nb_outcome_set(outcome, verdict, "%s", reason);
-    double seconds = now() - begin;
+    double seconds = nb_seconds() - begin;
     nb_note_add(outcome, "%llu flash errors in %.2f s", (unsigned long long)outcome->points,
                 seconds);
     outcome->seconds += seconds;

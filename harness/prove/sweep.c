@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define WINDOW       256u /* operations between two runs of the step */
 #define OP_DATA_MAX  SIM_COPY_BUFFER
@@ -33,13 +32,6 @@ struct sweep {
     struct nb_outcome *outcome;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Notes the operations of the window; cuts the run where the window ends. */
 static enum flash_tear collect(void *context, struct flash_sim *sim, const struct flash_op *op)
 {
@@ -58,7 +50,7 @@ static enum flash_tear collect(void *context, struct flash_sim *sim, const struc
         memcpy(moment->data, op->data, op->length);
         moment->op.data = moment->data;
     }
-    moment->tear_count = flash_sim_tears(sim, op, moment->tears);
+    moment->tear_count = flash_sim_tears_of(sim, op, sweep->bench->sweep_tears, moment->tears);
     moment->counter = sweep->bench->state.counter;
     moment->before = flash_sim_snapshot(sim);
     if (moment->before == NULL) {
@@ -200,7 +192,7 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
 {
     struct sweep sweep = {.bench = bench, .index = index, .outcome = outcome};
     uint32_t operations = 0;
-    double begin = now();
+    double begin = nb_seconds();
     struct crypto_counts before;
     struct crypto_counts after;
     bench->sweep_armed = false;
@@ -215,7 +207,7 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
     if (err == 0 && outcome->verdict == NB_PASS)
         err = sweep_points(&sweep, &operations);
     crypto_openssl_counts(bench->crypto, &after);
-    double seconds = now() - begin;
+    double seconds = nb_seconds() - begin;
     if (err == 0 && outcome->verdict == NB_PASS && outcome->points == 0)
         nb_outcome_set(outcome, NB_VACUOUS, "the swept step does nothing to the flash");
     nb_note_add(outcome, "%u operations, %llu power cuts in %.2f s: %.0f points/s, %llu failed",

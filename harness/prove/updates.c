@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ROUNDS        3
 #define ROUND_SECONDS 1.0
@@ -24,21 +23,14 @@ static const struct row rows[] = {
     {"64 KiB by HTTP ranges, verdicts remembered", HEAD "data http\n" UPDATE, false},
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Updates a second; 0 when one did not pass: it is told. */
 static double rate(struct nb_virtual *virtual)
 {
     static struct nb_outcome outcome;
     unsigned count = 0;
-    double begin = now();
+    double begin = nb_seconds();
     double end = begin;
-    for (; end - begin < ROUND_SECONDS && !nb_run_stop; end = now(), count++) {
+    for (; end - begin < ROUND_SECONDS && !nb_run_stop; end = nb_seconds(), count++) {
         memset(&outcome, 0, sizeof outcome);
         nb_virtual_play(virtual, NULL, &outcome);
         if (outcome.verdict != NB_PASS) {

@@ -318,10 +318,13 @@ static void arm(struct nb_bench *bench, const struct nb_step *step)
     if (step->all && cell->cut_count == 0) {
         bench->sweep_armed = true;
         bench->sweep_fails = step->kind == NB_FAULT_FAIL;
+        bench->sweep_tears = step->tears;
+        bench->sweep_failure = step->failure;
         return;
     }
     if (step->kind == NB_FAULT_FAIL) { /* a script sweeps once at most */
-        flash_failing_arm(&bench->failing, step->all ? cell->cuts[0].op : step->value);
+        flash_failing_arm(&bench->failing, step->all ? cell->cuts[0].op : step->value,
+                          step->failure);
         return;
     }
     bench->cut_armed = true;
@@ -344,6 +347,8 @@ static enum nb_verdict plain_step(struct nb_bench *bench, const struct nb_step *
         return expect_event(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_EXPECT_FLASH:
         return nb_bench_expect_flash(bench, step, reason);
+    case NB_EXPECT_WEAR:
+        return nb_bench_expect_wear(bench, step, reason);
     case NB_UNTIL_STABLE:
         return until_stable(bench, step, reason) ? NB_PASS : NB_FAIL;
     case NB_DEVICE_COUNTER:
@@ -355,6 +360,8 @@ static enum nb_verdict plain_step(struct nb_bench *bench, const struct nb_step *
     case NB_FLASH_ERASE:
     case NB_FLASH_FLIP:
     case NB_FLASH_BREAK:
+    case NB_FLASH_WEAKEN:
+    case NB_FLASH_STICK:
         err = nb_bench_damage(bench, step, &error);
         break;
     default:

@@ -54,6 +54,8 @@ struct nb_bench {
     bool cut_returns; /* as in a sweep the power comes back at once; else the device stays off */
     bool sweep_armed; /* `@flash:*` */
     bool sweep_fails; /* … `fail` */
+    enum flash_tears sweep_tears;
+    enum flash_failure sweep_failure;
     struct flash_failing failing; /* `@flash:N fail` */
 };
 
@@ -81,6 +83,9 @@ OTA_MUST_CHECK int nb_bench_damage(struct nb_bench *bench, const struct nb_step 
 /* `expect flash slotN …`: pass, fail, or error when it cannot be told; with a reason. */
 enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,
                                       char reason[NB_LINE]);
+/* `expect wear N`. */
+enum nb_verdict nb_bench_expect_wear(struct nb_bench *bench, const struct nb_step *step,
+                                     char reason[NB_LINE]);
 /* `pending` of this step means for good. */
 bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step);
 

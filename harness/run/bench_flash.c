@@ -150,9 +150,25 @@ int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
     }
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(bench->sim, region->address + at);
+    if (step->kind == NB_FLASH_WEAKEN)
+        return flash_sim_weaken_unit(bench->sim, region->address + at);
+    if (step->kind == NB_FLASH_STICK)
+        return flash_sim_stick_sector(bench->sim, region->address + at);
     err = flash_sim_peek(bench->sim, region->address + at, &byte, 1);
     byte ^= 1;
     return err != 0 ? err : flash_sim_put(bench->sim, region->address + at, &byte, 1);
+}
+
+enum nb_verdict nb_bench_expect_wear(struct nb_bench *bench, const struct nb_step *step,
+                                     char reason[NB_LINE])
+{
+    struct flash_stats stats;
+    flash_sim_stats(bench->sim, &stats);
+    if (stats.most_erases <= step->value)
+        return NB_PASS;
+    snprintf(reason, NB_LINE, "line %u: the sector at 0x%06x was erased %u times", step->line,
+             stats.most_erases_at, stats.most_erases);
+    return NB_FAIL;
 }
 
 enum nb_verdict nb_bench_expect_flash(struct nb_bench *bench, const struct nb_step *step,

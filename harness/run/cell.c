@@ -10,13 +10,15 @@
 #define DEFAULT_PART   "nrf52840"
 #define DEFAULT_SCHEME "swap-move"
 
-/* Four sectors are the least that swap-move can work with: trailer, spare and two of image. */
-static uint32_t default_slot(const struct flash_part *part)
+/* Four sectors are the least that a scheme with a way back can work with: trailer, spare and two of
+ * image. The others get along with one. */
+static uint32_t default_slot(const struct flash_part *part, const struct boot_scheme *scheme)
 {
     uint32_t slot = NB_DEFAULT_SLOT;
+    uint32_t sectors = scheme->reverts ? 4 : 1;
     for (size_t i = 0; i < part->run_count; i++)
-        if (4 * part->runs[i].size > slot)
-            slot = 4 * part->runs[i].size;
+        if (sectors * part->runs[i].size > slot)
+            slot = sectors * part->runs[i].size;
     return slot;
 }
 
@@ -39,7 +41,7 @@ static int generic_device(const struct nb_script *script, const struct nb_cell *
                  inner.message);
         return rc;
     }
-    uint32_t slot = script->slot_size ? script->slot_size : default_slot(&part);
+    uint32_t slot = script->slot_size ? script->slot_size : default_slot(&part, scheme);
     rc = sim_device_generic(&part, scheme, slot, out, error);
     if (rc)
         return rc;

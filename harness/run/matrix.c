@@ -45,6 +45,25 @@ static void names_in_directory(const char *dir, const char *ending, struct names
     qsort(out->items, out->count, sizeof out->items[0], compare_names);
 }
 
+/* The names in PARTS/typical, one a line; `#` starts a comment. */
+static void typical_parts(struct names *out)
+{
+    char path[512];
+    char line[256];
+    snprintf(path, sizeof path, "%s/%s", nb_parts_dir(), NB_TYPICAL);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return;
+    while (out->count < NAMES && fgets(line, sizeof line, file)) {
+        size_t length = strcspn(line, " \t\r\n#");
+        if (length > 0 && length < NB_WORD) {
+            memcpy(out->items[out->count], line, length);
+            out->items[out->count++][length] = '\0';
+        }
+    }
+    fclose(file);
+}
+
 static void all_schemes(struct names *out)
 {
     for (size_t i = 0; sim_schemes[i] && out->count < NAMES; i++)
@@ -188,7 +207,8 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     if (!e)
         return OTA_E_NO_SPACE;
     char dir[512];
-    bool part_chosen = choice->part[0] != '\0';
+    bool every = strcmp(choice->part, "*") == 0;
+    bool part_chosen = choice->part[0] != '\0' && !every;
     e->script = script;
     e->choice = choice;
     e->out = out;
@@ -199,19 +219,27 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     static const struct nb_list none;
     bool device_chosen = choice->device[0] != '\0';
     values(part_chosen ? &none : &script->device, NULL, &e->device);
-    values(device_chosen ? &none : &script->part, choice->part, &e->part);
+    bool by_list = !part_chosen && !device_chosen;
+    bool typical =
+        by_list && script->part.count == 1 && strcmp(script->part.items[0], NB_TYPICAL) == 0;
+    bool all_parts = (by_list && script->part.any) || (typical && every);
+    typical = typical && !every;
+    if (!all_parts && !typical)
+        values(device_chosen ? &none : &script->part, part_chosen ? choice->part : NULL, &e->part);
     values(device_chosen ? &none : &script->scheme, NULL, &e->scheme);
     values(&script->size, NULL, &e->size);
     values(&script->install, NULL, &e->install);
     values(&script->data, NULL, &e->data);
     values(&script->via, NULL, &e->via);
     values(&script->tls, NULL, &e->tls);
-    e->star = !device_chosen && ((script->part.any && !part_chosen) || script->scheme.any ||
-                                 (script->device.any && !part_chosen));
+    e->star = !device_chosen &&
+              (all_parts || typical || script->scheme.any || (script->device.any && !part_chosen));
     snprintf(dir, sizeof dir, "%s/devices", nb_data_dir());
     if (script->device.any && !device_chosen && !part_chosen)
         names_in_directory(dir, ".device", &e->device);
-    if (script->part.any && !part_chosen && !device_chosen)
+    if (typical)
+        typical_parts(&e->part);
+    if (all_parts)
         names_in_directory(nb_parts_dir(), ".part", &e->part);
     if (script->scheme.any && !device_chosen)
         all_schemes(&e->scheme);

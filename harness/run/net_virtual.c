@@ -213,10 +213,8 @@ static void drop(void *context)
     struct client *client = context;
     virtual_mqtt_free(client->mqtt);
     client->mqtt = NULL;
-    if (client->http) {
-        const struct http_port *port = virtual_http_port(client->http);
-        port->cancel(port->context);
-    }
+    if (client->http)
+        virtual_http_power_off(client->http);
 }
 
 static void destroy(void *context)

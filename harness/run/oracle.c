@@ -45,7 +45,8 @@ static int add_image(struct nb_oracle *oracle, const struct nb_oracle_image *ima
     for (size_t i = 0; i < oracle->image_count; i++) {
         struct nb_oracle_image *known = &oracle->images[i];
         if (known->data == image->data && known->size == image->size &&
-            same(&known->version, &image->version) && known->genuine == image->genuine)
+            same(&known->version, &image->version) && known->genuine == image->genuine &&
+            known->packed == image->packed)
             return (int)i;
     }
     if (oracle->image_count == NB_ORACLE_IMAGES) {
@@ -119,7 +120,7 @@ void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
-    oracle->may_have_asked = oracle->fetched && oracle->has_job && !oracle->refused_since_job;
+    oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
@@ -217,7 +218,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->cut_since_boot = false;
     oracle->cut_in_confirmation = false;
     oracle->progress_live = false;
-    oracle->fetched = oracle->may_have_asked = false;
+    oracle->asking = oracle->may_have_asked = false;
 }
 
 static void on_reject(struct nb_oracle *oracle)
@@ -300,11 +301,12 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
-        oracle->progress_live = oracle->fetched = false;
+        oracle->progress_live = oracle->asking = false;
     } else if (strcmp(name, "progress") == 0) {
         oracle->progress_live = true;
         oracle->progress = (uint32_t)strtoul(first, NULL, 10);
-        oracle->fetched = oracle->progress > 0 && strcmp(first, second) == 0;
+    } else if (strcmp(name, "state") == 0) {
+        oracle->asking = strcmp(first, "install") == 0;
     } else if (strcmp(name, "reject") == 0) {
         on_reject(oracle);
     } else if (strcmp(name, "pending") == 0) {
@@ -360,7 +362,7 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
         uint32_t there =
             image->data ? equal_bytes(image, view->secondary, view->secondary_size) : UINT32_MAX;
-        if (oracle->progress > there)
+        if (oracle->progress > there && !image->packed)
             violate(oracle, "progress says %u bytes, but %u lie in flash", oracle->progress, there);
     }
 }

@@ -14,9 +14,10 @@
  *   6 Success is reported for what does not run confirmed, or without a job; Failure for what runs
  *     confirmed
  *   7 the bootloader's region changed
- *   8 progress claims more than lies in flash; what was changed on its way cannot be compared
- *   9 what lies in the primary slot is not, byte for byte, the image that boots
- *  10 the device does what its flash part forbids
+ *   8 progress claims more than lies in flash; what was changed on its way cannot be compared, nor
+ * an archive, whose chunks lie as they come until the first one says that it is one 9 what lies in
+ * the primary slot is not, byte for byte, the image that boots 10 the device does what its flash
+ * part forbids
  *
  * A plain struct without pointers into itself: an engine that branches copies it. The image bytes
  * it points to are the caller's. */
@@ -32,6 +33,7 @@ struct nb_oracle_image {
     const uint8_t *data; /* NULL: content not checked */
     uint32_t size;
     uint32_t end; /* without what was appended behind the image; 0: `size` */
+    bool packed;  /* it comes in an archive, whose bytes progress counts */
     bool genuine;
     bool refused; /* by loader or agent, and not accepted since */
 };
@@ -60,9 +62,9 @@ struct nb_oracle {
     struct img_version pending;
     bool has_job;
     struct img_version job;
-    bool refused_since_job; /* by agent or loader */
-    bool fetched;           /* all of the job's image lies in the secondary */
-    bool may_have_asked;    /* … and a cut fell where the agent asks the loader for it */
+    bool refused_since_job;           /* by agent or loader */
+    bool asking;                      /* the agent is at asking the loader for the job's image */
+    bool may_have_asked;              /* … and a cut fell there */
     enum nb_oracle_confirms confirms; /* the present device step */
     bool booted_in_step;
     bool flash_fails; /* an operation of the present boot returned an error, or of what went before

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 void nb_story_add(struct nb_outcome *outcome, const char *format, ...)
 {
@@ -59,4 +60,11 @@ const char *nb_verdict_word(enum nb_verdict verdict)
 {
     static const char *const words[] = {"pass", "fail", "vacuous", "skip", "error"};
     return words[verdict];
+}
+
+double nb_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }

@@ -101,6 +101,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
+    known.packed = play->net.offer.size > blob.size;
     oracle_offer(play, &known);
     return 0;
 }
@@ -169,7 +170,9 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
-        rc = play->stage->run_device(play, boot_only, codes);
+        rc = nb_play_show_flash(play); /* was what it said before the cut true? */
+        if (rc == 0)
+            rc = play->stage->run_device(play, boot_only, codes);
     }
     (void)world->run(world->context, play->stage->settle_ms);
     return rc ? rc : play->err;
@@ -436,6 +439,7 @@ static void arm_cut(struct nb_play *play, const struct nb_step *step)
 {
     play->cut_returns = step->all;
     play->sweep_armed = step->all && play->next_cut == play->cell->cut_count;
+    play->sweep_tears = step->tears;
     play->sweep_fails = false;
     play->cut_armed = !play->sweep_armed;
     play->cut.op = step->value;
@@ -448,6 +452,15 @@ static bool expect_flash(struct nb_play *play, const struct nb_step *step)
 {
     char reason[NB_LINE] = "";
     if (nb_play_expect_flash(play, step, reason))
+        return true;
+    nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
+    return false;
+}
+
+static bool expect_wear(struct nb_play *play, const struct nb_step *step)
+{
+    char reason[NB_LINE] = "";
+    if (nb_play_expect_wear(play, step, reason))
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "%s", reason);
     return false;
@@ -476,6 +489,7 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
     play->fail_armed = !play->sweep_armed;
     play->fail_fired = false;
     play->fail_op = step->value;
+    play->failure = step->failure;
     if (step->all && play->fail_armed)
         play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
@@ -522,6 +536,8 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
         return expect_topics(play, step);
     case NB_EXPECT:
         return each(play, step, step->expect.never ? never_event : expect_event);
+    case NB_EXPECT_WEAR:
+        return each(play, step, expect_wear);
     case NB_EXPECT_FLASH:
         return each(play, step, expect_flash);
     default:

@@ -71,12 +71,14 @@ struct nb_play {
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
     struct nb_cut cut;
+    enum flash_tears sweep_tears;
     bool sweep_armed; /* `@flash:*`: every cut or error of this step is tried (prove/cuts.h) */
     bool sweep_fails; /* … it is errors */
     size_t next_cut;  /* of the cell's list */
     bool fail_armed;
     bool fail_fired;
     uint32_t fail_op;
+    enum flash_failure failure;
     /* hashes so far, under cell->hash: of every line said, and of the flash journal */
     uint64_t history_hash;
     uint64_t flash_hash;
@@ -109,6 +111,7 @@ OTA_MUST_CHECK int nb_play_fill_flash(struct nb_play *play, struct flash_text_er
 OTA_MUST_CHECK int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,
                                       struct flash_text_error *error);
 /* `expect flash …`. False with a reason. */
+bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 /* Shows the oracle what lies in flash. */
 OTA_MUST_CHECK int nb_play_show_flash(struct nb_play *play);

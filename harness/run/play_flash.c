@@ -119,6 +119,10 @@ static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_s
     at += region->address;
     if (step->kind == NB_FLASH_BREAK)
         return flash_sim_break_unit(sim, at);
+    if (step->kind == NB_FLASH_WEAKEN)
+        return flash_sim_weaken_unit(sim, at);
+    if (step->kind == NB_FLASH_STICK)
+        return flash_sim_stick_sector(sim, at);
     rc = flash_sim_peek(sim, at, &byte, 1);
     byte ^= 1;
     return rc ? rc : flash_sim_put(sim, at, &byte, 1);
@@ -173,6 +177,23 @@ bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char
                  step->text, step->slot, at);
     free(slot);
     return good;
+}
+
+bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE])
+{
+    struct flash_sim *sim = NULL;
+    struct flash_text_error error = {0};
+    struct flash_stats stats = {0};
+    int rc = play->stage->open_flash(play, &sim, &error);
+    if (rc == 0) {
+        flash_sim_stats(sim, &stats);
+        play->stage->close_flash(play, sim);
+    }
+    if (rc == 0 && stats.most_erases <= step->value)
+        return true;
+    snprintf(reason, NB_LINE, "line %u: the sector at 0x%06x was erased %u times", step->line,
+             stats.most_erases_at, stats.most_erases);
+    return false;
 }
 
 int nb_play_show_flash(struct nb_play *play)

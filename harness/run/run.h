@@ -16,6 +16,7 @@
 #define NB_LINE         200
 #define NB_DRAWN        8
 #define NB_DEFAULT_SLOT (128u * 1024u)
+#define NB_TYPICAL      "typical" /* of a `part` line: the parts listed in the file of that name */
 #define NB_IMAGE_SIZE   (64u * 1024u) /* payload of an image without `size=` */
 
 /* ---- the kit: what the cells of a scenario share ---------------------------------------- */
@@ -108,6 +109,9 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
+
+/* A monotonic clock, for rates and durations. */
+double nb_seconds(void);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */

@@ -136,7 +136,8 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
     if (number >= member->of->operations)
         member->of->operations = number + 1;
     if (play->sweep_armed && member->of->cuts)
-        nb_cut_list_add(member->of->cuts, member->sim, op, number, play->sweep_fails);
+        nb_cut_list_add(member->of->cuts, member->sim, op, number, play->sweep_fails,
+                        play->sweep_tears);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
 }
 
@@ -210,7 +211,7 @@ static struct virtual_device *start(struct member *member, bool boot_only)
     flash_failing_init(&member->failing, member->sim);
     member->failure_told = false;
     if (play->fail_armed) {
-        flash_failing_arm(&member->failing, play->fail_op);
+        flash_failing_arm(&member->failing, play->fail_op, play->failure);
         config.flash = &member->failing.port;
     }
     return virtual_device_start(&config, on_ended, member);

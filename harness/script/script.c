@@ -316,7 +316,7 @@ static int arm(struct parser *p, const struct nb_step *step)
 /* At what happened in the device step before. */
 static bool looks_back(enum nb_step_kind kind)
 {
-    return kind == NB_EXPECT || (kind >= NB_EXPECT_TRAFFIC && kind <= NB_EXPECT_TOPICS);
+    return kind == NB_EXPECT || (kind >= NB_EXPECT_WEAR && kind <= NB_EXPECT_TOPICS);
 }
 
 /* A fault must meet a device step, an expectation must follow one. */

@@ -8,7 +8,7 @@
 #define NOBRICK_HARNESS_SCRIPT_SCRIPT_H
 
 #include "agent/image/mcuboot.h"
-#include "flashsim/flashsim.h"
+#include "flashsim/failing.h"
 #include "harness/faults/fault.h"
 #include "sim/app.h"
 #include "sim/app_tag.h"
@@ -156,8 +156,10 @@ enum nb_step_kind {
     NB_FLASH_ERASE,    /* slot */
     NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
     NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
-    NB_FAULT_CUT,      /* value: operation, or all; tear, or every one when tear is COUNT */
-    NB_FAULT_FAIL,     /* value: operation that returns an error, or all */
+    NB_FLASH_WEAKEN,   /* slot, value: offset of the unit that reads unstably */
+    NB_FLASH_STICK,    /* slot, value: offset in the sector that does not erase any more */
+    NB_FAULT_CUT,      /* value: operation; tear. Or all, and tears */
+    NB_FAULT_FAIL,     /* value: operation that fails, or all; failure */
     NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
@@ -165,6 +167,7 @@ enum nb_step_kind {
     NB_FAULT_NET,      /* fault: of the network */
     NB_EXPECT,         /* expect */
     NB_EXPECT_FLASH,   /* slot, image; image < 0: the slot is erased */
+    NB_EXPECT_WEAR,    /* value: most erases of any one sector since the scenario began */
     NB_EXPECT_TRAFFIC, /* value: most bytes that went to the device in the last device step */
     NB_EXPECT_LASTS,   /* value: least milliseconds that the last device step took */
     NB_EXPECT_TOPICS,  /* value: topics on which devices asked for a job in it */
@@ -215,17 +218,19 @@ struct nb_expect {
 
 struct nb_step {
     enum nb_step_kind kind;
-    unsigned line;      /* in the file */
-    char text[NB_TEXT]; /* the line as written, blanks squeezed: for stories and messages */
-    int image;          /* index into nb_script.images, or -1 */
-    unsigned slot;      /* 0 primary, 1 secondary */
-    bool pending;       /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
-    bool permanent;     /* … for good. false: as the cell's `install` says */
-    bool confirmed;     /* NB_FLASH_IMAGE: with a trailer that says confirmed */
-    bool all;           /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
-    bool from_end;      /* value counts back from the slot's end */
-    enum flash_tear tear;
-    struct sim_push_plan push; /* NB_DEVICE_PUSH: all but the image */
+    unsigned line;              /* in the file */
+    char text[NB_TEXT];         /* the line as written, blanks squeezed: for stories and messages */
+    int image;                  /* index into nb_script.images, or -1 */
+    unsigned slot;              /* 0 primary, 1 secondary */
+    bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
+    bool permanent;             /* … for good. false: as the cell's `install` says */
+    bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */
+    bool all;                   /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
+    bool from_end;              /* value counts back from the slot's end */
+    enum flash_tear tear;       /* COUNT: none was named */
+    enum flash_tears tears;     /* of a sweep */
+    enum flash_failure failure; /* NB_FAULT_FAIL */
+    struct sim_push_plan push;  /* NB_DEVICE_PUSH: all but the image */
     uint32_t value;
     enum nb_chunk_fault chunk_fault;
     uint32_t patch_at; /* NB_CHUNK_PATCH: where in the message `raw` goes */

@@ -262,6 +262,10 @@ static const struct {
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\n@flash:5 cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
+    {HEAD "@flash:3 fail softly\ndevice boot\n", 2, 15,
+     "'softly' is not understood here: expected silent or partial: without an error"},
+    {HEAD "@flash:* cut weakly\ndevice boot\n", 2, 14,
+     "'weakly' is not understood here: expected weak or disturb"},
     {HEAD "@flash:99999 fail\n@flash:* cut\ndevice boot\n", 3, 1,
      "line 2 has a flash fault for the same device step: expected one"},
     {HEAD "@flash:* cut\ndevice boot\n@flash:* fail\ndevice boot\n", 4, 1,
@@ -513,7 +517,7 @@ static void every_example_of_the_table_parses(void **state)
                  : verb->kind == NB_HEADER_CONFORMANCE ? "data http\n" /* goes with it */
                                                        : "",
                  verb->group == NB_GROUP_EXPECT || verb->kind == NB_EXPECT_FLASH ||
-                         (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_TRAFFIC &&
+                         (verb->group == NB_GROUP_STEP && verb->kind >= NB_EXPECT_WEAR &&
                           verb->kind <= NB_EXPECT_TOPICS)
                      ? "device check\n"
                      : "",

@@ -399,6 +399,22 @@ static bool take_tear(struct nb_line *line, const char *word, size_t length)
     return true;
 }
 
+static bool take_tears(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"clean", "weak", "disturb", NULL};
+    int index = nb_word_index(word, length, words);
+    line->step.tears = index > 0 ? (enum flash_tears)index : FLASH_TEARS_CLEAN;
+    return index > 0;
+}
+
+static bool take_failure(struct nb_line *line, const char *word, size_t length)
+{
+    static const char *const words[] = {"error", "silent", "partial", NULL};
+    int index = nb_word_index(word, length, words);
+    line->step.failure = index > 0 ? (enum flash_failure)index : FLASH_FAIL_ERROR;
+    return index > 0;
+}
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -569,6 +585,8 @@ static const struct nb_word_class classes[] = {
     {"N", "a number", take_number},
     {"OFFSET", "an offset", take_offset},
     {"TEAR", "a tear like before, half or after", take_tear},
+    {"TEARS", "weak or disturb", take_tears},
+    {"FAILURE", "silent or partial: without an error", take_failure},
     {"PLACE", "@connect:N, @body:N or @body:P%", nb_take_place},
     {"NET", "@net", nb_take_net},
     {"MQTT", "@mqtt", nb_take_mqtt},

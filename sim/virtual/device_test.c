@@ -486,8 +486,6 @@ static void flash_errors_are_the_loaders(void **state)
 {
     struct bench *bench = *state;
     struct flash_failing failing;
-    unsigned programs = 0;
-    unsigned erases = 0;
     put_update(bench, APP_GOOD);
     struct flash_snapshot *before = flash_sim_snapshot(bench->sim);
     bench->config.boot_only = true;
@@ -497,15 +495,13 @@ static void flash_errors_are_the_loaders(void **state)
     bench->config.flash = &failing.port;
     for (uint32_t at = 0; at < operations; at++) {
         flash_sim_restore(bench->sim, before);
-        flash_failing_arm(&failing, at);
-        assert_int_equal(run(bench), 0); /* it resets, and has better luck */
+        flash_failing_arm(&failing, at, FLASH_FAIL_ERROR);
+        assert_int_equal(run(bench), 0); /* it tries again in the same boot */
         assert_true(failing.fired);
-        programs += strncmp(bench->events, "loader-error flash-program\n", 27) == 0;
-        erases += strncmp(bench->events, "loader-error flash-erase\n", 25) == 0;
+        assert_null(strstr(bench->events, "loader-error"));
         said(bench, "boot 2.0.0 trial");
     }
-    assert_true(programs > 0 && erases > 0);
-    assert_int_equal(programs + erases, operations);
+    assert_true(operations > 20);
     flash_snapshot_free(bench->sim, before);
 }
 

@@ -48,6 +48,7 @@ struct virtual_http {
     bool busy;                   /* somebody waits for its DONE */
     bool inside;                 /* the reader runs and must not be touched */
     bool cancelled;              /* drop it when the reader returns */
+    bool powerless;              /* nobody says goodbye: connections are reset */
     struct sim_http_order next;
     bool waiting; /* start `next` when the reader returns */
     unsigned redirects;
@@ -101,7 +102,7 @@ static void drop(struct virtual_http *http, struct connection *connection)
             http->kept[i] = NULL;
     if (http->active == connection)
         http->active = NULL;
-    virtual_tls_close(connection->end, false);
+    virtual_tls_close(connection->end, http->powerless);
     free(connection);
 }
 
@@ -541,6 +542,15 @@ void virtual_http_free(struct virtual_http *http)
     sim_http_reader_free(http->reader);
     http->world->clock_free(http->clock);
     free(http);
+}
+
+void virtual_http_power_off(struct virtual_http *http)
+{
+    http->powerless = true;
+    http_cancel(http);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        if (http->kept[i] != NULL && http->kept[i] != http->active)
+            drop(http, http->kept[i]);
 }
 
 const struct http_port *virtual_http_port(struct virtual_http *http)

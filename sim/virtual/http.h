@@ -32,6 +32,9 @@ struct virtual_http *virtual_http_new(const struct sim_world *world,
                                       void (*deliver)(void *context, const struct ota_event *event),
                                       void *context);
 void virtual_http_free(struct virtual_http *http);
+/* The power is gone: every connection is reset, without a goodbye, and nothing is delivered any
+ * more. Also from inside `deliver`; what is left is to free it. */
+void virtual_http_power_off(struct virtual_http *http);
 const struct http_port *virtual_http_port(struct virtual_http *http);
 
 /* Why the last request failed, for people; "" when it did not. */
