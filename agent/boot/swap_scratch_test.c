@@ -288,6 +288,28 @@ static void test_bad_image_that_scratch_asks_for(void **state)
     rig_free(rig);
 }
 
+/* A confirmation that reads so or so, in a sector that the image reaches into: what it would go
+ * back to is gone, and the image stays as it is. */
+static void test_unstable_confirmation_beside_the_image(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(&shapes[1]);
+    const struct flash_area *primary = &rig->config.primary;
+    uint32_t end = scheme->max_end(&rig->config);
+    uint32_t flag = primary->size - img_trailer_image_ok(&rig->config.format);
+    rig_pend(rig, end, end, false);
+    assert_true(rig_boot(rig, 2).trial);
+    assert_int_equal(img_confirm(primary, &rig->config.format), 0);
+    assert_int_equal(flash_sim_weaken_unit(rig->sim, primary->address + flag), 0);
+    assert_true(rig_holds(rig, &rig->config.secondary, 1));
+    assert_false(rig_boot(rig, 2).trial);
+    assert_false(rig_holds(rig, &rig->config.secondary, 1));
+    flash_sim_restart_count(rig->sim);
+    assert_false(rig_boot(rig, 2).trial);
+    assert_int_equal(flash_sim_op_count(rig->sim), 0);
+    rig_free(rig);
+}
+
 /* ---- any number of cuts ------------------------------------------------------------------ */
 
 static void close_all(bool torn)
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_revert_that_only_scratch_knows),
         cmocka_unit_test(test_stale_scratch),
         cmocka_unit_test(test_bad_image_that_scratch_asks_for),
+        cmocka_unit_test(test_unstable_confirmation_beside_the_image),
         cmocka_unit_test(test_clean_cuts),
         cmocka_unit_test(test_torn_cuts),
     };
