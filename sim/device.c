@@ -22,6 +22,8 @@ enum key_id {
     KEY_SECONDARY,
     KEY_JOURNAL,
     KEY_PROGRESS,
+    KEY_SCRATCH,
+    KEY_STATUS,
     KEY_SCHEME,
     KEY_ALIGN,
     KEY_WRITE_SIZE,
@@ -59,6 +61,8 @@ static const struct {
     [KEY_SECONDARY] = {"secondary", KIND_REGION, AT(secondary), true, false, 0, 0},
     [KEY_JOURNAL] = {"journal", KIND_REGION, AT(journal), true, false, 0, 0},
     [KEY_PROGRESS] = {"progress", KIND_REGION, AT(progress), false, false, 0, 0},
+    [KEY_SCRATCH] = {"scratch", KIND_REGION, AT(scratch), false, false, 0, 0},
+    [KEY_STATUS] = {"status", KIND_REGION, AT(status), false, false, 0, 0},
     [KEY_SCHEME] = {"scheme", KIND_OTHER, 0, true, false, 0, 0},
     [KEY_ALIGN] = {"align", KIND_NUMBER, AT(format.align), false, false, 8, 32},
     [KEY_WRITE_SIZE] = {"write-size", KIND_NUMBER, AT(format.write_size), false, false, 1, 4096},
@@ -306,7 +310,7 @@ static const struct flash_chip *find_chip(const struct sim_device *device, const
 
 static int check_overlap(struct parser *parser, const char *name, const struct sim_region *region)
 {
-    for (int id = KEY_LOADER; id <= KEY_PROGRESS; id++) {
+    for (int id = KEY_LOADER; id <= KEY_STATUS; id++) {
         const struct sim_region *other =
             (const void *)((const char *)parser->device + keys[id].member);
         if (parser->lines[id] == 0 || other == region)

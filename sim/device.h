@@ -27,8 +27,10 @@ struct sim_device {
     struct sim_region secondary;
     struct sim_region journal;  /* the agent's records: at least two erase sectors */
     struct sim_region progress; /* its records of a download: the same; size 0: none are kept */
+    struct sim_region scratch;  /* for schemes that swap by way of it; size 0: none */
+    struct sim_region status;   /* for schemes that keep their state there; size 0: none */
     const struct boot_scheme *scheme;
-    struct img_trailer_format format;
+    struct img_trailer_format format; /* see sim_device_format */
     bool validate_primary;
     bool refuse_older_version;
     bool use_counter;
@@ -66,12 +68,17 @@ OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *pat
                                       struct flash_text_error *error);
 
 /* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
- * name a part: loader region, primary, secondary, journal and progress one after another. */
+ * name a part: loader region, primary, secondary, journal and progress one after another, then
+ * scratch and status where the scheme needs them. */
 OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
                                       const struct boot_scheme *scheme, uint32_t slot_size,
                                       struct sim_device *out, struct flash_text_error *error);
 
 void sim_device_free(struct sim_device *device);
+
+/* The trailer format, with the status area on `flash` where the scheme keeps its state there. */
+struct img_trailer_format sim_device_format(const struct sim_device *device,
+                                            const struct flash_port *flash);
 
 /* Fills the loader's configuration for `device` on `flash`. `buffer` is the copy buffer. */
 void sim_device_boot_config(const struct sim_device *device, const struct flash_port *flash,

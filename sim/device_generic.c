@@ -1,4 +1,5 @@
 /* A device made from one part: regions one after another, for sweeps and scripts. */
+#include "agent/image/status.h"
 #include "sim/device_layout.h"
 
 #include <string.h>
@@ -6,6 +7,8 @@
 #define LOADER_SIZE   (32u * 1024u)
 #define RING_SECTORS  2u    /* the least that a ring of records needs */
 #define PROGRESS_SIZE 4096u /* so that small sectors are not worn by one record each */
+#define SCRATCH_SIZE  4096u
+#define STATUS_SIZE   4096u
 
 static int fail(struct flash_text_error *error, const char *text)
 {
@@ -65,6 +68,10 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
         result = take(out, &next, 0, RING_SECTORS, &out->journal);
     if (result == OTA_OK)
         result = take(out, &next, PROGRESS_SIZE, RING_SECTORS, &out->progress);
+    if (result == OTA_OK && scheme->scratch)
+        result = take(out, &next, SCRATCH_SIZE, 0, &out->scratch);
+    if (result == OTA_OK && scheme->status)
+        result = take(out, &next, STATUS_SIZE, IMG_STATUS_SECTORS, &out->status);
     if (result != OTA_OK)
         return fail(error, "the part is too small for loader, two slots and records");
     if (slot_size == 0 || out->primary.size != slot_size || out->secondary.size != slot_size)

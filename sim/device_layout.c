@@ -129,7 +129,16 @@ struct img_trailer_format sim_layout_format(uint32_t unit, const struct boot_sch
         format.align = unit <= 16 ? 16 : 32;
     if (unit > 8)
         format.write_size = unit;
-    format.max_sectors = scheme->reverts ? slot_sectors : 0;
+    format.max_sectors = scheme->entries ? slot_sectors : 0;
+    return format;
+}
+
+struct img_trailer_format sim_device_format(const struct sim_device *device,
+                                            const struct flash_port *flash)
+{
+    struct img_trailer_format format = device->format;
+    if (device->scheme->status)
+        format.status = (struct flash_area){flash, device->status.address, device->status.size};
     return format;
 }
 
@@ -142,7 +151,8 @@ void sim_device_boot_config(const struct sim_device *device, const struct flash_
         .scheme = device->scheme,
         .primary = {flash, device->primary.address, device->primary.size},
         .secondary = {flash, device->secondary.address, device->secondary.size},
-        .format = device->format,
+        .scratch = {flash, device->scratch.address, device->scratch.size},
+        .format = sim_device_format(device, flash),
         .keys = device->keys,
         .key_count = device->key_count,
         .validate_primary = device->validate_primary,

@@ -118,6 +118,46 @@ static void two_parts(void **state)
     assert_int_equal(device.format.max_sectors, 0);
 }
 
+/* Slots of rows, scratch and status beside each other; `status` is the line's value. */
+static int parse_rows(const char *scheme, const char *scratch, const char *status,
+                      struct sim_device *device, struct flash_text_error *error)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "system anycloud\npart psoc6-internal\nloader psoc6-internal 0 0x18000\n"
+             "primary psoc6-internal 0x18000 0xEE000\n"
+             "secondary psoc6-internal 0x106000 0xEE000\n"
+             "journal psoc6-internal 0x1F4000 0x1000\n%s\n%s\nscheme %s\n",
+             scratch, status, scheme);
+    return sim_device_parse(text, strlen(text), "rows", parts_dir(), device, error);
+}
+
+static void scratch_and_status(void **state)
+{
+    static const char scratch[] = "scratch psoc6-internal 0x1F9000 0x4000";
+    static const char status[] = "status psoc6-internal 0x1FD000 0x3000";
+    struct sim_device device;
+    struct flash_text_error error = {0};
+    (void)state;
+    assert_int_equal(parse_rows("swap-status", scratch, status, &device, &error), OTA_OK);
+    assert_int_equal(device.scratch.address, 0x1F9000);
+    assert_int_equal(device.status.size, 0x3000);
+    assert_int_equal(sim_device_format(&device, NULL).status.address, 0x1FD000);
+    assert_int_equal(parse_rows("overwrite", scratch, status, &device, &error), OTA_OK);
+    assert_int_equal(sim_device_format(&device, NULL).status.size, 0); /* not asked for */
+    assert_int_equal(parse_rows("swap-status", scratch, "", &device, &error), OTA_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "needs a status area of four"));
+    assert_int_equal(parse_rows("swap-status", "", status, &device, &error), OTA_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "needs a scratch area"));
+    assert_int_equal(parse_rows("swap-scratch", scratch, status, &device, &error), OTA_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "larger units than a trailer field"));
+    assert_int_equal(parse_rows("swap-status", scratch, "status psoc6-internal 0x1FC000 0x4000",
+                                &device, &error),
+                     OTA_E_ARGUMENT);
+    assert_int_equal(error.line, 8);
+    assert_non_null(strstr(error.message, "status (0x1FC000 to 0x200000) overlaps scratch"));
+}
+
 /* Line of the good file, its replacement, and where and how that is refused. */
 static const struct {
     size_t line;
@@ -338,6 +378,14 @@ static void generic_devices(void **state)
     assert_int_equal(device.format.align, 8);
     assert_int_equal(device.format.write_size, 512);
     assert_int_equal(device.progress.size, 0x1000);
+    assert_int_equal(device.scratch.size + device.status.size, 0);
+    assert_int_equal(sim_device_generic(&part, &boot_swap_status, 0x20000, &device, &error),
+                     OTA_OK);
+    assert_int_equal(device.scratch.address, device.progress.address + device.progress.size);
+    assert_int_equal(device.scratch.size, 0x1000);
+    assert_int_equal(device.status.address, device.scratch.address + device.scratch.size);
+    assert_int_equal(device.status.size, 0x1000);
+    assert_int_equal(device.format.max_sectors, 0);
     load_part("psoc6-qspi", &part); /* sectors of 256 KiB: the loader's region takes one */
     assert_int_equal(sim_device_generic(&part, &boot_swap_move, 0x200000, &device, &error), OTA_OK);
     assert_int_equal(device.loader.size, 0x40000);
@@ -365,15 +413,11 @@ static void generic_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_file),
-        cmocka_unit_test(other_keys),
-        cmocka_unit_test(two_parts),
-        cmocka_unit_test(refused_files),
-        cmocka_unit_test(unknown_part_names_it),
-        cmocka_unit_test(cut_anywhere),
-        cmocka_unit_test(load_files),
-        cmocka_unit_test(presets_load),
-        cmocka_unit_test(generic_devices),
+        cmocka_unit_test(good_file),       cmocka_unit_test(other_keys),
+        cmocka_unit_test(two_parts),       cmocka_unit_test(scratch_and_status),
+        cmocka_unit_test(refused_files),   cmocka_unit_test(unknown_part_names_it),
+        cmocka_unit_test(cut_anywhere),    cmocka_unit_test(load_files),
+        cmocka_unit_test(presets_load),    cmocka_unit_test(generic_devices),
         cmocka_unit_test(generic_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,7 +304,7 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .secondary = boot.secondary,
         .journal = {life->ports->flash, device->journal.address, device->journal.size},
         .progress = {life->ports->flash, device->progress.address, device->progress.size},
-        .format = device->format,
+        .format = boot.format,
         .keys = device->keys,
         .key_count = device->key_count,
         .max_end = device->scheme->max_end(&boot),

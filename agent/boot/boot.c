@@ -7,9 +7,6 @@
 /* After an installation, and once more after a recovery. */
 #define MAX_ROUNDS 3
 
-/* Of what may be left of a cut operation: it can read differently each time. */
-#define READS 4
-
 /* Of an installation that meets an error of the flash, in one boot. */
 #define TRIES 3
 
@@ -76,16 +73,41 @@ static bool primary_is_whole(const struct boot_config *config)
     return check_image(config, &config->primary, 0, &image) == 0;
 }
 
+/* Does an image reach into the sectors of the primary's trailer? */
+static bool shares_trailer(const struct boot_config *config, const struct img_info *image)
+{
+    struct flash_sector sector;
+    uint32_t start = config->primary.size - img_trailer_size(&config->format);
+    return flash_area_sector(&config->primary, start, &sector) != 0 || image->end > sector.start;
+}
+
+/* A confirmation that reads so or so is made good for all days: without a trailer the image counts
+ * as confirmed. Where it shares the trailer's sectors, the image to go back to is what goes. */
+static int settle_confirmation(const struct boot_config *config)
+{
+    struct img_info image;
+    if (img_inspect(&config->primary, &image, NULL) != 0)
+        return 0; /* it does not run anyway */
+    if (!shares_trailer(config, &image))
+        return boot_erase_trailer(config, &config->primary);
+    return check_image(config, &config->secondary, 0, &image) == 0 ? boot_discard_secondary(config)
+                                                                   : 0;
+}
+
 /* Is the primary on trial? A flag whose write was cut may read so or so, and would be believed one
- * day and not the next: reads that differ show it. Begun counts as set. A confirmation of that kind
- * goes with the whole trailer: without one the image is confirmed. */
+ * day and not the next: reads that differ show it. Begun counts as set. Status records are settled
+ * already. */
 static int read_trial(const struct boot_config *config, bool *trial)
 {
     bool good = false;
     bool done = false;
     bool confirmed = false;
     bool open = false;
-    for (int i = 0; config->scheme->reverts && i < READS; i++) {
+    if (config->scheme->status) {
+        *trial = img_on_trial(&config->primary, &config->format);
+        return 0;
+    }
+    for (int i = 0; config->scheme->reverts && i < BOOT_READS; i++) {
         struct img_trailer primary;
         img_trailer_read(&config->primary, &config->format, &primary);
         good = good || primary.magic == IMG_MAGIC_GOOD;
@@ -94,22 +116,17 @@ static int read_trial(const struct boot_config *config, bool *trial)
         open = open || !img_flag_on(primary.image_ok);
     }
     *trial = good && done && !confirmed;
-    return good && confirmed && open ? boot_erase_trailer(config, &config->primary) : 0;
+    return good && confirmed && open ? settle_confirmation(config) : 0;
 }
 
-/* What the trailers ask for. A revert that an earlier boot began stands in the secondary trailer
- * as a permanent request of type REVERT (see swap_move.c). */
-static int requested(const struct boot_config *config, const struct img_trailer *secondary,
-                     enum img_swap_type *type)
+/* What is asked for. A revert that an earlier boot began stands in the secondary trailer as a
+ * permanent request of type REVERT (see boot_request_revert). */
+static int requested(const struct boot_config *config, enum img_swap_type *type)
 {
     bool trial;
-    *type = IMG_SWAP_NONE;
-    if (secondary->magic == IMG_MAGIC_GOOD) {
-        *type = !img_flag_on(secondary->image_ok)         ? IMG_SWAP_TEST
-                : secondary->swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT
-                                                          : IMG_SWAP_PERM;
+    *type = img_requested(&config->secondary, &config->format);
+    if (*type != IMG_SWAP_NONE)
         return 0;
-    }
     int err = read_trial(config, &trial);
     if (err == 0 && trial)
         *type = IMG_SWAP_REVERT;
@@ -153,7 +170,7 @@ static bool is_done_already(const struct boot_config *config)
     if (config->scheme->reverts ||
         flash_area_read(&config->primary, 0, primary, sizeof primary) != 0)
         return false;
-    for (int i = 0; i < READS && !done; i++)
+    for (int i = 0; i < BOOT_READS && !done; i++)
         done = (flash_area_read(&config->secondary, 0, secondary, sizeof secondary) == 0 &&
                 memcmp(primary, secondary, sizeof primary) == 0) ||
                flash_area_is_erased(&config->secondary, 0, sizeof secondary) != 0;
@@ -163,15 +180,13 @@ static bool is_done_already(const struct boot_config *config)
 /* The pending secondary must not run: take the request away, so that it is not asked again. */
 static int refuse(const struct boot_config *config, bool recorded)
 {
-    struct img_trailer secondary;
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (recorded) { /* in the primary trailer: it would take over without the request */
-        int err = boot_erase_trailer(config, &config->primary);
+    if (recorded) { /* it would take over without the request */
+        int err = config->scheme->abandon(config);
         if (err != 0)
             return err;
-    } else if (secondary.magic != IMG_MAGIC_GOOD) {
+    } else if (img_requested(&config->secondary, &config->format) == IMG_SWAP_NONE) {
         log_text(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
-        return img_trailer_set_image_ok(&config->primary, &config->format);
+        return img_confirm(&config->primary, &config->format);
     }
     log_text(config, OTA_LOG_WARNING, "pending image refused");
     return boot_discard_secondary(config);
@@ -192,31 +207,33 @@ static int deny(const struct boot_config *config, bool recorded, int verdict,
     return refuse(config, recorded);
 }
 
-/* Is all of the request still there that led to an installation of this type? */
-static bool still_stands(const struct img_trailer *request, enum img_swap_type type)
+/* Is all of the request still there that led to an installation of this type? Asked only where
+ * nothing is begun, and so never of a scheme with status records. */
+static bool still_stands(const struct boot_config *config, enum img_swap_type type)
 {
-    return request->magic == IMG_MAGIC_GOOD && request->swap_type == type &&
-           img_flag_on(request->image_ok) == (type != IMG_SWAP_TEST);
+    struct img_trailer request;
+    img_trailer_read(&config->secondary, &config->format, &request);
+    return request.magic == IMG_MAGIC_GOOD && request.swap_type == type &&
+           img_flag_on(request.image_ok) == (type != IMG_SWAP_TEST);
 }
 
-/* Finishes what was interrupted, or installs what is asked for. The request is read once: what cut
- * operations left may read differently each time. While it stands and nothing was touched, the
- * record of the installation is written anew: it may be of a cut write, good today only. */
+/* Finishes what was interrupted, or installs what is asked for. While the request stands and
+ * nothing was touched, the record of the installation is written anew: it may be of a cut write,
+ * good today only. */
 static int update(const struct boot_config *config, struct boot_result *out, bool *settled)
 {
-    struct img_trailer secondary;
     uint32_t larger_end;
     bool begun;
     enum img_swap_type type = config->scheme->interrupted(config, &begun);
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    bool recorded = type != IMG_SWAP_NONE && (begun || !still_stands(&secondary, type));
-    int asked = type != IMG_SWAP_NONE ? 0 : requested(config, &secondary, &type);
+    bool found = type != IMG_SWAP_NONE;
+    bool recorded = found && (begun || !still_stands(config, type));
+    int asked = found ? 0 : requested(config, &type);
     *settled = type == IMG_SWAP_NONE;
     if (asked != 0 || *settled)
         return asked;
     int err = begun ? 0 : check_request(config, type, &larger_end);
     if (err != 0)
-        return deny(config, recorded, err, out);
+        return deny(config, found, err, out);
     out->performed = type;
     out->resumed = recorded;
     if (recorded) {
@@ -316,10 +333,9 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
     }
     if (err != 0)
         return err;
-    struct img_trailer primary;
-    img_trailer_read(&config->primary, &config->format, &primary);
     settled = settled && out->performed == IMG_SWAP_NONE;
-    out->trial = config->scheme->reverts && !settled && img_is_trial(&primary);
+    out->trial =
+        config->scheme->reverts && !settled && img_on_trial(&config->primary, &config->format);
     raise_counter(config, out);
     return config->primary.flash->sync(config->primary.flash->context);
 }

@@ -1,6 +1,7 @@
 /* The bootloader: decides which image runs, installs what is pending, survives any power cut.
  *
- * On-flash compatible with MCUboot (overwrite-only and swap using move). Runs from its
+ * On-flash compatible with MCUboot (overwrite-only, swap using move, swap using scratch); for parts
+ * that program whole rows there is a swap with records of its own (swap-status). Runs from its
  * configuration and the flash alone: no state is kept between calls, nothing is allocated, and
  * the scheme is a row in a table that the caller links in. */
 #ifndef NOBRICK_AGENT_BOOT_BOOT_H
@@ -15,6 +16,7 @@ struct boot_config {
     const struct boot_scheme *scheme;
     struct flash_area primary;
     struct flash_area secondary;
+    struct flash_area scratch; /* for schemes that swap by way of it; else size 0 */
     struct img_trailer_format format;
     const struct crypto_key *keys;
     size_t key_count;
@@ -42,13 +44,19 @@ struct boot_result {
 struct boot_scheme {
     const char *name;
     bool reverts; /* a TEST image that does not confirm goes back at the next boot */
+    bool entries; /* keeps status entries in the trailers: max_sectors is not 0 */
+    bool scratch; /* needs a scratch area … */
+    bool status;  /* … and a status area, in which it keeps its state */
     /* Do the slots fit? 0, or OTA_E_LAYOUT and a static one-line reason. */
     int (*check)(const struct boot_config *config, const char **reason);
     /* Largest acceptable image with its TLVs, in bytes from the slot's start. */
     uint32_t (*max_end)(const struct boot_config *config);
     /* Type of the installation that was cut short and is recorded, or IMG_SWAP_NONE. *begun: an
-     * image was touched already, so that there is no way but on. */
+     * image was touched already, so that there is no way but on. May mend the scheme's records. */
     enum img_swap_type (*interrupted)(const struct boot_config *config, bool *begun);
+    /* Forgets the one that `interrupted` reports, which is not begun: its image may not run.
+     * NULL: there is none such. */
+    int (*abandon)(const struct boot_config *config);
     /* Performs an installation from its beginning; `larger_end` is the larger image's end. */
     int (*install)(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end);
     /* Finishes the one that `interrupted` reports. */
@@ -57,6 +65,8 @@ struct boot_scheme {
 
 extern const struct boot_scheme boot_overwrite;
 extern const struct boot_scheme boot_swap_move;
+extern const struct boot_scheme boot_swap_scratch;
+extern const struct boot_scheme boot_swap_status;
 
 /* Fits slots, scheme and buffer together? OTA_E_LAYOUT with a one-line reason otherwise. */
 OTA_MUST_CHECK int boot_check_config(const struct boot_config *config, const char **reason);

@@ -45,6 +45,7 @@ int boot_copy(const struct boot_config *config, const struct flash_area *source,
         uint32_t piece = length - done;
         if (piece > config->buffer_size)
             piece = config->buffer_size;
+        boot_feed(config);
         err = flash_area_read(source, source_offset + done, config->buffer, piece);
         if (err == OTA_E_FLASH_READ)
             err = read_around_faults(source, source_offset + done, config->buffer, piece,
@@ -58,14 +59,68 @@ int boot_copy(const struct boot_config *config, const struct flash_area *source,
     return err;
 }
 
+int boot_erase(const struct boot_config *config, const struct flash_area *area, uint32_t from,
+               uint32_t to)
+{
+    int err = 0;
+    while (err == 0 && to > from) {
+        struct flash_sector sector;
+        boot_feed(config);
+        err = flash_area_sector(area, to - 1, &sector);
+        if (err == 0)
+            err = flash_area_erase_back(area, sector.start, to);
+        to = sector.start;
+    }
+    return err;
+}
+
 int boot_erase_trailer(const struct boot_config *config, const struct flash_area *slot)
 {
-    boot_feed(config);
-    return flash_area_erase_back(slot, slot->size - img_trailer_size(&config->format), slot->size);
+    return boot_erase(config, slot, slot->size - img_trailer_size(&config->format), slot->size);
+}
+
+int boot_lose_way_back(const struct boot_config *config, int err)
+{
+    if (err != OTA_E_FLASH_PROGRAM && err != OTA_E_FLASH_ERASE)
+        return err;
+    if (config->platform != NULL)
+        config->platform->log(config->platform->context, OTA_LOG_ERROR,
+                              "a sector of the secondary takes nothing: there is no way back");
+    return 0;
+}
+
+int boot_request_revert(const struct boot_config *config, uint32_t larger_end)
+{
+    struct img_trailer secondary;
+    img_trailer_read(&config->secondary, &config->format, &secondary);
+    if (secondary.magic == IMG_MAGIC_GOOD && secondary.swap_type == IMG_SWAP_REVERT)
+        return 0;
+    const struct img_trailer_record request = {
+        .swap_type = IMG_SWAP_REVERT,
+        .image_ok = true,
+        .with_swap_size = true,
+        .swap_size = larger_end,
+    };
+    int err = boot_erase_trailer(config, &config->secondary);
+    return err != 0 ? err : img_trailer_write(&config->secondary, &config->format, &request);
+}
+
+enum img_swap_type boot_owner(const struct boot_config *config, struct img_trailer *trailer)
+{
+    bool done = false;
+    for (int i = 0; i < BOOT_READS && !done; i++) {
+        img_trailer_read(&config->primary, &config->format, trailer);
+        done = img_flag_on(trailer->copy_done);
+    }
+    if (trailer->magic != IMG_MAGIC_GOOD || done || !trailer->has_swap_size ||
+        trailer->swap_size == 0 || trailer->swap_size > config->scheme->max_end(config))
+        return IMG_SWAP_NONE;
+    return (enum img_swap_type)trailer->swap_type;
 }
 
 int boot_discard_secondary(const struct boot_config *config)
 {
-    int err = boot_erase_trailer(config, &config->secondary);
+    boot_feed(config);
+    int err = img_withdraw(&config->secondary, &config->format);
     return err != 0 ? err : flash_area_erase_sector(&config->secondary, 0);
 }

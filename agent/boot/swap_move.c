@@ -14,8 +14,6 @@
  * makes a torn flag, entry or magic harmless. */
 #include "agent/boot/copy.h"
 
-#include <string.h>
-
 #define ENTRIES_PER_SECTOR 3u
 
 static uint32_t sector_size(const struct flash_area *slot)
@@ -82,35 +80,7 @@ static uint32_t max_end(const struct boot_config *config)
 
 static uint32_t step_entry(const struct boot_config *config, uint32_t moves, uint32_t step)
 {
-    uint32_t index = step < moves ? step : config->format.max_sectors + (step - moves);
-    return config->primary.size - img_trailer_size(&config->format) +
-           index * config->format.write_size;
-}
-
-/* An entry that cannot be read was begun: it counts. */
-static int entry_is_set(const struct boot_config *config, uint32_t offset, bool *set)
-{
-    struct flash_sector sector;
-    uint8_t entry[32];
-    int err = flash_area_sector(&config->primary, offset, &sector);
-    if (err == 0)
-        err = flash_area_read(&config->primary, offset, entry, config->format.write_size);
-    *set = err == OTA_E_FLASH_READ;
-    for (uint32_t i = 0; err == 0 && i < config->format.write_size; i++)
-        *set = *set || entry[i] != sector.erased;
-    return err == OTA_E_FLASH_READ ? 0 : err;
-}
-
-static int write_entry(const struct boot_config *config, uint32_t offset, uint8_t state)
-{
-    struct flash_sector sector;
-    uint8_t entry[32];
-    int err = flash_area_sector(&config->primary, offset, &sector);
-    if (err != 0)
-        return err;
-    memset(entry, sector.erased, sizeof entry);
-    entry[0] = state;
-    return flash_area_program(&config->primary, offset, entry, config->format.write_size);
+    return step < moves ? step : config->format.max_sectors + (step - moves);
 }
 
 static int copy_sector(const struct boot_config *config, const struct flash_area *source,
@@ -122,20 +92,13 @@ static int copy_sector(const struct boot_config *config, const struct flash_area
     return err != 0 ? err : boot_copy(config, source, from * size, target, to * size, size);
 }
 
-/* Keeps the primary's sector in the secondary. One that takes nothing, tried twice, costs the way
- * back and not the device: what goes into the primary is whole without it, and a revert finds an
- * image that its hash refuses. */
+/* Keeps the primary's sector in the secondary, if that takes it. */
 static int keep_sector(const struct boot_config *config, uint32_t from, uint32_t to)
 {
     int err = copy_sector(config, &config->primary, from, &config->secondary, to);
     if (err == OTA_E_FLASH_PROGRAM || err == OTA_E_FLASH_ERASE)
         err = copy_sector(config, &config->primary, from, &config->secondary, to);
-    if (err != OTA_E_FLASH_PROGRAM && err != OTA_E_FLASH_ERASE)
-        return err;
-    if (config->platform != NULL)
-        config->platform->log(config->platform->context, OTA_LOG_ERROR,
-                              "a sector of the secondary takes nothing: there is no way back");
-    return 0;
+    return boot_lose_way_back(config, err);
 }
 
 static int perform_step(const struct boot_config *config, uint32_t moves, uint32_t step)
@@ -154,7 +117,9 @@ static int perform_step(const struct boot_config *config, uint32_t moves, uint32
             state = 2;
         }
     }
-    return err != 0 ? err : write_entry(config, step_entry(config, moves, step), state);
+    return err != 0 ? err
+                    : img_entry_write(&config->primary, &config->format,
+                                      step_entry(config, moves, step), state);
 }
 
 static uint32_t move_count(const struct boot_config *config, uint32_t larger_end)
@@ -179,7 +144,8 @@ static int next_step(const struct boot_config *config, uint32_t moves, uint32_t 
 {
     for (*step = ENTRIES_PER_SECTOR * moves; *step > 0; (*step)--) {
         bool set;
-        int err = entry_is_set(config, step_entry(config, moves, *step - 1), &set);
+        int err = img_entry_is_set(&config->primary, &config->format,
+                                   step_entry(config, moves, *step - 1), &set);
         if (err != 0 || set)
             return err;
     }
@@ -187,28 +153,29 @@ static int next_step(const struct boot_config *config, uint32_t moves, uint32_t 
 }
 
 /* A complete primary trailer owns the state, whatever is left of the request in the secondary: the
- * erase of that may have stopped anywhere. A copy_done that is not SET is believed only when the
- * last step is done. */
+ * erase of that may have stopped anywhere. */
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     struct img_trailer primary;
     struct img_trailer secondary;
     uint32_t step;
     *begun = false;
-    img_trailer_read(&config->primary, &config->format, &primary);
-    if (primary.magic != IMG_MAGIC_GOOD || primary.copy_done == IMG_FLAG_SET ||
-        primary.swap_type == IMG_SWAP_NONE || !primary.has_swap_size || primary.swap_size == 0 ||
-        primary.swap_size > max_end(config))
-        return IMG_SWAP_NONE; /* includes a factory image with magic but without a swap type */
+    enum img_swap_type type = boot_owner(config, &primary);
+    if (type == IMG_SWAP_NONE)
+        return type;
     uint32_t moves = move_count(config, primary.swap_size);
-    if (next_step(config, moves, &step) != 0 ||
-        (primary.copy_done == IMG_FLAG_BAD && step == ENTRIES_PER_SECTOR * moves))
+    if (next_step(config, moves, &step) != 0)
         return IMG_SWAP_NONE;
     img_trailer_read(&config->secondary, &config->format, &secondary);
     if (primary.copy_done == IMG_FLAG_BAD && step == 0 && secondary.magic == IMG_MAGIC_GOOD)
         return IMG_SWAP_NONE; /* the entries of a finished swap are erased: the request decides */
     *begun = step > 0;
-    return (enum img_swap_type)primary.swap_type;
+    return type;
+}
+
+static int abandon(const struct boot_config *config)
+{
+    return boot_erase_trailer(config, &config->primary);
 }
 
 static int resume(const struct boot_config *config)
@@ -223,24 +190,6 @@ static int resume(const struct boot_config *config)
     return err != 0 ? err : finish(config, moves, step);
 }
 
-/* A revert is asked for by the primary trailer alone, which the swap is about to erase: first write
- * the request where every swap finds it. */
-static int request_revert(const struct boot_config *config, uint32_t larger_end)
-{
-    struct img_trailer secondary;
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (secondary.magic == IMG_MAGIC_GOOD && secondary.swap_type == IMG_SWAP_REVERT)
-        return 0;
-    const struct img_trailer_record request = {
-        .swap_type = IMG_SWAP_REVERT,
-        .image_ok = true,
-        .with_swap_size = true,
-        .swap_size = larger_end,
-    };
-    int err = boot_erase_trailer(config, &config->secondary);
-    return err != 0 ? err : img_trailer_write(&config->secondary, &config->format, &request);
-}
-
 static int install(const struct boot_config *config, enum img_swap_type type, uint32_t larger_end)
 {
     const struct img_trailer_record owner = {
@@ -249,7 +198,7 @@ static int install(const struct boot_config *config, enum img_swap_type type, ui
         .with_swap_size = true,
         .swap_size = larger_end,
     };
-    int err = type == IMG_SWAP_REVERT ? request_revert(config, larger_end) : 0;
+    int err = type == IMG_SWAP_REVERT ? boot_request_revert(config, larger_end) : 0;
     if (err == 0)
         err = boot_erase_trailer(config, &config->primary);
     if (err == 0)
@@ -262,9 +211,11 @@ static int install(const struct boot_config *config, enum img_swap_type type, ui
 const struct boot_scheme boot_swap_move = {
     .name = "swap-move",
     .reverts = true,
+    .entries = true,
     .check = check,
     .max_end = max_end,
     .interrupted = interrupted,
+    .abandon = abandon,
     .install = install,
     .resume = resume,
 };

@@ -1,8 +1,11 @@
 #include "agent/image/trailer.h"
 
+#include "agent/image/status.h"
+
 #include <string.h>
 
-#define FLAG_SET 0x01u
+#define FLAG_SET      0x01u
+#define IMG_ENTRY_MAX 32u /* the largest write size that trailers are kept with */
 
 /* The info part's fields in ascending address order. */
 enum field { SWAP_SIZE, SWAP_INFO, COPY_DONE, IMAGE_OK, MAGIC, FIELDS };
@@ -331,6 +334,59 @@ int img_trailer_set_copy_done(const struct flash_area *slot,
     return set_flag(slot, format, COPY_DONE);
 }
 
+static uint32_t entry_offset(const struct flash_area *slot, const struct img_trailer_format *format,
+                             uint32_t index)
+{
+    return slot->size - img_trailer_size(format) + index * format->write_size;
+}
+
+int img_entry_is_set(const struct flash_area *slot, const struct img_trailer_format *format,
+                     uint32_t index, bool *set)
+{
+    uint32_t offset = entry_offset(slot, format, index);
+    struct flash_sector sector;
+    uint8_t entry[IMG_ENTRY_MAX];
+
+    if (format->write_size > sizeof entry) {
+        return OTA_E_LAYOUT;
+    }
+    int err = flash_area_sector(slot, offset, &sector);
+    if (err == 0) {
+        err = flash_area_read(slot, offset, entry, format->write_size);
+    }
+    *set = err == OTA_E_FLASH_READ;
+    for (uint32_t i = 0; err == 0 && i < format->write_size; i++) {
+        *set = *set || entry[i] != sector.erased;
+    }
+    return err == OTA_E_FLASH_READ ? 0 : err;
+}
+
+int img_entry_write(const struct flash_area *slot, const struct img_trailer_format *format,
+                    uint32_t index, uint8_t state)
+{
+    uint32_t offset = entry_offset(slot, format, index);
+    struct flash_sector sector;
+    uint8_t entry[IMG_ENTRY_MAX];
+
+    if (format->write_size > sizeof entry) {
+        return OTA_E_LAYOUT;
+    }
+    int err = flash_area_sector(slot, offset, &sector);
+    if (err < 0) {
+        return err;
+    }
+    memset(entry, sector.erased, sizeof entry);
+    entry[0] = state;
+    return flash_area_program(slot, offset, entry, format->write_size);
+}
+
+/* ---- the application's side: in trailers, or in the status area -------------------------- */
+
+static bool in_trailers(const struct img_trailer_format *format)
+{
+    return format->status.size == 0;
+}
+
 int img_set_pending(const struct flash_area *secondary, const struct img_trailer_format *format,
                     bool permanent)
 {
@@ -340,6 +396,11 @@ int img_set_pending(const struct flash_area *secondary, const struct img_trailer
         .image_ok = permanent,
     };
 
+    if (!in_trailers(format)) {
+        return img_requested(secondary, format) != IMG_SWAP_NONE
+                   ? OTA_OK
+                   : img_status_ask(&format->status, record.swap_type);
+    }
     int err = trailer_sector(secondary, format, &sector);
     if (err < 0) {
         return err;
@@ -354,10 +415,46 @@ int img_set_pending(const struct flash_area *secondary, const struct img_trailer
     return img_trailer_write(secondary, format, &record);
 }
 
+enum img_swap_type img_requested(const struct flash_area *secondary,
+                                 const struct img_trailer_format *format)
+{
+    struct img_trailer trailer;
+    struct img_status status;
+
+    if (!in_trailers(format)) {
+        return img_status_read(&format->status, &status) == 0 ? status.request : IMG_SWAP_NONE;
+    }
+    img_trailer_read(secondary, format, &trailer);
+    if (trailer.magic != IMG_MAGIC_GOOD) {
+        return IMG_SWAP_NONE;
+    }
+    if (!img_flag_on(trailer.image_ok)) {
+        return IMG_SWAP_TEST;
+    }
+    return trailer.swap_type == IMG_SWAP_REVERT ? IMG_SWAP_REVERT : IMG_SWAP_PERM;
+}
+
+int img_withdraw(const struct flash_area *secondary, const struct img_trailer_format *format)
+{
+    if (!in_trailers(format)) {
+        return img_status_ask(&format->status, IMG_SWAP_NONE);
+    }
+    return flash_area_erase_back(secondary, secondary->size - img_trailer_size(format),
+                                 secondary->size);
+}
+
+int img_prepare_erase(const struct flash_area *secondary, const struct img_trailer_format *format)
+{
+    return in_trailers(format) ? OTA_OK : img_withdraw(secondary, format);
+}
+
 int img_confirm(const struct flash_area *primary, const struct img_trailer_format *format)
 {
     struct img_trailer trailer;
 
+    if (!in_trailers(format)) {
+        return img_status_confirm(&format->status);
+    }
     img_trailer_read(primary, format, &trailer);
     if (trailer.magic != IMG_MAGIC_GOOD || img_flag_on(trailer.image_ok)) {
         return OTA_OK;
@@ -369,4 +466,16 @@ bool img_is_trial(const struct img_trailer *primary)
 {
     return primary->magic == IMG_MAGIC_GOOD && img_flag_on(primary->copy_done) &&
            !img_flag_on(primary->image_ok);
+}
+
+bool img_on_trial(const struct flash_area *primary, const struct img_trailer_format *format)
+{
+    struct img_trailer trailer;
+    struct img_status status;
+
+    if (!in_trailers(format)) {
+        return img_status_read(&format->status, &status) == 0 && status.trial;
+    }
+    img_trailer_read(primary, format, &trailer);
+    return img_is_trial(&trailer);
 }

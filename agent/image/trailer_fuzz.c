@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.unit = units[data[0] & 7];
     m.erased = (data[0] & 8) != 0 ? 0x00 : 0xFF;
     m.unreadable = data[1] < 192 ? SLOT_SIZE - 1u - data[1] : UINT32_MAX;
-    struct img_trailer_format format = {aligns[data[0] >> 4 & 3], m.unit, 0};
+    struct img_trailer_format format = {.align = aligns[data[0] >> 4 & 3], .write_size = m.unit};
     data += 2;
     size -= 2;
     size_t used = size < SLOT_SIZE ? size : SLOT_SIZE;

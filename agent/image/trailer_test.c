@@ -87,9 +87,11 @@ static void start(struct world *w, uint32_t unit, uint8_t erased)
     w->slot = (struct flash_area){&w->port, SLOT_AT, SLOT_SIZE};
 }
 
-static const struct img_trailer_format format_8 = {8, 8, 128};
-static const struct img_trailer_format format_16 = {16, 16, 128};
-static const struct img_trailer_format format_32 = {32, 32, 128};
+static const struct img_trailer_format format_8 = {.align = 8, .write_size = 8, .max_sectors = 128};
+static const struct img_trailer_format format_16 = {
+    .align = 16, .write_size = 16, .max_sectors = 128};
+static const struct img_trailer_format format_32 = {
+    .align = 32, .write_size = 32, .max_sectors = 128};
 static const struct img_trailer_record full = {IMG_SWAP_PERM, true, true, true, 0x00012345};
 
 /* The operations, as distances of their first byte from the slot's end. */
@@ -121,7 +123,7 @@ static void test_distances(void **state)
         assert_int_equal(img_trailer_swap_size(rows[i].format), rows[i].swap_size);
         assert_int_equal(img_trailer_size(rows[i].format), rows[i].size);
     }
-    struct img_trailer_format no_status = {8, 8, 0};
+    struct img_trailer_format no_status = {.align = 8, .write_size = 8, .max_sectors = 0};
     assert_int_equal(img_trailer_size(&no_status), 40);
 }
 
@@ -145,16 +147,48 @@ static void test_write_operations(void **state)
         int count;
         struct op ops[5]; /* distance from the end, length */
     } rows[] = {
-        {{8, 8, 128}, 8, 0xFF, 5, {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
-        {{8, 4, 128}, 4, 0xFF, 5, {{48, 4}, {40, 4}, {32, 4}, {24, 4}, {16, 16}}},
-        {{8, 1, 128}, 1, 0xFF, 5, {{48, 4}, {40, 1}, {32, 1}, {24, 1}, {16, 16}}},
-        {{8, 8, 128}, 1, 0xFF, 5, {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
-        {{8, 16, 128}, 8, 0xFF, 5, {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
-        {{16, 16, 128}, 16, 0xFF, 5, {{80, 16}, {64, 16}, {48, 16}, {32, 16}, {16, 16}}},
-        {{32, 32, 128}, 32, 0xFF, 5, {{160, 32}, {128, 32}, {96, 32}, {64, 32}, {32, 32}}},
+        {{.align = 8, .write_size = 8, .max_sectors = 128},
+         8,
+         0xFF,
+         5,
+         {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
+        {{.align = 8, .write_size = 4, .max_sectors = 128},
+         4,
+         0xFF,
+         5,
+         {{48, 4}, {40, 4}, {32, 4}, {24, 4}, {16, 16}}},
+        {{.align = 8, .write_size = 1, .max_sectors = 128},
+         1,
+         0xFF,
+         5,
+         {{48, 4}, {40, 1}, {32, 1}, {24, 1}, {16, 16}}},
+        {{.align = 8, .write_size = 8, .max_sectors = 128},
+         1,
+         0xFF,
+         5,
+         {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
+        {{.align = 8, .write_size = 16, .max_sectors = 128},
+         8,
+         0xFF,
+         5,
+         {{48, 8}, {40, 8}, {32, 8}, {24, 8}, {16, 16}}},
+        {{.align = 16, .write_size = 16, .max_sectors = 128},
+         16,
+         0xFF,
+         5,
+         {{80, 16}, {64, 16}, {48, 16}, {32, 16}, {16, 16}}},
+        {{.align = 32, .write_size = 32, .max_sectors = 128},
+         32,
+         0xFF,
+         5,
+         {{160, 32}, {128, 32}, {96, 32}, {64, 32}, {32, 32}}},
         /* swap_size and swap_info share a unit, copy_done and image_ok another */
-        {{8, 16, 128}, 16, 0xFF, 3, {{48, 16}, {32, 16}, {16, 16}}},
-        {{8, 512, 128}, 512, 0x00, 1, {{512, 512}}},
+        {{.align = 8, .write_size = 16, .max_sectors = 128},
+         16,
+         0xFF,
+         3,
+         {{48, 16}, {32, 16}, {16, 16}}},
+        {{.align = 8, .write_size = 512, .max_sectors = 128}, 512, 0x00, 1, {{512, 512}}},
     };
     struct world w;
     struct img_trailer trailer;
@@ -320,7 +354,7 @@ static void test_set_flags(void **state)
 
 static void test_set_flag_in_shared_unit(void **state)
 {
-    static const struct img_trailer_format row = {8, 512, 0};
+    static const struct img_trailer_format row = {.align = 8, .write_size = 512, .max_sectors = 0};
     struct world w;
 
     (void)state;

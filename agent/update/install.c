@@ -29,9 +29,8 @@ static bool is_answerable(const struct ota_agent *agent)
 void ota_settle(struct ota_agent *agent)
 {
     struct ota_record *record = &agent->record;
-    struct img_trailer trailer;
-    img_trailer_read(&agent->config.primary, &agent->config.format, &trailer);
-    agent->trial = agent->config.reverts && img_is_trial(&trailer);
+    agent->trial =
+        agent->config.reverts && img_on_trial(&agent->config.primary, &agent->config.format);
     if (record->phase != OTA_PHASE_STAGED && record->phase != OTA_PHASE_INSTALL)
         return;
     bool runs = img_version_compare(&record->target, &agent->running) == 0;
@@ -178,8 +177,7 @@ enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event 
 /* Begun and not known to be done: the loader must not find it, for Failure will be reported. */
 static void withdraw(const struct ota_agent *agent)
 {
-    const struct flash_area *slot = &agent->config.secondary;
-    int error = flash_area_erase_back(slot, slot->size - 1, slot->size);
+    int error = img_withdraw(&agent->config.secondary, &agent->config.format);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "trailer", error);
 }
@@ -215,14 +213,12 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
 static int confirm(struct ota_agent *agent)
 {
     const struct flash_port *flash = agent->ports.flash;
-    struct img_trailer trailer;
+    const struct flash_area *primary = &agent->config.primary;
     if (!agent->trial)
         return 0;
-    if (agent->taken_over) {
-        img_trailer_read(&agent->config.primary, &agent->config.format, &trailer);
-        return img_is_trial(&trailer) ? OTA_E_UNCONFIRMED : 0;
-    }
-    int error = img_confirm(&agent->config.primary, &agent->config.format);
+    if (agent->taken_over)
+        return img_on_trial(primary, &agent->config.format) ? OTA_E_UNCONFIRMED : 0;
+    int error = img_confirm(primary, &agent->config.format);
     return error != 0 ? error : flash->sync(flash->context);
 }
 

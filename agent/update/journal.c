@@ -98,7 +98,8 @@ static bool accept(const uint8_t *raw)
            ota_get16(raw + AT_PHASE) <= OTA_PHASE_FAILED;
 }
 
-static const struct ota_ring_kind kind = {RECORD_MAGIC, OTA_RECORD_SIZE, accept};
+static const struct ota_ring_kind kind = {
+    .magic = RECORD_MAGIC, .size = OTA_RECORD_SIZE, .accept = accept};
 
 int ota_journal_open(struct ota_journal *journal, const struct flash_area *area,
                      struct ota_record *out)

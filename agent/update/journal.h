@@ -1,11 +1,11 @@
 /* The agent's journal: the few facts that must survive a reset, in flash, whole under any cut.
  *
- * The newest record of a ring (agent/update/ring.h) counts. */
+ * The newest record of a ring (agent/ring.h) counts. */
 #ifndef NOBRICK_AGENT_UPDATE_JOURNAL_H
 #define NOBRICK_AGENT_UPDATE_JOURNAL_H
 
 #include "agent/image/mcuboot.h"
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 
 /* A record in flash, integers little-endian, each rounded up to whole program units:
  *

@@ -61,7 +61,8 @@ static bool accept(const uint8_t *raw)
            memchr(raw + AT_ETAG, 0, OTA_ETAG_MAX) != NULL;
 }
 
-static const struct ota_ring_kind kind = {RECORD_MAGIC, OTA_PROGRESS_RECORD, accept};
+static const struct ota_ring_kind kind = {
+    .magic = RECORD_MAGIC, .size = OTA_PROGRESS_RECORD, .accept = accept};
 
 static int store(struct ota_progress *progress)
 {

@@ -1,7 +1,7 @@
 /* How much of a download lies in flash, so that a reset does not begin it anew.
  *
  * Which image is fetched, and which pieces of it are complete in the slot, is written to a ring of
- * records (agent/update/ring.h) in an area of its own: the newest whole record counts, so under any
+ * records (agent/ring.h) in an area of its own: the newest whole record counts, so under any
  * cut it is the old progress or the new. A piece is recorded after its last byte was programmed and
  * synced, never before. Everything else counts as not fetched: its sectors are erased again before
  * they are programmed, for a unit that was begun may not be programmed a second time. With the
@@ -36,7 +36,7 @@
 #define NOBRICK_AGENT_UPDATE_PROGRESS_H
 
 #include "agent/image/mcuboot.h"
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 
 #define OTA_PROGRESS_STEP   4096u /* a chunk: no piece begins inside one */
 #define OTA_PROGRESS_PIECES 32u

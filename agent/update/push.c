@@ -35,11 +35,12 @@ int ota_push_init(struct ota_push *push, const struct ota_push_config *config)
 static int prepare_begin(struct ota_push *push)
 {
     const struct ota_push_config *config = &push->config;
-    struct img_trailer trailer;
-    img_trailer_read(&config->primary, &config->format, &trailer);
-    if (config->reverts && img_is_trial(&trailer))
+    if (config->reverts && img_on_trial(&config->primary, &config->format))
         return OTA_E_UNCONFIRMED;
     push->erased_from = config->secondary.size;
+    int error = img_prepare_erase(&config->secondary, &config->format);
+    if (error != 0)
+        return error;
     return config->progress != NULL ? ota_progress_clear(config->progress) : 0;
 }
 
@@ -177,8 +178,7 @@ int ota_push_verify(struct ota_push *push, uint32_t crc)
 /* Begun or done: the loader must not find it. */
 static int withdraw(struct ota_push *push)
 {
-    const struct flash_area *slot = &push->config.secondary;
-    int error = flash_area_erase_back(slot, slot->size - 1, slot->size);
+    int error = img_withdraw(&push->config.secondary, &push->config.format);
     push->asked = error != 0;
     return error;
 }

@@ -34,9 +34,9 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {&boot_swap_move, 4096, 8, 256, 0xFF, 8, {8, 8, 8}},
-    {&boot_overwrite, 4096, 1, 1024, 0xFF, 0, {8, 8, 0}},
-    {&boot_overwrite, 512, 512, 512, 0x00, 0, {8, 512, 0}},
+    {&boot_swap_move, 4096, 8, 256, 0xFF, 8, {.align = 8, .write_size = 8, .max_sectors = 8}},
+    {&boot_overwrite, 4096, 1, 1024, 0xFF, 0, {.align = 8, .write_size = 8, .max_sectors = 0}},
+    {&boot_overwrite, 512, 512, 512, 0x00, 0, {.align = 8, .write_size = 512, .max_sectors = 0}},
 };
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 

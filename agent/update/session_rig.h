@@ -81,7 +81,8 @@ static inline struct rig *rig_new(void)
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";
-    rig->config.format = (struct img_trailer_format){8, 8, 16};
+    rig->config.format =
+        (struct img_trailer_format){.align = 8, .write_size = 8, .max_sectors = 16};
     rig->config.keys = &key;
     rig->config.key_count = 1;
     rig->config.max_end = RIG_MAX_END;

@@ -177,6 +177,9 @@ enum ota_state ota_slot_failed(struct ota_agent *agent, int code)
 enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
+    int error = img_prepare_erase(&agent->config.secondary, &agent->config.format);
+    if (error != 0)
+        return ota_fail(agent, error);
     ota_wait(agent, 0);
     return OTA_STATE_ERASE;
 }

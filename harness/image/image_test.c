@@ -187,7 +187,7 @@ static void test_malformed_in_slots(void **state)
         {"malformed/tlv-total-lies.img", OTA_E_IMG_TLV},
         {"malformed/no-signature.img", OTA_E_IMG_NO_SIGNATURE},
     };
-    static const struct img_trailer_format format = {8, 8, 0};
+    static const struct img_trailer_format format = {.align = 8, .write_size = 8, .max_sectors = 0};
     static const uint8_t erased[] = {0xFF, 0x00};
     struct world *w = *state;
     struct img_rules rules = {w->keys, 2, 0};
@@ -459,9 +459,21 @@ static void test_recreate_golden_slots(void **state)
         struct img_trailer_format format;
         bool pending, confirmed;
     } rows[] = {
-        {"p256-v1.3.0-confirmed.slot", 60182, {8, 8, 128}, false, true},
-        {"p256-v2.0.0-hdr400-pending.slot", 61175, {8, 8, 128}, true, false},
-        {"p256-align32-confirmed.slot", 60183, {32, 32, 128}, false, true},
+        {"p256-v1.3.0-confirmed.slot",
+         60182,
+         {.align = 8, .write_size = 8, .max_sectors = 128},
+         false,
+         true},
+        {"p256-v2.0.0-hdr400-pending.slot",
+         61175,
+         {.align = 8, .write_size = 8, .max_sectors = 128},
+         true,
+         false},
+        {"p256-align32-confirmed.slot",
+         60183,
+         {.align = 32, .write_size = 32, .max_sectors = 128},
+         false,
+         true},
     };
 
     (void)state;
@@ -480,7 +492,8 @@ static void test_recreate_golden_slots(void **state)
 
 static void test_pad_limits(void **state)
 {
-    static const struct img_trailer_format format = {8, 8, 128};
+    static const struct img_trailer_format format = {
+        .align = 8, .write_size = 8, .max_sectors = 128};
     static const uint8_t image[1000] = {1};
     uint8_t *slot = NULL;
 

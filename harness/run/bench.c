@@ -217,6 +217,8 @@ static void use_flash(struct nb_bench *bench, const struct flash_port *port)
 {
     bench->config.primary.flash = port;
     bench->config.secondary.flash = port;
+    bench->config.scratch.flash = port;
+    bench->config.format.status.flash = port;
 }
 
 /* ---- expectations ------------------------------------------------------------------------ */

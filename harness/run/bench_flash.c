@@ -54,7 +54,7 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
         err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
     if (err == 0)
         err = learn(bench, &blob, &known.version);
-    if (err == 0 && step != NULL && step->confirmed)
+    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->status)
         err = nb_image_pad(blob.data, blob.size, slot_region(bench, slot)->size,
                            &bench->device.format, erased, false, true, &padded);
     if (err == 0)
@@ -62,9 +62,11 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
             nb_slot_fill(bench->sim, slot_region(bench, slot), padded != NULL ? padded : blob.data,
                          padded != NULL ? slot_region(bench, slot)->size : blob.size);
     free(padded);
+    if (err == 0)
+        err = nb_slot_forget(bench->sim, &bench->device, slot);
     if (err == 0 && step != NULL && step->pending)
         err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
-                              &bench->device.format, nb_bench_permanent(bench, step));
+                              &bench->config.format, nb_bench_permanent(bench, step));
     if (err != 0) {
         if (error->message[0] == '\0')
             snprintf(error->message, sizeof error->message, "%s", ota_err_text(err));
@@ -125,6 +127,12 @@ int nb_bench_push(struct nb_bench *bench, const struct nb_step *step)
 
 /* ---- damage ------------------------------------------------------------------------------ */
 
+static int erase(struct nb_bench *bench, unsigned slot)
+{
+    int err = nb_slot_fill(bench->sim, slot_region(bench, slot), NULL, 0);
+    return err != 0 ? err : nb_slot_forget(bench->sim, &bench->device, slot);
+}
+
 int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
                     struct flash_text_error *error)
 {
@@ -133,7 +141,7 @@ int nb_bench_damage(struct nb_bench *bench, const struct nb_step *step,
     uint8_t byte;
     nb_oracle_damage(&bench->state.oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
-        return nb_slot_fill(bench->sim, region, NULL, 0);
+        return erase(bench, step->slot);
     int err = nb_slot_offset(region, step->value, step->from_end, &at);
     if (err != 0) {
         snprintf(error->message, sizeof error->message, "offset %u lies outside the slot",

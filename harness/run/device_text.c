@@ -48,6 +48,10 @@ int nb_device_write(const struct sim_device *device, const char *path)
     write_region(out, device, "journal", &device->journal);
     if (device->progress.size != 0)
         write_region(out, device, "progress", &device->progress);
+    if (device->scratch.size != 0)
+        write_region(out, device, "scratch", &device->scratch);
+    if (device->status.size != 0)
+        write_region(out, device, "status", &device->status);
     write_text(out, "scheme", device->scheme->name);
     fprintf(out, "align %u\nwrite-size %u\nmax-sectors %u\nheader %u\n", device->format.align,
             device->format.write_size, device->format.max_sectors, device->header_size);

@@ -51,8 +51,9 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
 {
     const struct sim_region *region = region_of(play, slot);
     const struct flash_area area = {flash_sim_port(sim), region->address, region->size};
+    const struct img_trailer_format format = sim_device_format(&play->device, area.flash);
     bool pending = step && step->pending;
-    bool confirmed = step && step->confirmed;
+    bool confirmed = step && step->confirmed && !play->device.scheme->status;
     struct nb_blob blob;
     uint8_t *padded = NULL;
     uint8_t erased = 0xFF;
@@ -61,19 +62,21 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
     if (rc == 0)
         rc = nb_slot_erased(sim, region, &erased);
     if (rc == 0 && confirmed)
-        rc = nb_image_pad(blob.data, blob.size, region->size, &play->device.format, erased, false,
-                          true, &padded);
+        rc =
+            nb_image_pad(blob.data, blob.size, region->size, &format, erased, false, true, &padded);
     if (rc == 0)
         rc = nb_slot_fill(sim, region, padded ? padded : blob.data,
                           padded ? region->size : blob.size);
     free(padded);
+    if (rc == 0)
+        rc = nb_slot_forget(sim, &play->device, slot);
     if (rc == 0 && pending)
-        rc = img_set_pending(&area, &play->device.format, step->permanent || play->cell->permanent);
+        rc = img_set_pending(&area, &format, step->permanent || play->cell->permanent);
     if (rc)
         return rc;
     struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
-    nb_oracle_put(&play->unit->oracle, slot, &known, pending, !step || confirmed);
+    nb_oracle_put(&play->unit->oracle, slot, &known, pending, !step || step->confirmed);
     return 0;
 }
 
@@ -92,6 +95,12 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     return read_region(play, &play->device.loader, &play->loader_before);
 }
 
+static int erase(struct nb_play *play, struct flash_sim *sim, unsigned slot)
+{
+    int rc = nb_slot_fill(sim, region_of(play, slot), NULL, 0);
+    return rc ? rc : nb_slot_forget(sim, &play->device, slot);
+}
+
 static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_step *step,
                   struct flash_text_error *error)
 {
@@ -99,7 +108,7 @@ static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_s
     uint8_t byte;
     nb_oracle_damage(&play->unit->oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
-        return nb_slot_fill(sim, region, NULL, 0);
+        return erase(play, sim, step->slot);
     uint32_t at;
     int rc = nb_slot_offset(region, step->value, step->from_end, &at);
     if (rc) {

@@ -1,5 +1,7 @@
 #include "harness/run/slot.h"
 
+#include "agent/image/status.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,15 @@ int nb_slot_fill(struct flash_sim *sim, const struct sim_region *slot, const uin
     rc = flash_sim_put(sim, slot->address, whole, slot->size);
     free(whole);
     return rc;
+}
+
+int nb_slot_forget(struct flash_sim *sim, const struct sim_device *device, unsigned slot)
+{
+    const struct img_trailer_format format = sim_device_format(device, flash_sim_port(sim));
+    if (!device->scheme->status)
+        return 0;
+    return slot == 0 ? img_status_confirm(&format.status)
+                     : img_status_ask(&format.status, IMG_SWAP_NONE);
 }
 
 int nb_slot_offset(const struct sim_region *slot, uint32_t value, bool from_end, uint32_t *out)

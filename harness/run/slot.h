@@ -13,6 +13,11 @@ OTA_MUST_CHECK int nb_slot_erased(struct flash_sim *sim, const struct sim_region
 OTA_MUST_CHECK int nb_slot_fill(struct flash_sim *sim, const struct sim_region *slot,
                                 const uint8_t *bytes, uint32_t size);
 
+/* What a trailer in the slot would say went with its content; where it stands in a status area, it
+ * is forgotten there: the request for slot 1, the trial of slot 0. */
+OTA_MUST_CHECK int nb_slot_forget(struct flash_sim *sim, const struct sim_device *device,
+                                  unsigned slot);
+
 /* Offset in the slot of what a step names, counted from its end when `from_end`.
  * OTA_E_FLASH_BOUNDS when it lies outside. */
 OTA_MUST_CHECK int nb_slot_offset(const struct sim_region *slot, uint32_t value, bool from_end,

@@ -10,8 +10,8 @@
  *        4    4 sequence, from 1;      program units
  *               after 2^32-1 1 again
  *   size-4    4 CRC-32 (IEEE 802.3) of all before it                                           */
-#ifndef NOBRICK_AGENT_UPDATE_RING_H
-#define NOBRICK_AGENT_UPDATE_RING_H
+#ifndef NOBRICK_AGENT_RING_H
+#define NOBRICK_AGENT_RING_H
 
 #include "agent/flash_area.h"
 
@@ -23,6 +23,9 @@
 struct ota_ring_kind {
     uint32_t magic;
     uint32_t size; /* of a record, at most OTA_RING_RECORD_MAX */
+    /* A sector takes no more records than this, so that looking for the newest stays short where
+     * sectors are large; 0: as many as fit. */
+    uint32_t most;
     /* The record, magic and checksum of which are right, is one that the owner understands. */
     bool (*accept)(const uint8_t *record);
 };
@@ -33,6 +36,7 @@ struct ota_ring {
     uint32_t sequence; /* of the newest record; 0: there is none */
     uint32_t next;     /* offset of the next free record, or area.size when the turn comes first */
     uint32_t turn;     /* offset of the sector that is erased at that turn */
+    bool prepared;     /* that sector was erased since the ring was opened */
 };
 
 /* Finds the newest record and copies its kind->size bytes to `out`, which stays as it is when there
@@ -45,6 +49,10 @@ OTA_MUST_CHECK int ota_ring_open(struct ota_ring *ring, const struct ota_ring_ki
  * this returns 0. On an error the newest record is either the old or the new one, and the next call
  * takes a fresh place. */
 OTA_MUST_CHECK int ota_ring_write(struct ota_ring *ring, uint8_t *record);
+
+/* Erases the sector that the next record goes to, when one must be erased: the next write only
+ * programs. Since the ring was opened, once a turn. */
+OTA_MUST_CHECK int ota_ring_prepare(struct ota_ring *ring);
 
 /* CRC-32 (IEEE 802.3) of `data` behind bytes whose CRC-32 was `crc`; 0 to begin with. */
 uint32_t ota_crc32(uint32_t crc, const void *data, size_t length);

@@ -1,4 +1,4 @@
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 
 #include <string.h>
 
@@ -115,7 +115,10 @@ static uint32_t stride(const struct ota_ring *ring, const struct flash_sector *s
 static uint32_t sector_end(const struct ota_ring *ring, const struct flash_sector *sector)
 {
     uint32_t step = stride(ring, sector);
-    return sector->start + sector->size / step * step;
+    uint32_t places = sector->size / step;
+    if (ring->kind->most != 0 && places > ring->kind->most)
+        places = ring->kind->most;
+    return sector->start + places * step;
 }
 
 /* The sector after the one at `start`, around the end of the area. */
@@ -211,6 +214,16 @@ static int program_record(const struct ota_ring *ring, uint32_t at, uint32_t ste
     return error;
 }
 
+int ota_ring_prepare(struct ota_ring *ring)
+{
+    if (ring->next != ring->area.size || ring->prepared)
+        return 0;
+    /* The sector may look erased after a cut erase, and not be: it is erased in any case. */
+    int error = flash_area_erase_back(&ring->area, ring->turn, ring->turn + 1);
+    ring->prepared = error == 0;
+    return error;
+}
+
 int ota_ring_write(struct ota_ring *ring, uint8_t *record)
 {
     const struct flash_area *area = &ring->area;
@@ -218,12 +231,12 @@ int ota_ring_write(struct ota_ring *ring, uint8_t *record)
     uint32_t at = fresh ? ring->turn : ring->next;
     uint32_t body = ring->kind->size - OTA_RING_TAIL;
     struct flash_sector sector;
-    /* The next sector may look erased after a cut erase, and not be: it is erased in any case. */
-    int error = fresh ? flash_area_erase_sector(area, at) : 0;
+    int error = ota_ring_prepare(ring);
     if (error == 0)
         error = flash_area_sector(area, at, &sector);
     if (error != 0)
         return error;
+    ring->prepared = false;
     uint32_t step = stride(ring, &sector);
     ota_put32(record, ring->kind->magic);
     ring->sequence = ring->sequence < UINT32_MAX ? ring->sequence + 1 : 1; /* 0 means none */

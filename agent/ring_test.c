@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/update/ring.h"
+#include "agent/ring.h"
 #include "flashsim/flashsim.h"
 
 #include <string.h>
@@ -64,7 +64,8 @@ static bool accept_all(const uint8_t *record)
     return true;
 }
 
-static const struct ota_ring_kind kind = {0x31415926u, RECORD, accept_all};
+static const struct ota_ring_kind kind = {
+    .magic = 0x31415926u, .size = RECORD, .accept = accept_all};
 
 static struct flash_sim *open_flash(struct flash_area *area)
 {

@@ -1,0 +1,78 @@
+/* Status records: where a device without trailers keeps what is asked of its loader, whether the
+ * running image is on trial, and how far a swap has come.
+ *
+ * For parts that program whole rows: a flag there costs a row and its erase, so everything that
+ * changes together is one record. The format is nobrick's own. The status area is two halves of
+ * whole sectors, the first half not the smaller one; each half is a ring of records (agent/ring.h)
+ * of two sectors or more. Every record is written to the first half, then to the second one, with
+ * the same sequence number; the newest whole one of both counts. So a cut leaves the old record or
+ * the new one, and a row that becomes unreadable later takes nothing away.
+ *
+ *   0   4  magic, "NBSW"              integers little-endian
+ *   4   4  sequence number, from 1
+ *   8   1  request      enum img_swap_type: 1 nothing is asked for, 2 TEST, 3 PERM
+ *   9   1  trial        1: the running image goes back unless it confirms; 0: it stays
+ *  10   1  swap         enum img_swap_type of the swap under way: 1 none, 2, 3, 4 REVERT
+ *  11   1  0
+ *  12   4  larger_end   of the swap under way: end of the larger image, in bytes; else 0
+ *  16   4  steps        of the swap under way: steps that are done; else 0
+ *  20   4  CRC-32 (IEEE 802.3) of all before it
+ *
+ * No record at all means: nothing asked for, no trial, no swap. */
+#ifndef NOBRICK_AGENT_IMAGE_STATUS_H
+#define NOBRICK_AGENT_IMAGE_STATUS_H
+
+#include "agent/image/trailer.h"
+#include "agent/ring.h"
+
+#define IMG_STATUS_SECTORS 4u /* the least that the area has */
+#define IMG_STATUS_READS   4  /* what is left of a cut write may be there or not, each time anew */
+
+struct img_status {
+    enum img_swap_type request;
+    bool trial;
+    enum img_swap_type swap;
+    uint32_t larger_end;
+    uint32_t steps;
+};
+
+#define IMG_STATUS_RECORD 24u
+
+/* The area, opened. The caller's; good until somebody else writes there. */
+struct img_status_log {
+    struct ota_ring halves[2];
+    uint32_t sequence; /* of the newest record; 0: there is none */
+    uint8_t newest[IMG_STATUS_RECORD];
+};
+
+/* Finds the newest record. OTA_E_LAYOUT: the area has less than four sectors. */
+OTA_MUST_CHECK int img_status_open(const struct flash_area *area, struct img_status_log *out);
+
+/* What the newest record says. */
+void img_status_get(const struct img_status_log *log, struct img_status *out);
+
+/* Both at once. */
+OTA_MUST_CHECK int img_status_read(const struct flash_area *area, struct img_status *out);
+
+/* Erases what the next record needs erased, so that _put only programs: the erase comes before what
+ * the record is about, and a cut in between leaves nothing that is new. */
+OTA_MUST_CHECK int img_status_prepare(struct img_status_log *log);
+
+/* Writes a record to both halves. On an error the newest record is the old or the new one, and the
+ * log is to be opened again. */
+OTA_MUST_CHECK int img_status_put(struct img_status_log *log, const struct img_status *status);
+
+/* Writes the newest record to the half that does not have it: a cut came in between, or the record
+ * there was lost. Nothing is written when both have it. */
+OTA_MUST_CHECK int img_status_mend(struct img_status_log *log);
+
+/* The loader's, at each boot, before anybody else reads: the newest record that any of several
+ * reads finds. It is mended, so that it is found from then on. */
+OTA_MUST_CHECK int img_status_settle(const struct flash_area *area, struct img_status *out);
+
+/* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already.
+ */
+OTA_MUST_CHECK int img_status_ask(const struct flash_area *area, enum img_swap_type request);
+OTA_MUST_CHECK int img_status_confirm(const struct flash_area *area);
+
+#endif
