@@ -64,7 +64,9 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
     else if (outcome->verdict == NB_PASS && list.count == 0)
         nb_outcome_set(outcome, NB_VACUOUS, "the swept step does nothing to the flash");
     bool going_on = outcome->verdict == NB_PASS;
-    for (size_t i = 0; going_on && i < list.count && failures < MAX_FAILURES && !nb_run_stop; i++) {
+    const size_t stride = cell->sample ? cell->sample : 1;
+    for (size_t i = 0; going_on && i < list.count && failures < MAX_FAILURES && !nb_run_stop;
+         i += stride) {
         try_cut(virtual, &tried, &list.cuts[i], outcome, &failures);
         going_on = outcome->verdict != NB_ERROR;
     }

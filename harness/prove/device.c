@@ -77,6 +77,8 @@ static void run(void *context, enum nb_action action, const struct nb_seam *seam
     device->seam = seam;
     config->primary.flash = seam->flash;
     config->secondary.flash = seam->flash;
+    config->scratch.flash = seam->flash;
+    config->format.status.flash = seam->flash;
     config->crypto = &device->crypto;
     if (action == NB_ACTION_BOOT)
         boot(device, end);
@@ -115,16 +117,15 @@ static void find_phase(struct nb_prove_device *device, const struct nb_step *ste
 {
     struct nb_bench *bench = device->bench;
     const struct nb_oracle *oracle = &bench->state.oracle;
-    struct img_trailer secondary;
-    img_trailer_read(&bench->config.secondary, &bench->config.format, &secondary);
-    device->machine.demand.permanent = img_flag_on(secondary.image_ok);
+    enum img_swap_type asked = img_requested(&bench->config.secondary, &bench->config.format);
+    device->machine.demand.permanent = asked == IMG_SWAP_PERM;
     if (step->pending) {
         device->phase = NB_PHASE_ASKING;
         device->machine.demand.permanent = nb_bench_permanent(bench, step);
     } else if (oracle->has_running && oracle->running_trial) {
         device->phase = step->confirmed ? NB_PHASE_ON_TRIAL : NB_PHASE_TRIED;
     } else {
-        device->phase = secondary.magic == IMG_MAGIC_GOOD ? NB_PHASE_ASKED : NB_PHASE_OLD;
+        device->phase = asked != IMG_SWAP_NONE ? NB_PHASE_ASKED : NB_PHASE_OLD;
     }
 }
 
@@ -143,6 +144,17 @@ static unsigned set_of(const struct nb_prove_device *device, const struct nb_exp
     return set;
 }
 
+/* The machine uses this region, too. */
+static void widen(struct nb_machine *machine, const struct sim_region *region)
+{
+    uint32_t end = region->address + region->size;
+    if (region->size == 0)
+        return;
+    machine->from =
+        machine->to == 0 || region->address < machine->from ? region->address : machine->from;
+    machine->to = end > machine->to ? end : machine->to;
+}
+
 int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
                          const struct nb_step *step, const struct nb_step *rest,
                          char reason[NB_LINE])
@@ -154,13 +166,10 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
     device->bench = bench;
     device->crypto = (struct crypto_port){device, sha256, sha256_flash, verify};
     uint32_t primary_end = primary->address + primary->size;
-    uint32_t secondary_end = secondary->address + secondary->size;
     device->machine = (struct nb_machine){
         .context = device,
         .sim = bench->sim,
         .counter = &bench->state.counter,
-        .from = primary->address < secondary->address ? primary->address : secondary->address,
-        .to = primary_end > secondary_end ? primary_end : secondary_end,
         .loader = loader->address,
         .loader_end = loader->address + loader->size,
         .demand = {.reverts = bench->device.scheme->reverts, .confirms = step->confirmed},
@@ -170,6 +179,10 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
         device->machine.entries_end = primary_end - img_trailer_swap_size(&bench->device.format);
         device->machine.entries = primary_end - img_trailer_size(&bench->device.format);
     }
+    widen(&device->machine, primary);
+    widen(&device->machine, secondary);
+    widen(&device->machine, &bench->device.scratch);
+    widen(&device->machine, &bench->device.status);
     find_images(device);
     find_phase(device, step);
     struct nb_demand *demand = &device->machine.demand;

@@ -28,7 +28,8 @@ struct sweep {
     bool complete; /* the step ran to its end in this window */
     int err;       /* a snapshot could not be taken, or somebody asked to stop */
     uint64_t failures;
-    bool broken; /* a step behind the cut could not be played: no other point can do better */
+    uint64_t seen; /* cuts, of which only a sample is tried */
+    bool broken;   /* a step behind the cut could not be played: no other point can do better */
     struct nb_outcome *outcome;
 };
 
@@ -154,6 +155,7 @@ static int run_window(struct sweep *sweep, uint32_t from)
 
 static int sweep_points(struct sweep *sweep, uint32_t *operations)
 {
+    const uint32_t sample = sweep->bench->cell->sample;
     int err = 0;
     for (uint32_t from = 0; err == 0; from += WINDOW) {
         err = run_window(sweep, from);
@@ -162,7 +164,8 @@ static int sweep_points(struct sweep *sweep, uint32_t *operations)
             for (size_t t = 0; err == 0 && t < sweep->moments[i].tear_count && !sweep->broken &&
                                sweep->failures < MAX_FAILURES;
                  t++)
-                err = point(sweep, &sweep->moments[i], sweep->moments[i].tears[t]);
+                if (sample == 0 || sweep->seen++ % sample == 0)
+                    err = point(sweep, &sweep->moments[i], sweep->moments[i].tears[t]);
         drop_moments(sweep);
         if (sweep->complete || sweep->broken)
             break;

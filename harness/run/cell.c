@@ -8,6 +8,7 @@
 
 #define CLOUD_DEVICE   "anycloud-nrf52840"
 #define DEFAULT_PART   "nrf52840"
+#define ROW_PART       "psoc6-internal"
 #define DEFAULT_SCHEME "swap-move"
 
 /* Four sectors are the least that a scheme with a way back can work with: trailer, spare and two of
@@ -22,6 +23,12 @@ static uint32_t default_slot(const struct flash_part *part, const struct boot_sc
     return slot;
 }
 
+/* Status records are for parts that program whole rows. */
+static const char *usual_part(const struct boot_scheme *scheme)
+{
+    return scheme->status ? ROW_PART : DEFAULT_PART;
+}
+
 static int generic_device(const struct nb_script *script, const struct nb_cell *cell,
                           struct sim_device *out, struct flash_text_error *error)
 {
@@ -33,7 +40,7 @@ static int generic_device(const struct nb_script *script, const struct nb_cell *
                  scheme_name);
         return OTA_E_UNSUPPORTED;
     }
-    const char *part_name = cell->part[0] ? cell->part : DEFAULT_PART;
+    const char *part_name = cell->part[0] ? cell->part : usual_part(scheme);
     struct flash_text_error inner = {0};
     int rc = flash_part_load(nb_parts_dir(), part_name, &part, &inner);
     if (rc) {

@@ -29,6 +29,7 @@ static const char *const run_help =
     "  --tap           TAP version 14 even on a terminal\n"
     "  --jobs N        so many scenarios side by side (default: two a processor)\n"
     "  --hash          note a hash of all that happened, and of the flash journal; as TAP\n"
+    "  --sample N      sweeps try every N-th power cut only\n"
     "  --compute       compute every hash and signature anew; remember none\n"
     "\n"
     "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
@@ -51,6 +52,7 @@ struct options {
     const char *junit;
     bool tap;
     bool hash;
+    uint32_t sample;
     bool compute;
     size_t jobs;
 };
@@ -176,6 +178,7 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
     for (size_t i = 0; i < matrix.count; i++) {
         matrix.cells[i].kit = kit;
         matrix.cells[i].compute = options->compute;
+        matrix.cells[i].sample = options->sample;
         matrix.cells[i].hash = options->hash;
         report_cell(teller, shown, &script, &matrix.cells[i]);
     }
@@ -285,7 +288,7 @@ static size_t jobs_from(const char *text)
 
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, COMPUTE, HELP };
+    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, SAMPLE, COMPUTE, HELP };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},
@@ -294,6 +297,7 @@ int nb_cmd_run(int argc, char **argv)
         {"tap", no_argument, NULL, TAP},
         {"jobs", required_argument, NULL, JOBS},
         {"hash", no_argument, NULL, HASH},
+        {"sample", required_argument, NULL, SAMPLE},
         {"compute", no_argument, NULL, COMPUTE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -319,6 +323,8 @@ int nb_cmd_run(int argc, char **argv)
             options.hash = options.tap = true;
         else if (option == COMPUTE)
             options.compute = true;
+        else if (option == SAMPLE)
+            options.sample = (uint32_t)strtoul(optarg, NULL, 10);
         else if (option == HELP) {
             fputs(run_help, stdout);
             return 0;

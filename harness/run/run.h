@@ -57,8 +57,9 @@ struct nb_cell {
     bool drawn_given; /* … with these faults, not with those that the seed draws */
     struct nb_drawn drawn[NB_DRAWN];
     size_t drawn_count;
-    bool hash;    /* note a hash of all that happened, and one of the flash journal */
-    bool compute; /* compute every hash and signature anew; false: remember them by content */
+    bool hash;       /* note a hash of all that happened, and one of the flash journal */
+    uint32_t sample; /* sweeps try each N-th cut only; 0: all */
+    bool compute;    /* compute every hash and signature anew; false: remember them by content */
 };
 
 /* ---- outcomes ---------------------------------------------------------------------------- */
