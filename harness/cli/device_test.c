@@ -484,7 +484,7 @@ static void a_pushed_image_is_installed(void **state)
                              "progress 500 ",
                              60),
                      0);
-    assert_non_null(strstr(events, "\nstate verify\npending 2.0.0\nreset install\n"
+    assert_non_null(strstr(events, "\nstate verify\nstate install\npending 2.0.0\nreset install\n"
                                    "boot 2.0.0 trial test\nconfirmed 2.0.0\nexit 0\n"));
     assert_int_equal(run("--boot-only"), 0);
     assert_string_equal(events, "boot 2.0.0 confirmed\nexit 0\n");
