@@ -157,7 +157,6 @@ static int next_step(const struct boot_config *config, uint32_t moves, uint32_t 
 static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
 {
     struct img_trailer primary;
-    struct img_trailer secondary;
     uint32_t step;
     *begun = false;
     enum img_swap_type type = boot_owner(config, &primary);
@@ -166,9 +165,6 @@ static enum img_swap_type interrupted(const struct boot_config *config, bool *be
     uint32_t moves = move_count(config, primary.swap_size);
     if (next_step(config, moves, &step) != 0)
         return IMG_SWAP_NONE;
-    img_trailer_read(&config->secondary, &config->format, &secondary);
-    if (primary.copy_done == IMG_FLAG_BAD && step == 0 && secondary.magic == IMG_MAGIC_GOOD)
-        return IMG_SWAP_NONE; /* the entries of a finished swap are erased: the request decides */
     *begun = step > 0;
     return type;
 }
