@@ -14,7 +14,8 @@ ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=all
 FUZZ_CFLAGS := $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link
 
-SOURCES := $(shell find agent flashsim sim harness -name '*.c' | sort)
+# What runs on a Cortex-M is no part of the host's program.
+SOURCES := $(shell find agent flashsim sim harness -name '*.c' -not -path '*/guest/*' | sort)
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZ    := $(filter %_fuzz.c,$(SOURCES))
 MAIN    := harness/cli/main.c
@@ -109,6 +110,8 @@ $(BUILD)/fuzz/$(subst /,_,$(1:.c=)): $(BUILD)/obj/$(1:.c=.o) $(BUILD)/libnobrick
 	$$(run)$$(CC) $$(CFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS)
 endef
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+
+include sim/cortexm/host/plugin/plugin.mk
 
 # Parts that ci/ asks for by name.
 .PHONY: test-programs fuzz-programs
