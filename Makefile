@@ -15,7 +15,8 @@ ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 FUZZ_CFLAGS := $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link
 
 # What runs on a Cortex-M is no part of the host's program.
-SOURCES := $(shell find agent flashsim sim harness -name '*.c' -not -path '*/guest/*' | sort)
+SOURCES := $(shell find agent flashsim sim harness -path 'sim/cortexm/*guest' -prune -o \
+             -name '*.c' -print | sort)
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZ    := $(filter %_fuzz.c,$(SOURCES))
 MAIN    := harness/cli/main.c

@@ -28,4 +28,8 @@ $(GUEST_ELF): $(GUEST_DIR)/guest.c $(GUEST_DIR)/guest.ld
 
 $(BUILD)/test/sim_cortexm_host_plugin_plugin_test: | $(PLUGIN) $(if $(HAVE_ARM),$(GUEST_ELF))
 
+# What `make cortexm` builds besides guests.
+.PHONY: cortexm
+cortexm: $(PLUGIN)
+
 -include $(PLUGIN_OBJ:.o=.d)
