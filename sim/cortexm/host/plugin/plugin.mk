@@ -20,7 +20,7 @@ HAVE_ARM  := $(shell command -v $(ARM_CC))
 GUEST_DIR := sim/cortexm/host/plugin/guest
 GUEST_ELF := $(BUILD)/plugin_guest.elf
 
-$(GUEST_ELF): $(GUEST_DIR)/guest.c $(GUEST_DIR)/guest.ld
+$(GUEST_ELF): $(GUEST_DIR)/guest.c $(GUEST_DIR)/guest.h $(GUEST_DIR)/guest.ld
 	@mkdir -p $(@D)
 	$(call say,ARM,$@)
 	$(run)$(ARM_CC) -std=c11 $(WARN) -mcpu=cortex-m3 -mthumb -Os -ffreestanding -fno-builtin \

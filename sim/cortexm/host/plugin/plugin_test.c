@@ -112,7 +112,7 @@ static void order(struct bench *bench, const struct guest_order *order, const ui
     if (bench->orders == NULL)
         bench->orders = fopen(path_of(bench, "orders"), "w");
     assert_non_null(bench->orders);
-    if (copy.kind == GUEST_STORE || copy.kind == GUEST_FILL)
+    if (copy.kind <= GUEST_READ)
         copy.address += PLUGIN_WINDOW_BASE;
     assert_int_equal(fwrite(&copy, sizeof copy, 1, bench->orders), 1);
     if (order->kind == GUEST_STORE) {
@@ -242,6 +242,23 @@ static void test_a_ringing_driver_leaves_no_doubt(void **state)
         find_operations(bench, &rig_parts[i], true);
 }
 
+static void test_a_register_ends_a_program(void **state)
+{
+    static const uint8_t data[16] = {0};
+    struct bench *bench = *state;
+    char said[RIG_TEXT];
+    if (lacks(bench))
+        skip();
+    new_flash(bench, &rig_parts[2]);
+    order_store(bench, 0, data, 8);
+    order(bench, &(struct guest_order){.kind = GUEST_REGISTER}, NULL);
+    order_store(bench, 8, data, 8);
+    run(bench, said);
+    assert_int_equal(bench->code, GUEST_CODE);
+    assert_memory_equal(bench->rig->got.journal, "0 program 0x0 8 ", 16);
+    assert_non_null(strstr(bench->rig->got.journal, "\n1 program 0x8 8 "));
+}
+
 /* ---- cuts -------------------------------------------------------------------------------- */
 
 static void cut(struct bench *bench, const struct rig_part *part, uint32_t number,
@@ -320,6 +337,7 @@ static void test_a_cut_that_never_comes_is_told(void **state)
     if (lacks(bench))
         skip();
     new_flash(bench, &rig_parts[0]);
+    order(bench, &(struct guest_order){.kind = GUEST_READ, .address = 0x1000, .length = 100}, NULL);
     order_fill(bench, 0x1000, 0x1000);
     snprintf(bench->arguments, sizeof bench->arguments, ",cut=op:1:before");
     run(bench, said);
@@ -464,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_operations_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ringing_driver_leaves_no_doubt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_register_ends_a_program, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cut_leaves_what_the_simulator_leaves, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_power_goes_at_a_store, set_up, tear_down),

@@ -160,12 +160,15 @@ static void test_what_cannot_be_told(void **state)
     fill(&guest, 0x2000, 0x1000);
     fill(&guest, 0x2010, 16);
     fill(&guest, 0x0, 0x10);
+    fill(&guest, 0x4000, 0x110);
+    program(&guest, 0x4110, data, 0xF0);
     end(&guest);
     assert_int_equal(guest.verdict, PLUGIN_GOES_ON);
     assert_non_null(strstr(rig->got.journal, "0 program 0x10 240 "));
     assert_non_null(strstr(rig->got.journal, "\n1 program 0x100 256 "));
     assert_non_null(strstr(rig->got.journal, "\n2 program 0x200 4 "));
-    assert_null(strstr(rig->got.journal, "\n3 "));
+    assert_non_null(strstr(rig->got.journal, "\n3 program 0x4100 256 "));
+    assert_null(strstr(rig->got.journal, "\n4 "));
     power_off(&guest);
     rig_free(rig);
 }

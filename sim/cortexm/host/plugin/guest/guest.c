@@ -8,7 +8,7 @@
 void reset_handler(void);
 
 static volatile uint32_t was_reset; /* outlives a reset: nothing clears it */
-static volatile uint32_t work[256];
+static volatile uint32_t sum;
 
 __attribute__((noreturn)) static void leave(uint32_t code)
 {
@@ -49,6 +49,12 @@ static void follow(const struct guest_order *order, const uint8_t *data)
         DOORBELL[order->ring - 1] = 0;
 }
 
+static void read_words(uint32_t address, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        sum += ((volatile uint32_t *)address)[i];
+}
+
 static void reset_once(void)
 {
     if (was_reset == 0x5EEDu)
@@ -59,12 +65,6 @@ static void reset_once(void)
         ;
 }
 
-static void toil(uint32_t rounds)
-{
-    for (uint32_t i = 0; i < rounds; i++)
-        work[i % 256] = work[(i * 7u) % 256] * 5u + i;
-}
-
 void reset_handler(void)
 {
     const struct guest_order *order = (const struct guest_order *)GUEST_ORDERS;
@@ -73,12 +73,12 @@ void reset_handler(void)
         uint32_t size = order->kind == GUEST_STORE ? (order->length + 3u) & ~3u : 0;
         if (order->kind == GUEST_STORE || order->kind == GUEST_FILL)
             follow(order, data);
+        else if (order->kind == GUEST_READ)
+            read_words(order->address, order->length);
         else if (order->kind == GUEST_REGISTER)
             UART_CTL = 1;
         else if (order->kind == GUEST_RESET)
             reset_once();
-        else if (order->kind == GUEST_WORK)
-            toil(order->length);
         order = (const struct guest_order *)(const void *)(data + size);
     }
     leave(order->value);

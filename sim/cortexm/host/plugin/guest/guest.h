@@ -11,10 +11,10 @@
 enum guest_kind {
     GUEST_END,      /* of all; the machine ends with exit code `value` */
     GUEST_STORE,    /* `length` bytes, which follow the order, to `address` */
-    GUEST_FILL,     /* `length` bytes of `value` */
+    GUEST_FILL,     /* `length` bytes of `value` to `address` */
+    GUEST_READ,     /* `length` words at `address` */
     GUEST_REGISTER, /* one store to a register of a device */
     GUEST_RESET,    /* of the machine, once */
-    GUEST_WORK,     /* `length` rounds of a loop on memory that is not flash */
 };
 
 struct guest_order {
