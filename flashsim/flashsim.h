@@ -235,6 +235,10 @@ OTA_MUST_CHECK int flash_sim_miss_erase(struct flash_sim *sim, uint32_t address)
 /* Does every read of the range give the same? False when a unit in it reads unstably. */
 bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t length);
 
+/* The first range at or after `from` that cannot be read, whole units or code words: its address,
+ * and its length in *length. The flash's size, and 0, when there is none. */
+uint32_t flash_sim_unreadable(const struct flash_sim *sim, uint32_t from, uint32_t *length);
+
 /* A hash of what lies in no block: the stuck sectors, and which way weak units read next. Part of a
  * snapshot, not of fingerprints: who searches states adds it to them. */
 uint64_t flash_sim_marks(const struct flash_sim *sim);

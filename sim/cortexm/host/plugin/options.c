@@ -129,6 +129,14 @@ static int set_doorbell(struct parser *parser, const char *value)
     return whole_number(parser, value, &parser->options->doorbell);
 }
 
+static int set_marks(struct parser *parser, const char *value)
+{
+    int result = whole_number(parser, value, &parser->options->marks);
+    if (result == 0 && parser->options->marks % PLUGIN_MARKS_SIZE != 0)
+        return fail(parser, "expected a multiple of %u", PLUGIN_MARKS_SIZE);
+    return result;
+}
+
 static int set_first(struct parser *parser, const char *value)
 {
     return whole_number(parser, value, &parser->options->first);
@@ -158,9 +166,9 @@ static const struct {
     const char *name;
     int (*set)(struct parser *parser, const char *value);
 } keys[] = {
-    {"flash", set_flash},     {"parts", set_parts},       {"part", add_part},   {"base", set_base},
-    {"fixed", add_fixed},     {"doorbell", set_doorbell}, {"first", set_first}, {"cut", set_cut},
-    {"journal", set_journal}, {"events", set_events},
+    {"flash", set_flash}, {"parts", set_parts},       {"part", add_part},     {"base", set_base},
+    {"fixed", add_fixed}, {"doorbell", set_doorbell}, {"first", set_first},   {"marks", set_marks},
+    {"cut", set_cut},     {"journal", set_journal},   {"events", set_events},
 };
 
 static int parse_one(struct parser *parser)
@@ -187,6 +195,13 @@ int plugin_options_parse(struct plugin_options *options, int count, char *const 
     }
     if (options->flash == NULL || options->chip_count == 0) {
         snprintf(why, size, "%s is missing", options->flash == NULL ? "flash=FILE" : "part=NAME");
+        return OTA_E_ARGUMENT;
+    }
+    const struct flash_chip *last = &options->chips[options->chip_count - 1];
+    if (options->marks != 0 && (options->marks < last->start + last->part.size ||
+                                options->marks > PLUGIN_WINDOW_SIZE - PLUGIN_MARKS_SIZE)) {
+        snprintf(why, size, "marks=0x%X: does not lie between the chips and the window's end",
+                 options->marks);
         return OTA_E_ARGUMENT;
     }
     return 0;

@@ -6,6 +6,8 @@
  *     base=ADDRESS          of the window; 0x21000000 when not given
  *     fixed=ADDRESS:SIZE    bytes of the device that the guest may not change; up to 4
  *     doorbell=ADDRESS      where the guest's flash driver rings after each operation
+ *     marks=OFFSET          in the window, behind the chips: where the guest is told what cannot be
+ *                           read; a multiple of 4096
  *     first=NUMBER          of the first operation; 0 when not given
  *     cut=store:NUMBER      the power goes before the store of that number (0: the first)
  *     cut=op:NUMBER:TEAR    the power goes in that operation; tears as flashsim names them
@@ -21,6 +23,8 @@
 #define PLUGIN_MAX_FIXED   4
 #define PLUGIN_WINDOW_BASE 0x21000000u
 #define PLUGIN_WINDOW_SIZE 0x1000000u /* QEMU takes a file of this size and no other */
+
+#define PLUGIN_MARKS_SIZE 4096u
 
 enum plugin_cut { PLUGIN_CUT_NEVER, PLUGIN_CUT_STORE, PLUGIN_CUT_OPERATION };
 
@@ -42,6 +46,7 @@ struct plugin_options {
     uint32_t first;
     bool has_doorbell;
     uint32_t doorbell;
+    uint32_t marks; /* 0: none */
     enum plugin_cut cut;
     uint32_t cut_number;
     enum flash_tear cut_tear;

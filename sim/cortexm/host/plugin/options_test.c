@@ -48,11 +48,13 @@ static void test_everything(void **state)
     assert_int_equal(options.cut, PLUGIN_CUT_OPERATION);
     assert_int_equal(options.cut_number, 7);
     assert_int_equal(options.cut_tear, FLASH_TEAR_FIRST_ODD);
-    assert_int_equal(parse("flash=f,part=stm32l4,first=12,cut=store:9,journal=j,events=e", &options,
-                           why, sizeof why),
-                     0);
+    assert_int_equal(
+        parse("flash=f,part=stm32l4,first=12,cut=store:9,journal=j,events=e,marks=0xFFF000",
+              &options, why, sizeof why),
+        0);
     assert_int_equal(options.base, PLUGIN_WINDOW_BASE);
     assert_int_equal(options.first, 12);
+    assert_int_equal(options.marks, 0xFFF000);
     assert_int_equal(options.cut, PLUGIN_CUT_STORE);
     assert_int_equal(options.cut_number, 9);
     assert_string_equal(options.journal, "j");
@@ -79,6 +81,11 @@ static void test_refusals(void **state)
         {"flash=f,part=stm32l4,cut=store:-1", "cut=store:-1: expected a number"},
         {"flash=f,part=stm32l4,first=0x100000000", "first=0x100000000: expected a number"},
         {"flash=f,part=stm32l4,fixed=4", "fixed=4: expected ADDRESS:SIZE"},
+        {"flash=f,part=stm32l4,marks=0x100800", "marks=0x100800: expected a multiple of 4096"},
+        {"flash=f,part=stm32l4,marks=0xFF000", "marks=0xFF000: does not lie between the chips and "
+                                               "the window's end"},
+        {"flash=f,part=stm32l4,marks=0x1000000", "marks=0x1000000: does not lie between the chips "
+                                                 "and the window's end"},
         {"flash=f,part=stm32l4,flush=4", "flush=4: no such argument"},
         {"flash=f,part=stm32l4,flas=4", "flas=4: no such argument"},
         {"flash=f,part=stm32l4,base", "base: no such argument"},

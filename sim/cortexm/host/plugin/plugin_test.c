@@ -261,12 +261,13 @@ static void test_a_register_ends_a_program(void **state)
 
 /* ---- cuts -------------------------------------------------------------------------------- */
 
-static void cut(struct bench *bench, const struct rig_part *part, uint32_t number,
+static void cut(struct bench *bench, const struct rig_part *part, bool doorbell, uint32_t number,
                 enum flash_tear tear)
 {
     char said[RIG_TEXT];
     new_flash(bench, part);
     struct rig *rig = bench->rig;
+    rig->options.has_doorbell = doorbell;
     rig->options.cut = PLUGIN_CUT_OPERATION;
     rig->options.cut_number = number;
     rig->options.cut_tear = tear;
@@ -301,7 +302,7 @@ static void test_a_cut_leaves_what_the_simulator_leaves(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (unsigned part = 0; part < 3; part++)
             if ((rows[i].part >> part & 1) != 0)
-                cut(bench, &rig_parts[part], rows[i].number, rows[i].tear);
+                cut(bench, &rig_parts[part], i % 2 == 1, rows[i].number, rows[i].tear);
 }
 
 /* The stores up to there are in the file, and no other. */

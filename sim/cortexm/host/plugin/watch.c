@@ -113,6 +113,33 @@ static int take_over(struct plugin_watch *watch, uint32_t from, uint32_t to)
     return error;
 }
 
+static void put_word(uint8_t *out, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* Tells the guest's driver what cannot be read. More than there is room for is a range to the end.
+ */
+static void put_marks(struct plugin_watch *watch)
+{
+    if (watch->options->marks == 0)
+        return;
+    uint8_t *table = watch->window + watch->options->marks;
+    uint32_t size = flash_sim_size(watch->shadow);
+    uint32_t count = 0;
+    uint32_t length;
+    uint32_t at = flash_sim_unreadable(watch->shadow, 0, &length);
+    while (at < size && count < PLUGIN_MAX_MARKS) {
+        if (++count == PLUGIN_MAX_MARKS)
+            length = size - at;
+        put_word(table + 8 * count - 4, at);
+        put_word(table + 8 * count, length);
+        at = flash_sim_unreadable(watch->shadow, at + length, &length);
+    }
+    put_word(table, count);
+}
+
 int plugin_watch_begin(struct plugin_watch *watch)
 {
     uint8_t block[BLOCK];
@@ -139,6 +166,7 @@ int plugin_watch_begin(struct plugin_watch *watch)
         .context = watch,
     };
     sim_device_flash_init(&watch->flash);
+    put_marks(watch);
     return 0;
 }
 
@@ -176,6 +204,7 @@ static enum plugin_verdict erase(struct plugin_watch *watch, uint32_t from, uint
         verdict = judge(watch, port->erase(port->context, from));
         from += sector.size;
     }
+    put_marks(watch);
     return verdict;
 }
 
@@ -221,6 +250,7 @@ static int leave_torn(struct plugin_watch *watch)
         error = flash_sim_break_unit(watch->shadow, run.from);
     if (error == 0 && ecc && run.to % step != 0)
         error = flash_sim_break_unit(watch->shadow, run.to);
+    put_marks(watch);
     return error;
 }
 

@@ -25,6 +25,16 @@ enum plugin_verdict {
 #define PLUGIN_VIOLATION_EXIT 10 /* of QEMU; a cut has SIM_CUT_EXIT */
 #define PLUGIN_FAILED_EXIT    11
 
+/* What cannot be read, for the guest's driver, when `marks` is given: at that offset of the window,
+ * in words of 32 bits of the guest's byte order,
+ *
+ *     offset  what
+ *     0       how many ranges there are
+ *     4       address of the first, in the device
+ *     8       its length in bytes
+ *     12      address of the second, and so on */
+#define PLUGIN_MAX_MARKS ((PLUGIN_MARKS_SIZE - 4) / 8)
+
 /* What the flash driver says of the stores that it has just made. */
 enum plugin_ring { PLUGIN_RING_PROGRAM, PLUGIN_RING_ERASE };
 
@@ -44,7 +54,7 @@ struct plugin_run {
 struct plugin_watch {
     /* the caller's */
     struct flash_sim *shadow;
-    uint8_t *window; /* what the guest changes, mapped */
+    uint8_t *window; /* what the guest changes, mapped; as long as the chips, or with marks whole */
     const struct plugin_options *options;
     void (*journal)(void *context, const char *line);
     void (*event)(void *context, const char *line);

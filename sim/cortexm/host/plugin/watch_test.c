@@ -326,6 +326,47 @@ static void test_a_cut_that_never_comes_is_told(void **state)
     rig_free(rig);
 }
 
+/* The guest's driver finds the ranges that cannot be read, until they are erased. */
+static void test_the_guest_is_told_what_cannot_be_read(void **state)
+{
+    static const uint8_t none[4] = {0};
+    static const uint8_t one[12] = {1, 0, 0, 0, 0, 0x0C, 0, 0, 0, 4, 0, 0};
+    struct rig *rig = rig_new(&rig_parts[2]);
+    struct guest guest = {0};
+    (void)state;
+    uint8_t *window = realloc(rig->got.bytes, PLUGIN_WINDOW_SIZE);
+    assert_non_null(window);
+    rig->got.bytes = window;
+    rig->options.marks = PLUGIN_WINDOW_SIZE - PLUGIN_MARKS_SIZE;
+    const uint8_t *marks = window + rig->options.marks;
+    rig->options.cut = PLUGIN_CUT_OPERATION;
+    rig->options.cut_number = 0;
+    rig->options.cut_tear = FLASH_TEAR_ERASE_FAULT;
+    power_on(&guest, rig, true);
+    assert_memory_equal(marks, none, 4);
+    fill(&guest, 0x800, 0x800);
+    assert_int_equal(guest.verdict, PLUGIN_POWER_OFF);
+    rig->options.cut = PLUGIN_CUT_NEVER;
+    power_on(&guest, rig, false);
+    assert_memory_equal(marks, one, sizeof one);
+    fill(&guest, 0x800, 0x800);
+    assert_memory_equal(marks, none, 4);
+    /* A reset in half a word, and more of them than there is room for. */
+    store(&guest, 0x800, none, 4);
+    assert_int_equal(plugin_watch_reset(&guest.watch), PLUGIN_GOES_ON);
+    assert_int_equal(marks[0], 1);
+    for (uint32_t i = 0; i < PLUGIN_MAX_MARKS + 5; i++)
+        assert_int_equal(flash_sim_break_unit(guest.watch.shadow, i * 16), 0);
+    power_on(&guest, rig, false);
+    assert_int_equal(marks[0] + 256 * marks[1], PLUGIN_MAX_MARKS);
+    const uint8_t *last = marks + 8 * PLUGIN_MAX_MARKS - 4;
+    const uint32_t from = 16 * (PLUGIN_MAX_MARKS - 1);
+    assert_int_equal(last[0] + 256 * last[1], from);
+    assert_int_equal(last[4] + 256 * last[5], rig->part->size - from);
+    power_off(&guest);
+    rig_free(rig);
+}
+
 /* ---- from one machine to the next -------------------------------------------------------- */
 
 static void test_an_operation_that_a_reset_broke(void **state)
@@ -476,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_of_a_ringing_driver_does_so_too),
         cmocka_unit_test(test_the_power_goes_at_any_store),
         cmocka_unit_test(test_half_a_word_cannot_be_read),
+        cmocka_unit_test(test_the_guest_is_told_what_cannot_be_read),
         cmocka_unit_test(test_a_cut_that_never_comes_is_told),
         cmocka_unit_test(test_an_operation_that_a_reset_broke),
         cmocka_unit_test(test_bytes_that_somebody_put),
