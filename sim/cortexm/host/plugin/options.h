@@ -1,6 +1,6 @@
 /* The plugin's arguments, as QEMU hands them over: key=value, between commas on its command line.
  *
- *     flash=FILE            the file that QEMU maps as the guest's flash window; needed
+ *     flash=FILE            the file that QEMU maps as the guest's flash, with its .state; needed
  *     parts=DIR             where part files lie; before the first part
  *     part=NAME[:SIZE]      the next chip of the device, cut to SIZE bytes; needed, up to 4
  *     base=ADDRESS          of the window; 0x21000000 when not given

@@ -146,14 +146,9 @@ static int map_window(const char *path)
 static int open_shadow(const struct plugin_options *options)
 {
     struct flash_text_error error = {0};
-    char path[4096];
-    bool created;
-    int length = snprintf(path, sizeof path, "%s.shadow", options->flash);
-    if ((size_t)length >= sizeof path)
-        return refuse(options->flash, strerror(ENAMETOOLONG));
-    if (flash_sim_file(path, options->chips, options->chip_count, &created, &plugin.watch.shadow,
-                       &error) != 0)
-        return refuse(path, error.message);
+    if (flash_sim_shadow(options->flash, options->chips, options->chip_count, &plugin.watch.shadow,
+                         &error) != 0)
+        return refuse(options->flash, error.message);
     return 0;
 }
 
@@ -175,8 +170,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int
     plugin.watch.options = options;
     plugin.watch.journal = plugin.journal != NULL ? write_journal : NULL;
     plugin.watch.event = write_event;
-    if (plugin_watch_begin(&plugin.watch) != 0)
-        return refuse(options->flash, "the shadow cannot take it over");
+    plugin_watch_begin(&plugin.watch);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
     qemu_plugin_register_atexit_cb(id, on_exit, NULL);
     return 0;

@@ -60,8 +60,8 @@ static const char *path_of(const struct bench *bench, const char *name)
 static int tear_down(void **state)
 {
     struct bench *bench = *state;
-    static const char *const names[] = {
-        "flash", "flash.shadow", "flash.shadow.state", "orders", "journal", "events", "said"};
+    static const char *const names[] = {"flash",   "flash.state", "orders",
+                                        "journal", "events",      "said"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(path_of(bench, names[i]));
     rmdir(bench->dir);
@@ -97,7 +97,7 @@ static void new_flash(struct bench *bench, const struct rig_part *part)
     if (bench->rig != NULL)
         rig_free(bench->rig);
     bench->rig = rig_new(part);
-    unlink(path_of(bench, "flash.shadow"));
+    unlink(path_of(bench, "flash.state"));
     int fd = open(path_of(bench, "flash"), O_RDWR | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, PLUGIN_WINDOW_SIZE), 0);
@@ -186,16 +186,13 @@ static void run(struct bench *bench, char said[RIG_TEXT])
 }
 
 /* What flashsim keeps beside the bytes is that of the reference, too. */
-static void compare_shadow(const struct bench *bench)
+static void compare_state(const struct bench *bench)
 {
     const struct rig *rig = bench->rig;
     struct flash_text_error error = {0};
     struct flash_sim *shadow;
-    bool created;
-    assert_int_equal(flash_sim_file(path_of(bench, "flash.shadow"), rig->options.chips, 1, &created,
-                                    &shadow, &error),
-                     0);
-    assert_false(created);
+    assert_int_equal(
+        flash_sim_shadow(path_of(bench, "flash"), rig->options.chips, 1, &shadow, &error), 0);
     assert_true(flash_sim_state_print(shadow, 0, rig->part->size) ==
                 flash_sim_state_print(rig->reference, 0, rig->part->size));
     flash_sim_close(shadow);
@@ -221,7 +218,7 @@ static void find_operations(struct bench *bench, const struct rig_part *part, bo
     assert_non_null(last);
     *last = '\0';
     rig_compare(bench->rig);
-    compare_shadow(bench);
+    compare_state(bench);
 }
 
 static void test_operations_are_found(void **state)
@@ -280,7 +277,7 @@ static void cut(struct bench *bench, const struct rig_part *part, bool doorbell,
     run(bench, said);
     assert_int_equal(bench->code, SIM_CUT_EXIT);
     rig_compare(rig);
-    compare_shadow(bench);
+    compare_state(bench);
 }
 
 static void test_a_cut_leaves_what_the_simulator_leaves(void **state)

@@ -140,20 +140,13 @@ static void put_marks(struct plugin_watch *watch)
     put_word(table, count);
 }
 
-int plugin_watch_begin(struct plugin_watch *watch)
+void plugin_watch_begin(struct plugin_watch *watch)
 {
-    uint8_t block[BLOCK];
-    uint32_t length;
     watch->run = (struct plugin_run){0};
     watch->operations = watch->options->first;
     watch->stores = 0;
     watch->is_off = false;
     watch->cut_came = false;
-    for (uint32_t at = 0; next_difference(watch, &at, block, &length); at += length) {
-        int error = take_over(watch, at, at + length);
-        if (error != 0)
-            return error;
-    }
     flash_sim_power_on(watch->shadow);
     flash_sim_restart_count(watch->shadow);
     watch->flash = (struct sim_device_flash){
@@ -167,7 +160,6 @@ int plugin_watch_begin(struct plugin_watch *watch)
     };
     sim_device_flash_init(&watch->flash);
     put_marks(watch);
-    return 0;
 }
 
 /* ---- operations -------------------------------------------------------------------------- */

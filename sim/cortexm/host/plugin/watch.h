@@ -68,9 +68,8 @@ struct plugin_watch {
     bool cut_came;
 };
 
-/* The shadow takes over what the window holds: it may have been changed since, or be new. An error
- * of flash_sim_put. */
-OTA_MUST_CHECK int plugin_watch_begin(struct plugin_watch *watch);
+/* Window and shadow hold the same. */
+void plugin_watch_begin(struct plugin_watch *watch);
 
 /* The guest has stored `length` bytes at `address`, which may lie outside the chips. */
 enum plugin_verdict plugin_watch_store(struct plugin_watch *watch, uint32_t address,
