@@ -23,7 +23,7 @@ GUEST_ELF := $(BUILD)/plugin_guest.elf
 $(GUEST_ELF): $(GUEST_DIR)/guest.c $(GUEST_DIR)/guest.h $(GUEST_DIR)/guest.ld
 	@mkdir -p $(@D)
 	$(call say,ARM,$@)
-	$(run)$(ARM_CC) -std=c11 $(WARN) -mcpu=cortex-m3 -mthumb -Os -ffreestanding -fno-builtin \
+	$(run)$(ARM_CC) -std=c11 -I. $(WARN) -mcpu=cortex-m3 -mthumb -Os -ffreestanding -fno-builtin \
 		-fno-tree-loop-distribute-patterns -nostdlib -T $(GUEST_DIR)/guest.ld $< -o $@
 
 $(BUILD)/test/sim_cortexm_host_plugin_plugin_test: | $(PLUGIN) $(if $(HAVE_ARM),$(GUEST_ELF))

@@ -1,5 +1,5 @@
 /* The guest of the plugin's test: follows its orders by plain stores. No C library, no data. */
-#include "guest.h"
+#include "sim/cortexm/host/plugin/guest/guest.h"
 
 #define AIRCR    (*(volatile uint32_t *)0xE000ED0Cu)
 #define UART_CTL (*(volatile uint32_t *)0x40004008u)
