@@ -1,5 +1,6 @@
 /* The board in QEMU without a network: the real loader starts real programs, installs what a host
- * put into the second slot, and goes back. Skipped where QEMU or the board's programs are missing. */
+ * put into the second slot, and goes back. Skipped where QEMU or the board's programs are missing.
+ */
 #include "harness/cli/paths.h"
 #include "harness/image/image.h"
 #include "sim/cortexm/host/program.h"
@@ -64,8 +65,8 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
         sim_device_generic(&part, sim_scheme_find(scheme), slot, &bench.device, &error), OTA_OK);
     assert_int_equal(sim_device_add_key(&bench.device, file("key.pub.pem"), &error), OTA_OK);
     bench.device.watchdog_ms = 1000;
-    bench.life = (struct sim_life_config){
-        .device = &bench.device, .timing = SIM_TIMING_FAST, .once = true};
+    bench.life =
+        (struct sim_life_config){.device = &bench.device, .timing = SIM_TIMING_FAST, .once = true};
     bench.settings = (struct cortexm_settings){.life = &bench.life, .log_level = OTA_LOG_INFO};
     unlink(file("flash"));
     unlink(file("flash.state"));
@@ -181,10 +182,70 @@ static void boots_what_is_signed(void **state)
     print_message("from QEMU's start to the boot line: %u ms\n", bench.took_ms);
 }
 
+/* The lines of a run, less those that tell of its search for a broker. */
+static const char *story(void)
+{
+    static char out[TEXT];
+    size_t length = 0;
+    for (const char *line = bench.lines; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        if (strncmp(line, "state ", 6) != 0) {
+            memcpy(out + length, line, n + 1);
+            length += n + 1;
+        }
+        line += n + (line[n] == '\n');
+    }
+    out[length] = '\0';
+    return out;
+}
+
+struct way {
+    const char *part;
+    const char *scheme;
+    uint32_t slot;
+};
+
+static const struct way ways[] = {
+    {"nrf52840", "swap-move", SLOT},
+    {"stm32l4", "swap-scratch", SLOT},
+    {"psoc6-internal", "swap-status", SLOT},
+};
+
+/* v2, which a host put into the second slot, behaves so: it is tried once, and v1 comes back. */
+static void tries_and_reverts(enum app_behaviour behaviour, const char *expected)
+{
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        make_device(ways[i].part, ways[i].scheme, ways[i].slot);
+        put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+        put_image(&bench.device.secondary, 2, behaviour, file("key.pem"));
+        run("revert\n");
+        assert_string_equal(story(), expected);
+        bench.life.boot_only = true;
+        run(NULL);
+        assert_string_equal(bench.lines, "boot 1.0.0 confirmed\nexit 0\n");
+    }
+}
+
+static void crash_reverts(void **state)
+{
+    (void)state;
+    tries_and_reverts(APP_CRASHES, "boot 2.0.0 trial test\napp crashes\nreset crash\n"
+                                   "boot 1.0.0 confirmed revert\n");
+}
+
+static void hang_reverts(void **state)
+{
+    (void)state;
+    tries_and_reverts(APP_HANGS, "boot 2.0.0 trial test\napp hangs\nreset watchdog\n"
+                                 "boot 1.0.0 confirmed revert\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boots_what_is_signed),
+        cmocka_unit_test(crash_reverts),
+        cmocka_unit_test(hang_reverts),
     };
     const char *missing = cortexm_missing();
     if (missing != NULL) {
