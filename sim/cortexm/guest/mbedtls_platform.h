@@ -4,6 +4,7 @@
 
 #include <limits.h> /* oid.c relies on it */
 
+#define MBEDTLS_HAVE_ASM
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_BIGNUM_C
 #define MBEDTLS_ECP_C
