@@ -127,13 +127,18 @@ static void put_image(const struct sim_region *slot, uint8_t major, enum app_beh
 
 /* ---- runs -------------------------------------------------------------------------------- */
 
-/* What the board says until it ends, or until `until` is among it: then the power is cut. */
+/* What the board says until it ends, or up to `until`: then the power is cut. */
 static void read_lines(struct cortexm_board *board, uint32_t start, const char *until)
 {
     size_t length = 0;
     bench.took_ms = 0;
     bench.lines[0] = '\0';
-    while (now_ms() - start < WAIT_MS && (until == NULL || strstr(bench.lines, until) == NULL)) {
+    while (now_ms() - start < WAIT_MS) {
+        char *found = until != NULL ? strstr(bench.lines, until) : NULL;
+        if (found != NULL) {
+            found[strlen(until)] = '\0';
+            return;
+        }
         struct pollfd poll_fd = {.fd = board->out, .events = POLLIN};
         if (poll(&poll_fd, 1, 100) <= 0)
             continue;
