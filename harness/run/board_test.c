@@ -61,6 +61,11 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
 {
     struct flash_part part;
     struct flash_text_error error = {0};
+    const char *missing = cortexm_missing();
+    if (missing != NULL) {
+        print_message("skipped: %s\n", missing);
+        skip();
+    }
     sim_device_free(&bench.device);
     assert_int_equal(flash_part_load(nb_parts_dir(), part_name, &part, &error), OTA_OK);
     assert_int_equal(
@@ -386,6 +391,31 @@ static void killed_at_random(void **state)
     print_message("%u of %u were killed while they ran\n", cut, kills);
 }
 
+static int set_up(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)state;
+    snprintf(bench.dir, sizeof bench.dir, "%s/nobrick-board-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(bench.dir) == NULL ||
+        nb_image_derive_key(file("key"), "nobrick test key: trusted") != OTA_OK ||
+        nb_image_derive_key(file("other"), "nobrick test key: other") != OTA_OK)
+        return -1;
+    (void)cortexm_programs(bench.programs, sizeof bench.programs);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
+                                        "other.pub.pem", "flash",       "flash.state",
+                                        "settings",      "log",         "nv"};
+    (void)state;
+    sim_device_free(&bench.device);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(file(names[i]));
+    return rmdir(bench.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,16 +425,5 @@ int main(void)
         cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
         cmocka_unit_test(killed_at_random),
     };
-    const char *missing = cortexm_missing();
-    if (missing != NULL) {
-        print_message("skipped: %s\n", missing);
-        return 77;
-    }
-    const char *tmp = getenv("TMPDIR");
-    snprintf(bench.dir, sizeof bench.dir, "%s/nobrick-board-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(bench.dir) == NULL || !cortexm_programs(bench.programs, sizeof bench.programs) ||
-        nb_image_derive_key(file("key"), "nobrick test key: trusted") != OTA_OK ||
-        nb_image_derive_key(file("other"), "nobrick test key: other") != OTA_OK)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
