@@ -35,6 +35,7 @@ struct bench {
     uint32_t took_ms; /* until the first of them, from the start of QEMU */
     int code;         /* of the last run */
     uint32_t counter; /* of images; 0: they have none */
+    bool forged;      /* their signature is wrong in its last bit */
 };
 
 static struct bench bench;
@@ -80,6 +81,7 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
     unlink(file("log"));
     unlink(file("nv"));
     bench.counter = 0;
+    bench.forged = false;
 }
 
 static struct flash_sim *open_flash(void)
@@ -124,6 +126,7 @@ static void put_image(const struct sim_region *slot, uint8_t major, enum app_beh
                                        .key_path = key};
     if (nb_image_create(&spec, &image, &size, reason, sizeof reason) != OTA_OK)
         fail_msg("%s", reason);
+    image[size - 1] ^= bench.forged;
     struct flash_sim *sim = open_flash();
     const struct flash_port *port = flash_sim_port(sim);
     const struct flash_area area = {port, slot->address, slot->size};
@@ -277,6 +280,10 @@ static void stranger_is_refused(void **state)
     put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
     put_image(&bench.device.secondary, 2, APP_GOOD, file("other.pem"));
     run_loader("refused unknown-key\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
     put_image(&bench.device.primary, 1, APP_GOOD, file("other.pem"));
     run_loader("boot none no-image\nexit 1\n");
     assert_int_equal(bench.code, 1);
@@ -364,7 +371,7 @@ static unsigned number_of(const char *variable, unsigned usual)
 /* kill -9 anywhere in swap and revert: always one of the two runs. */
 static void killed_at_random(void **state)
 {
-    unsigned kills = number_of("NOBRICK_KILLS", 6);
+    unsigned kills = number_of("NOBRICK_BOARD_KILLS", 6);
     unsigned seed = number_of("NOBRICK_SEED", 7);
     unsigned cut = 0;
     (void)state;
