@@ -20,6 +20,10 @@
 #define BOARD_SETTINGS_SIZE 0x00010000u
 #define BOARD_RETAINED      0x200FF000u /* RAM that survives a reset */
 
+/* Words of RAM that nobody reads. The flash driver stores to the first one after each program, to
+ * the second one after each erase, so that who watches its stores knows where an operation ends. */
+#define BOARD_DOORBELL 0x200FFFF0u
+
 #define BOARD_REGISTER(address) (*(volatile uint32_t *)(address))
 
 /* Interrupt lines. */

@@ -93,17 +93,17 @@ static void pause(void)
 static void boot(struct guest_settings *settings, struct guest_retained *retained)
 {
     static uint8_t buffer[SIM_COPY_BUFFER];
-    struct flash_port flash;
+    struct guest_flash flash;
     struct guest_crypto crypto;
     struct guest_nv nv;
     struct boot_config config;
     const struct platform_port platform = {settings, reset, start_watchdog, feed_watchdog, on_log};
     const struct sim_power power = {settings->life.once, on_event, NULL};
-    guest_flash_init(&flash, &settings->device);
+    guest_flash_init(&flash, &settings->device, settings->marks);
     guest_crypto_init(&crypto);
     guest_nv_init(&nv, settings->nv);
-    sim_device_boot_config(&settings->device, &flash, &crypto.port, &nv.port, &platform, buffer,
-                           sizeof buffer, &config);
+    sim_device_boot_config(&settings->device, &flash.port, &crypto.port, &nv.port, &platform,
+                           buffer, sizeof buffer, &config);
     int error;
     int code = sim_power_on(&power, &config, &retained->past, &retained->boot, &error);
     if (settings->log_level >= OTA_LOG_INFO)

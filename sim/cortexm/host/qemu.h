@@ -12,7 +12,8 @@
 
 #include <sys/types.h>
 
-#define CORTEXM_FLASH_SIZE 0x1000000u /* QEMU takes a file of this size and no other */
+#define CORTEXM_FLASH_SIZE 0x1000000u  /* QEMU takes a file of this size and no other */
+#define CORTEXM_DOORBELL   0x200FFFF0u /* where the board's flash driver rings (BOARD_DOORBELL) */
 
 struct cortexm_board_config {
     const char *programs;    /* directory with loader-SCHEME.elf and platform.elf */
