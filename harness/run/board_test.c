@@ -36,6 +36,7 @@ struct bench {
     int code;         /* of the last run */
     uint32_t counter; /* of images; 0: they have none */
     bool forged;      /* their signature is wrong in its last bit */
+    bool filler;      /* they are signed, but no programs */
 };
 
 static struct bench bench;
@@ -82,6 +83,7 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
     unlink(file("nv"));
     bench.counter = 0;
     bench.forged = false;
+    bench.filler = false;
 }
 
 static struct flash_sim *open_flash(void)
@@ -114,8 +116,8 @@ static void put_image(const struct sim_region *slot, uint8_t major, enum app_beh
     const uint32_t entry = bench.device.primary.address + bench.device.header_size;
     assert_int_equal(cortexm_program_load(bench.programs, entry, &program, &program_size), OTA_OK);
     const struct nb_image_spec spec = {.payload_size = PAYLOAD,
-                                       .program = program,
-                                       .program_size = program_size,
+                                       .program = bench.filler ? NULL : program,
+                                       .program_size = bench.filler ? 0 : program_size,
                                        .seed = major,
                                        .with_tag = true,
                                        .behaviour = behaviour,
@@ -273,6 +275,19 @@ static void hang_reverts(void **state)
                                  "boot 1.0.0 confirmed revert\n");
 }
 
+/* Signed, but not a program for this board: it goes as a crash does. */
+static void no_program_reverts(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.filler = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run("revert\n");
+    assert_string_equal(story(), "boot 2.0.0 trial test\nreset crash\n"
+                                 "boot 1.0.0 confirmed revert\n");
+}
+
 static void stranger_is_refused(void **state)
 {
     (void)state;
@@ -427,10 +442,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
-        cmocka_unit_test(hang_reverts),         cmocka_unit_test(stranger_is_refused),
-        cmocka_unit_test(overwrite_installs),   cmocka_unit_test(crashes_end),
-        cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
-        cmocka_unit_test(killed_at_random),
+        cmocka_unit_test(hang_reverts),         cmocka_unit_test(no_program_reverts),
+        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(overwrite_installs),
+        cmocka_unit_test(crashes_end),          cmocka_unit_test(counter_holds),
+        cmocka_unit_test(operator_commands),    cmocka_unit_test(killed_at_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

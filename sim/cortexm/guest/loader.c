@@ -114,6 +114,30 @@ static void boot(struct guest_settings *settings, struct guest_retained *retaine
         end(code);
 }
 
+/* Does a program begin there: a stack in RAM, a start in the slot? A processor that is sent astray
+ * without a stack cannot even take its fault. */
+static bool is_program(uint32_t entry, const struct sim_region *slot)
+{
+    const uint32_t *words = (const uint32_t *)entry;
+    uint32_t start = words[1] - BOARD_FLASH - slot->address;
+    return words[0] % 8 == 0 && words[0] > BOARD_RAM && words[0] <= BOARD_RAM + BOARD_RAM_SIZE &&
+           start % 2 == 1 && start < slot->size;
+}
+
+_Noreturn static void start_image(const struct guest_settings *settings,
+                                  struct guest_retained *retained)
+{
+    const struct sim_region *slot = &settings->device.primary;
+    uint32_t entry = BOARD_FLASH + slot->address + retained->boot.image.header.hdr_size;
+    if (is_program(entry, slot)) {
+        retained->reset = GUEST_RESET_WATCHDOG; /* unless somebody notes something else */
+        board_jump(entry);
+    }
+    uart_line(UART_LOG, "error: the image is no program for this board");
+    retained->reset = GUEST_RESET_CRASH;
+    board_reset();
+}
+
 _Noreturn static void run(void)
 {
     static struct guest_settings settings;
@@ -132,9 +156,7 @@ _Noreturn static void run(void)
     if (retained->past.crashes > 0)
         pause();
     boot(&settings, retained);
-    retained->reset = GUEST_RESET_WATCHDOG; /* unless somebody notes something else */
-    board_jump(BOARD_FLASH + settings.device.primary.address +
-               retained->boot.image.header.hdr_size);
+    start_image(&settings, retained);
 }
 
 void loader_start(void)
