@@ -136,6 +136,11 @@ cortexm:
 	@echo 'cortexm: skipped, missing: $(CM_MISSING) (sh ci/setup arm)'
 endif
 
+# Writes the table into its page.
+.PHONY: cortexm-page
+cortexm-page: cortexm
+	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
 # For tests, which skip what needs the board: not built is no error, but is said.
 .PHONY: cortexm-if-possible
 cortexm-if-possible:
