@@ -57,6 +57,7 @@ help:
 	@echo 'make bench      measure what the README quotes'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
+	@echo 'make cortexm    loader, platform and application of the Cortex-M board'
 	@echo 'make install    into PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'Variables: BUILD CC CFLAGS PREFIX DESTDIR V=1. Missing packages: sh ci/setup'
@@ -126,7 +127,7 @@ HAVE_CMOCKA := $(shell sh ci/libraries '$(CC)' cmocka && echo yes)
 test-build: $(BUILD)/nobrick $(if $(HAVE_CMOCKA),$(TESTBIN))
 
 .PHONY: test
-test: test-build
+test: test-build cortexm-if-possible
 	@sh ci/test $(BUILD)
 
 .PHONY: demo
@@ -156,6 +157,8 @@ bricks: $(BUILD)/nobrick
 .PHONY: bench
 bench: $(BUILD)/nobrick
 	@$(BUILD)/nobrick bench
+
+include sim/cortexm/cortexm.mk
 
 .PHONY: format
 format:

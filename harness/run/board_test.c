@@ -1,0 +1,451 @@
+/* The board in QEMU without a network: the real loader starts real programs, installs what a host
+ * put into the second slot, and goes back. Skipped where QEMU or the board's programs are missing.
+ */
+#include "harness/cli/paths.h"
+#include "harness/image/image.h"
+#include "harness/run/slot.h"
+#include "sim/cortexm/host/program.h"
+#include "sim/cortexm/host/qemu.h"
+#include "sim/cortexm/host/settings.h"
+#include "sim/device_layout.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PATH    400
+#define TEXT    4096
+#define WAIT_MS 20000
+#define PAYLOAD 0x10000u /* as most scenarios offer */
+#define SLOT    0x20000u
+
+struct bench {
+    char dir[PATH / 2];
+    char programs[PATH];
+    struct sim_device device;
+    struct sim_life_config life;
+    struct cortexm_settings settings;
+    char lines[TEXT]; /* event lines of the last run */
+    uint32_t took_ms; /* until the first of them, from the start of QEMU */
+    int code;         /* of the last run */
+    uint32_t counter; /* of images; 0: they have none */
+    bool forged;      /* their signature is wrong in its last bit */
+    bool filler;      /* they are signed, but no programs */
+};
+
+static struct bench bench;
+
+static const char *file(const char *name)
+{
+    static char paths[4][PATH];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, PATH, "%s/%s", bench.dir, name);
+    return path;
+}
+
+static uint32_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+/* ---- device and flash -------------------------------------------------------------------- */
+
+static void make_device(const char *part_name, const char *scheme, uint32_t slot)
+{
+    struct flash_part part;
+    struct flash_text_error error = {0};
+    const char *missing = cortexm_missing();
+    if (missing != NULL) {
+        print_message("skipped: %s\n", missing);
+        skip();
+    }
+    sim_device_free(&bench.device);
+    assert_int_equal(flash_part_load(nb_parts_dir(), part_name, &part, &error), OTA_OK);
+    assert_int_equal(
+        sim_device_generic(&part, sim_scheme_find(scheme), slot, &bench.device, &error), OTA_OK);
+    assert_int_equal(sim_device_add_key(&bench.device, file("key.pub.pem"), &error), OTA_OK);
+    bench.device.watchdog_ms = 1000;
+    bench.life =
+        (struct sim_life_config){.device = &bench.device, .timing = SIM_TIMING_FAST, .once = true};
+    bench.settings = (struct cortexm_settings){.life = &bench.life, .log_level = OTA_LOG_INFO};
+    unlink(file("flash"));
+    unlink(file("flash.state"));
+    unlink(file("log"));
+    unlink(file("nv"));
+    bench.counter = 0;
+    bench.forged = false;
+    bench.filler = false;
+}
+
+static struct flash_sim *open_flash(void)
+{
+    struct flash_sim *sim;
+    struct flash_text_error error = {0};
+    bool created;
+    assert_int_equal(flash_sim_file(file("flash"), bench.device.chips, bench.device.chip_count,
+                                    &created, &sim, &error),
+                     OTA_OK);
+    return sim;
+}
+
+static uint32_t flash_size(void)
+{
+    const struct flash_chip *last = &bench.device.chips[bench.device.chip_count - 1];
+    return last->start + last->part.size;
+}
+
+/* Puts the program, behaving so, into a slot, and asks for its installation there if it is the
+ * second. */
+static void put_image(const struct sim_region *slot, uint8_t major, enum app_behaviour behaviour,
+                      const char *key)
+{
+    char reason[200] = "";
+    uint8_t *program;
+    uint8_t *image;
+    size_t program_size;
+    size_t size;
+    const uint32_t entry = bench.device.primary.address + bench.device.header_size;
+    assert_int_equal(cortexm_program_load(bench.programs, entry, &program, &program_size), OTA_OK);
+    const struct nb_image_spec spec = {.payload_size = PAYLOAD,
+                                       .program = bench.filler ? NULL : program,
+                                       .program_size = bench.filler ? 0 : program_size,
+                                       .seed = major,
+                                       .with_tag = true,
+                                       .behaviour = behaviour,
+                                       .version = {.major = major},
+                                       .header_size = (uint16_t)bench.device.header_size,
+                                       .with_counter = bench.counter != 0,
+                                       .counter = bench.counter,
+                                       .key_path = key};
+    if (nb_image_create(&spec, &image, &size, reason, sizeof reason) != OTA_OK)
+        fail_msg("%s", reason);
+    image[size - 1] ^= bench.forged;
+    struct flash_sim *sim = open_flash();
+    const struct flash_port *port = flash_sim_port(sim);
+    const struct flash_area area = {port, slot->address, slot->size};
+    const struct img_trailer_format format = sim_device_format(&bench.device, port);
+    assert_int_equal(nb_slot_fill(sim, slot, image, (uint32_t)size), OTA_OK);
+    assert_int_equal(nb_slot_forget(sim, &bench.device, slot == &bench.device.secondary), OTA_OK);
+    if (slot == &bench.device.secondary)
+        assert_int_equal(img_set_pending(&area, &format, false), OTA_OK);
+    flash_sim_close(sim);
+    free(image);
+    free(program);
+}
+
+/* ---- runs -------------------------------------------------------------------------------- */
+
+/* What the board says until it ends, or up to `until`: then the power is cut. */
+static void read_lines(struct cortexm_board *board, uint32_t start, const char *until)
+{
+    size_t length = 0;
+    bench.took_ms = 0;
+    bench.lines[0] = '\0';
+    while (now_ms() - start < WAIT_MS) {
+        char *found = until != NULL ? strstr(bench.lines, until) : NULL;
+        if (found != NULL) {
+            found[strlen(until)] = '\0';
+            return;
+        }
+        struct pollfd poll_fd = {.fd = board->out, .events = POLLIN};
+        if (poll(&poll_fd, 1, 100) <= 0)
+            continue;
+        ssize_t got = read(board->out, bench.lines + length, TEXT - 1 - length);
+        if (got <= 0)
+            return;
+        length += (size_t)got;
+        bench.lines[length] = '\0';
+        if (bench.took_ms == 0 && strchr(bench.lines, '\n') != NULL)
+            bench.took_ms = now_ms() - start;
+    }
+}
+
+static void start_board(struct cortexm_board *board)
+{
+    char paths[3][PATH];
+    snprintf(paths[0], PATH, "%s", file("flash"));
+    snprintf(paths[1], PATH, "%s", file("settings"));
+    snprintf(paths[2], PATH, "%s", file("log"));
+    const struct cortexm_board_config config = {.programs = bench.programs,
+                                                .scheme = bench.device.scheme->name,
+                                                .flash = paths[0],
+                                                .settings = paths[1],
+                                                .log = paths[2]};
+    assert_int_equal(cortexm_settings_write(&bench.settings, config.settings), OTA_OK);
+    assert_int_equal(cortexm_flash_widen(config.flash), OTA_OK);
+    assert_int_equal(cortexm_board_start(&config, board), OTA_OK);
+}
+
+static void end_board(struct cortexm_board *board, uint32_t ms)
+{
+    bench.code = cortexm_board_end(board, ms);
+    assert_int_equal(cortexm_flash_narrow(file("flash"), flash_size()), OTA_OK);
+}
+
+static void run(const char *until)
+{
+    struct cortexm_board board;
+    uint32_t start = now_ms();
+    start_board(&board);
+    read_lines(&board, start, until);
+    end_board(&board, until == NULL ? 1000 : 0);
+}
+
+static void run_loader(const char *expected)
+{
+    bench.life.boot_only = true;
+    run(NULL);
+    assert_string_equal(bench.lines, expected);
+}
+
+/* ---- stories ----------------------------------------------------------------------------- */
+
+static void boots_what_is_signed(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    run_loader("boot 1.0.0 confirmed\nexit 0\n");
+    assert_int_equal(bench.code, 0);
+    print_message("from QEMU's start to the boot line: %u ms\n", bench.took_ms);
+}
+
+/* The lines of a run, less those that tell of its search for a broker. */
+static const char *story(void)
+{
+    static char out[TEXT];
+    size_t length = 0;
+    for (const char *line = bench.lines; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        if (strncmp(line, "state ", 6) != 0) {
+            memcpy(out + length, line, n + 1);
+            length += n + 1;
+        }
+        line += n + (line[n] == '\n');
+    }
+    out[length] = '\0';
+    return out;
+}
+
+struct way {
+    const char *part;
+    const char *scheme;
+    uint32_t slot;
+};
+
+static const struct way ways[] = {
+    {"nrf52840", "swap-move", SLOT},
+    {"stm32l4", "swap-scratch", SLOT},
+    {"psoc6-internal", "swap-status", SLOT},
+};
+
+/* v2, which a host put into the second slot, behaves so: it is tried once, and v1 comes back. */
+static void tries_and_reverts(enum app_behaviour behaviour, const char *expected)
+{
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        make_device(ways[i].part, ways[i].scheme, ways[i].slot);
+        put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+        put_image(&bench.device.secondary, 2, behaviour, file("key.pem"));
+        run("revert\n");
+        assert_string_equal(story(), expected);
+        run_loader("boot 1.0.0 confirmed\nexit 0\n");
+    }
+}
+
+static void crash_reverts(void **state)
+{
+    (void)state;
+    tries_and_reverts(APP_CRASHES, "boot 2.0.0 trial test\napp crashes\nreset crash\n"
+                                   "boot 1.0.0 confirmed revert\n");
+}
+
+static void hang_reverts(void **state)
+{
+    (void)state;
+    tries_and_reverts(APP_HANGS, "boot 2.0.0 trial test\napp hangs\nreset watchdog\n"
+                                 "boot 1.0.0 confirmed revert\n");
+}
+
+/* Signed, but not a program for this board: it goes as a crash does. */
+static void no_program_reverts(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.filler = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run("revert\n");
+    assert_string_equal(story(), "boot 2.0.0 trial test\nreset crash\n"
+                                 "boot 1.0.0 confirmed revert\n");
+}
+
+static void stranger_is_refused(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("other.pem"));
+    run_loader("refused unknown-key\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("other.pem"));
+    run_loader("boot none no-image\nexit 1\n");
+    assert_int_equal(bench.code, 1);
+}
+
+static void overwrite_installs(void **state)
+{
+    (void)state;
+    make_device("psoc6-internal", "overwrite", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("boot 2.0.0 confirmed test\nexit 0\n");
+    run_loader("boot 2.0.0 confirmed\nexit 0\n");
+}
+
+/* A crashing image that nobody takes back: a check has enough of it at some time. */
+static void crashes_end(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "overwrite", SLOT);
+    put_image(&bench.device.primary, 1, APP_CRASHES, file("key.pem"));
+    run(NULL);
+    const char *at = bench.lines;
+    for (int i = 0; i < SIM_MAX_CRASHES; i++) {
+        const char *life = "boot 1.0.0 confirmed\napp crashes\nreset crash\n";
+        assert_memory_equal(at, life, strlen(life));
+        at += strlen(life);
+    }
+    assert_string_equal(at, "exit 1\n");
+    assert_int_equal(bench.code, 1);
+}
+
+/* The counter outlives the board, and keeps an image out that comes below it. */
+static void counter_holds(void **state)
+{
+    char nv[PATH];
+    char text[8] = "";
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    snprintf(nv, sizeof nv, "%s", file("nv"));
+    bench.device.use_counter = true;
+    bench.settings.nv = nv;
+    bench.counter = 7;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    run_loader("boot 1.0.0 confirmed\nexit 0\n");
+    FILE *kept = fopen(nv, "r");
+    assert_non_null(kept);
+    assert_non_null(fgets(text, sizeof text, kept));
+    fclose(kept);
+    assert_string_equal(text, "7\n");
+    bench.counter = 6;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    run_loader("boot none no-image\nexit 1\n");
+}
+
+/* An operator asks for a check and, later, turns the device off. */
+static void operator_commands(void **state)
+{
+    struct cortexm_board board;
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.life.once = false;
+    uint32_t start = now_ms();
+    start_board(&board);
+    read_lines(&board, start, "idle connect\n");
+    assert_int_equal(write(board.in, "check\n", 6), 6);
+    read_lines(&board, start, "state connect\n");
+    assert_non_null(strstr(bench.lines, "state connect\n"));
+    assert_int_equal(write(board.in, "stop\n", 5), 5);
+    read_lines(&board, start, NULL);
+    assert_non_null(strstr(bench.lines, "exit 143\n"));
+    end_board(&board, 1000);
+    assert_int_equal(bench.code, 143);
+}
+
+/* ---- power ------------------------------------------------------------------------------- */
+
+static unsigned number_of(const char *variable, unsigned usual)
+{
+    const char *text = getenv(variable);
+    return text != NULL ? (unsigned)strtoul(text, NULL, 10) : usual;
+}
+
+/* kill -9 anywhere in swap and revert: always one of the two runs. */
+static void killed_at_random(void **state)
+{
+    unsigned kills = number_of("NOBRICK_BOARD_KILLS", 6);
+    unsigned seed = number_of("NOBRICK_SEED", 7);
+    unsigned cut = 0;
+    (void)state;
+    srandom(seed);
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.life.boot_only = true;
+    run(NULL);
+    uint32_t usual = bench.took_ms;
+    for (unsigned i = 0; i < kills; i++) {
+        struct cortexm_board board;
+        put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+        put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+        start_board(&board);
+        uint32_t wait = usual / 2 + (uint32_t)random() % (usual + 100);
+        usleep(wait * 1000);
+        end_board(&board, 0);
+        cut += bench.code == 128 + 9;
+        run(NULL);
+        if (bench.code != 0 || strstr(bench.lines, "boot none") != NULL)
+            fail_msg("seed %u, kill %u after %u ms: %s", seed, i, wait, bench.lines);
+    }
+    assert_true(cut > 0);
+    print_message("%u of %u were killed while they ran\n", cut, kills);
+}
+
+static int set_up(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)state;
+    snprintf(bench.dir, sizeof bench.dir, "%s/nobrick-board-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(bench.dir) == NULL ||
+        nb_image_derive_key(file("key"), "nobrick test key: trusted") != OTA_OK ||
+        nb_image_derive_key(file("other"), "nobrick test key: other") != OTA_OK)
+        return -1;
+    (void)cortexm_programs(bench.programs, sizeof bench.programs);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
+                                        "other.pub.pem", "flash",       "flash.state",
+                                        "settings",      "log",         "nv"};
+    (void)state;
+    sim_device_free(&bench.device);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(file(names[i]));
+    return rmdir(bench.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
+        cmocka_unit_test(hang_reverts),         cmocka_unit_test(no_program_reverts),
+        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(overwrite_installs),
+        cmocka_unit_test(crashes_end),          cmocka_unit_test(counter_holds),
+        cmocka_unit_test(operator_commands),    cmocka_unit_test(killed_at_random),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
