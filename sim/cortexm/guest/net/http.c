@@ -1,6 +1,6 @@
 #include "sim/cortexm/guest/net/http.h"
 
-#include "sim/cortexm/guest/net/net.h"
+#include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/stream.h"
 
 /* Only the look-up can tell, and opening a stream begins with it. */

@@ -4,7 +4,7 @@
 
 #include "sim/http_client.h"
 
-/* As sim_http_client_new; `deliver` is called from net_poll(). */
+/* As sim_http_client_new; `deliver` is called from net_turn(). */
 struct sim_http_client *net_http_new(const struct sim_http_client_config *config,
                                      void (*deliver)(void *context, const struct ota_event *event),
                                      void *context);

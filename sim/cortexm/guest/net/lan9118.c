@@ -107,11 +107,13 @@ static void take_frame(struct netif *netif)
         pbuf_free(frame);
 }
 
-void lan9118_poll(struct netif *netif)
+bool lan9118_poll(struct netif *netif)
 {
     INT_STS = ~0u;
+    bool came = frames_waiting() != 0;
     while (frames_waiting() != 0)
         take_frame(netif);
+    return came;
 }
 
 err_t lan9118_init(struct netif *netif)

@@ -4,11 +4,13 @@
 
 #include "lwip/netif.h"
 
+#include <stdbool.h>
+
 /* For netif_add. ERR_IF: there is no such chip. */
 err_t lan9118_init(struct netif *netif);
 
-/* Hands every frame that has arrived to lwIP. One that arrives meanwhile or later ends
+/* Hands every frame that has arrived to lwIP; true: there was one. One that arrives meanwhile or later ends
  * board_sleep(). */
-void lan9118_poll(struct netif *netif);
+bool lan9118_poll(struct netif *netif);
 
 #endif

@@ -1,5 +1,5 @@
 /* lwIP's client calls back while it reads and must not be closed then; so what it says is kept in a
- * list, and told from net_mqtt_poll(). What it leaves out is done here: the pieces of a message are
+ * list, and told from net_mqtt_turn(). What it leaves out is done here: the pieces of a message are
  * put together, DISCONNECT is sent (or the broker would publish the will), what was not
  * acknowledged fails with its connection, and a broker is given up that TCP still reaches but that
  * answers no ping. */
@@ -7,7 +7,7 @@
 
 #include "sim/address.h"
 #include "sim/cortexm/guest/net/mqtt_pipe.h"
-#include "sim/cortexm/guest/net/net.h"
+#include "sim/cortexm/guest/net/stack.h"
 
 #include "lwip/apps/mqtt_priv.h"
 
@@ -344,35 +344,47 @@ net_mqtt_start(const struct net_mqtt_config *config,
 
 /* Paho asks for a sign of life when nothing was heard for the keep-alive, and waits one and a half
  * times as long for it. */
-static bool is_deaf(uint64_t now)
+static uint64_t deadline(void)
 {
     uint64_t patience = mqtt.keep_alive_s * 1000u * 5u / 2u;
-    return patience != 0 && now - mqtt.pipe.heard_ms > patience;
+    if (mqtt.state == STATE_CONNECTING || mqtt.state == STATE_CLOSING)
+        return mqtt.state == STATE_CLOSING && mqtt.in_flight == 0 ? 0 : mqtt.deadline;
+    return mqtt.state == STATE_UP && patience != 0 ? mqtt.pipe.heard_ms + patience : UINT64_MAX;
 }
 
 static void look_at_time(void)
 {
-    uint64_t now = net_now_ms(NULL);
-    if (mqtt.state == STATE_CONNECTING && now >= mqtt.deadline) {
+    if (net_now_ms(NULL) < deadline())
+        return;
+    if (mqtt.state == STATE_CONNECTING) {
         mqtt_disconnect(&mqtt.client);
         fail_connect(OTA_E_CONNECT, "TCP connect timeout");
-    } else if (mqtt.state == STATE_CLOSING && (now >= mqtt.deadline || mqtt.in_flight == 0)) {
+    } else if (mqtt.state == STATE_CLOSING) {
         say_goodbye();
         finish("");
-    } else if (mqtt.state == STATE_UP && is_deaf(now)) {
+    } else {
         mqtt_disconnect(&mqtt.client);
         finish("connection lost");
     }
 }
 
-void net_mqtt_poll(void)
+uint32_t net_mqtt_wait(void)
+{
+    uint64_t now = net_now_ms(NULL);
+    uint64_t due = deadline();
+    return due == UINT64_MAX ? UINT32_MAX : due > now ? (uint32_t)(due - now) : 0;
+}
+
+bool net_mqtt_turn(void)
 {
     struct news *news;
+    bool told = mqtt.first != NULL;
     look_at_time();
     while ((news = take_first()) != NULL) {
         tell(news);
         free(news);
     }
+    return told;
 }
 
 const char *net_mqtt_peer(void)

@@ -14,11 +14,14 @@ struct net_mqtt_config {
     bool tls; /* with every host */
 };
 
-/* There is one client. `deliver` is called from net_poll(). NULL when memory runs out. */
+/* There is one client. `deliver` is called from net_turn(). NULL when memory runs out. */
 const struct mqtt_port *
 net_mqtt_start(const struct net_mqtt_config *config,
                void (*deliver)(void *context, const struct ota_event *event), void *context);
-void net_mqtt_poll(void); /* of net_poll */
+/* Of net_turn. True: something was told. */
+bool net_mqtt_turn(void);
+/* Milliseconds until time alone gives it something to do; UINT32_MAX: never. */
+uint32_t net_mqtt_wait(void);
 
 /* "HOST:PORT" of the last connection that was asked for; why it failed or was lost, for people. */
 const char *net_mqtt_peer(void);

@@ -1,7 +1,7 @@
 #include "sim/cortexm/guest/net/mqtt_pipe.h"
 
 #include "sim/cortexm/guest/net/mqtt_cut.h"
-#include "sim/cortexm/guest/net/net.h"
+#include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/stream.h"
 
 #include "lwip/apps/mqtt_opts.h"

@@ -1,182 +1,103 @@
-#include "sim/cortexm/guest/net/net_state.h"
+#include "sim/cortexm/guest/net/net.h"
 
-#include "sim/cortexm/guest/board.h"
-#include "sim/cortexm/guest/net/lan9118.h"
+#include "sim/cortexm/guest/net/http.h"
 #include "sim/cortexm/guest/net/mqtt.h"
+#include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/stream.h"
 #include "sim/cortexm/guest/net/tls.h"
-#include "sim/cortexm/guest/random.h"
 
-#include "lwip/dhcp.h"
-#include "lwip/dns.h"
-#include "lwip/init.h"
-#include "lwip/netif.h"
-#include "lwip/timeouts.h"
-#include "netif/ethernet.h"
-
-#include <mbedtls/platform_time.h>
 #include <stdlib.h>
-#include <time.h>
 
-struct sim_clock {
-    struct clock_port port;
-    void (*fire)(void *owner, unsigned id);
-    void *owner;
-    struct timer {
-        struct sim_clock *clock;
-        unsigned id;
-    } timers[OTA_TIMERS];
-};
+#define DER_ROOM 4096u /* of one certificate or key */
 
-static struct {
-    struct net_config config;
-    struct netif netif;
-    ip_addr_t host;
-    uint32_t address_ms;
-} net;
+static struct sim_http_client *http;
 
-/* ---- time -------------------------------------------------------------------------------- */
-
-uint64_t net_now_ms(void *context)
+static const char *mqtt_peer(void *client)
 {
-    (void)context;
-    return board_now_ms();
+    (void)client;
+    return net_mqtt_peer();
 }
 
-int64_t net_time(void)
+static const char *mqtt_reason(void *client)
 {
-    return net.config.unix_s + (int64_t)(net_now_ms(NULL) / 1000);
+    (void)client;
+    return net_mqtt_reason();
 }
 
-u32_t sys_now(void)
+static const char *http_reason(void *client)
 {
-    return (u32_t)net_now_ms(NULL);
+    return sim_http_client_reason(client);
 }
 
-static mbedtls_time_t time_of_day(mbedtls_time_t *out)
+/* Every setting of that name is the DER of something, in hexadecimal digits. */
+static int read_der(const char *key, int (*take)(const uint8_t *der, size_t size))
 {
-    mbedtls_time_t now = (mbedtls_time_t)net_time();
-    if (out != NULL)
-        *out = now;
-    return now;
+    static uint8_t der[DER_ROOM];
+    int rc = OTA_OK;
+    for (const char *value = guest_setting(key, NULL); value != NULL && rc == OTA_OK;
+         value = guest_setting(key, value)) {
+        int size = guest_setting_bytes(value, der, sizeof der);
+        rc = size > 0 ? take(der, (size_t)size) : OTA_E_ARGUMENT;
+    }
+    return rc;
 }
 
-static void on_timer(void *context)
+static int start_tls(void)
 {
-    const struct timer *timer = context;
-    timer->clock->fire(timer->clock->owner, timer->id);
+    int rc = tls_start();
+    if (rc == OTA_OK)
+        rc = read_der("ca", tls_trust);
+    if (rc == OTA_OK)
+        rc = read_der("certificate", tls_show);
+    if (rc == OTA_OK)
+        rc = read_der("certificate-key", tls_set_key);
+    return rc;
 }
 
-static void disarm(void *context, unsigned id)
+static int start_stack(void)
 {
-    struct sim_clock *clock = context;
-    if (id < OTA_TIMERS)
-        sys_untimeout(on_timer, &clock->timers[id]);
+    const char *time = guest_setting("time", NULL);
+    return net_stack_start(time != NULL ? strtoll(time, NULL, 10) : 0);
 }
 
-/* lwIP's timers reach half as far as its clock: 2^31 ms, and a day or two is enough here. */
-static int arm(void *context, unsigned id, uint32_t ms)
+int net_start(const struct guest_settings *settings,
+              void (*mqtt)(void *owner, const struct ota_event *event),
+              void (*http_event)(void *owner, const struct ota_event *event), void *owner,
+              struct sim_life_ports *ports)
 {
-    struct sim_clock *clock = context;
-    if (id >= OTA_TIMERS)
-        return OTA_E_ARGUMENT;
-    disarm(clock, id);
-    sys_timeout(ms < INT32_MAX / 2 ? ms : INT32_MAX / 2, on_timer, &clock->timers[id]);
+    const char *broker = settings->broker != NULL ? settings->broker : "127.0.0.1";
+    const char *server = settings->server != NULL ? settings->server : "127.0.0.1";
+    const struct net_mqtt_config mqtt_config = {broker, (uint16_t)settings->broker_port,
+                                                settings->broker_tls};
+    const struct sim_http_client_config http_config = {
+        .host = server, .port = (uint16_t)settings->server_port, .use_tls = settings->server_tls};
+    int rc = start_stack();
+    if (rc == OTA_OK)
+        rc = start_tls();
+    if (rc != OTA_OK)
+        return rc;
+    http = net_http_new(&http_config, http_event, owner);
+    if (http == NULL)
+        return OTA_E_NO_SPACE;
+    ports->mqtt = net_mqtt_start(&mqtt_config, mqtt, owner);
+    ports->http = sim_http_client_port(http);
+    ports->broker = (struct sim_link){broker,      mqtt_config.port, mqtt_config.tls, mqtt_reason,
+                                      mqtt_peer, NULL};
+    ports->server = (struct sim_link){server,        http_config.port, http_config.use_tls,
+                                      http_reason, NULL,             http};
     return OTA_OK;
 }
 
-static struct sim_clock *clock_new(void *context, void (*fire)(void *owner, unsigned id),
-                                   void *owner)
+bool net_turn(void)
 {
-    struct sim_clock *clock = calloc(1, sizeof *clock);
-    (void)context;
-    if (clock == NULL)
-        return NULL;
-    clock->fire = fire;
-    clock->owner = owner;
-    clock->port = (struct clock_port){clock, net_now_ms, arm, disarm};
-    for (unsigned id = 0; id < OTA_TIMERS; id++)
-        clock->timers[id] = (struct timer){clock, id};
-    return clock;
-}
-
-static const struct clock_port *clock_port_of(struct sim_clock *clock)
-{
-    return &clock->port;
-}
-
-static void clock_free(struct sim_clock *clock)
-{
-    for (unsigned id = 0; clock != NULL && id < OTA_TIMERS; id++)
-        disarm(clock, id);
-    free(clock);
-}
-
-const struct sim_world net_time_world = {.now_ms = net_now_ms,
-                                         .clock_new = clock_new,
-                                         .clock_port = clock_port_of,
-                                         .clock_free = clock_free};
-
-/* ---- Ethernet ---------------------------------------------------------------------------- */
-
-uint32_t net_random(void)
-{
-    uint32_t value = 0;
-    (void)guest_random.bytes(NULL, &value, sizeof value);
-    return value;
-}
-
-void net_assert(const char *text)
-{
-    net.config.log(text);
-    for (;;) /* the watchdog ends it */
-        ;
-}
-
-const ip_addr_t *net_host_address(void)
-{
-    return net.address_ms != 0 ? &net.host : NULL;
-}
-
-uint32_t net_address_ms(void)
-{
-    return net.address_ms;
-}
-
-static void on_address(struct netif *netif)
-{
-    if (net.address_ms != 0 || ip4_addr_isany_val(*netif_ip4_addr(netif)))
-        return;
-    ip_addr_copy_from_ip4(net.host, *netif_ip4_gw(netif));
-    net.address_ms = (uint32_t)net_now_ms(NULL) | 1u;
-}
-
-int net_start(const struct net_config *config)
-{
-    net.config = *config;
-    (void)mbedtls_platform_set_time(time_of_day);
-    int rc = tls_start(config->ca, config->certificate, config->key);
-    if (rc != OTA_OK)
-        return rc;
-    lwip_init();
-    if (netif_add(&net.netif, NULL, NULL, NULL, NULL, lan9118_init, ethernet_input) == NULL)
-        return OTA_E_IO;
-    netif_set_status_callback(&net.netif, on_address);
-    netif_set_hostname(&net.netif, "nobrick");
-    netif_set_default(&net.netif);
-    netif_set_up(&net.netif);
-    return dhcp_start(&net.netif) == ERR_OK ? OTA_OK : OTA_E_NO_SPACE;
-}
-
-void net_poll(void)
-{
-    lan9118_poll(&net.netif);
-    sys_check_timeouts();
-    net_streams_poll();
-    net_mqtt_poll();
+    bool busy = net_stack_turn();
+    net_streams_turn();
+    return net_mqtt_turn() || busy;
 }
 
 uint32_t net_wait(void)
 {
-    return sys_timeouts_sleeptime();
+    uint32_t stack = net_stack_wait();
+    uint32_t mqtt = net_mqtt_wait();
+    return stack < mqtt ? stack : mqtt;
 }

@@ -1,38 +1,21 @@
-/* The network of the Cortex-M: Ethernet, lwIP, and time for those who stand on it.
- *
- * One thread. Nothing is told to anybody but from net_poll(). The main loop is
- *
- *     for (;;) { net_poll(); ...; board_sleep(net_wait()); }
- *
- * There is one network, and it lasts until the reset. */
-#ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_H
-#define NOBRICK_SIM_CORTEXM_GUEST_NET_H
+/* The network of the board: MQTT and HTTP seams for an application. Polled from its one loop; what
+ * has happened is delivered from net_turn, never from inside a call of a seam. */
+#ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_NET_H
+#define NOBRICK_SIM_CORTEXM_GUEST_NET_NET_H
 
-#include "sim/world.h"
+#include "sim/cortexm/guest/settings.h"
 
-struct net_config {
-    int64_t unix_s; /* time of day at the reset: the board has no clock for that */
-    /* PEM texts that outlive everything, or NULL: whom to trust, and what to show. */
-    const char *ca;
-    const char *certificate;
-    const char *key;
-    void (*log)(const char *text);
-};
+/* Starts the network as the settings say, and fills in `ports`: mqtt, http, broker, server. Events
+ * go to `mqtt` and `http` with `owner`. `settings` must outlive it. */
+OTA_MUST_CHECK int net_start(const struct guest_settings *settings,
+                             void (*mqtt)(void *owner, const struct ota_event *event),
+                             void (*http)(void *owner, const struct ota_event *event), void *owner,
+                             struct sim_life_ports *ports);
 
-/* Starts Ethernet and DHCP; connections may be asked for at once, and wait for an address. */
-OTA_MUST_CHECK int net_start(const struct net_config *config);
-void net_poll(void);
-/* How many milliseconds the network can wait for anything but a frame. */
+/* Takes what came and what is due. True: it did something, so ask again before sleeping. */
+bool net_turn(void);
+
+/* Milliseconds until net_turn has something to do although nothing comes; UINT32_MAX: never. */
 uint32_t net_wait(void);
-
-/* Milliseconds until an address was there; 0: not yet. */
-uint32_t net_address_ms(void);
-
-/* Time of day, in seconds since 1970. */
-int64_t net_time(void);
-uint64_t net_now_ms(void *context);
-
-/* Time as in sim/world.h: now_ms, clock_new, clock_port, clock_free, and nothing else. */
-extern const struct sim_world net_time_world;
 
 #endif

@@ -1,8 +1,8 @@
-/* What lwIP calls back only notes what has happened; net_streams_poll() looks at every stream and
+/* What lwIP calls back only notes what has happened; net_streams_turn() looks at every stream and
  * tells. So nobody is called from inside lwIP, and may close, open and send as he likes. */
 #include "sim/cortexm/guest/net/stream.h"
 
-#include "sim/cortexm/guest/net/net_state.h"
+#include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/tls.h"
 
 #include "lwip/dns.h"
@@ -434,7 +434,7 @@ static void step(struct net_stream *stream)
         step_connecting(stream);
 }
 
-void net_streams_poll(void)
+void net_streams_turn(void)
 {
     for (struct net_stream *stream = streams; stream != NULL; stream = stream->next)
         step(stream);

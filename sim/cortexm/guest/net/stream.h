@@ -1,7 +1,7 @@
 /* A connection to a server by its name, with TLS or without: look-up, TCP, TLS, and buffers.
  *
  * Whoever asks for a stream owns it until net_stream_close, which is allowed in its events too.
- * Events (sim/world.h) come from net_poll() only:
+ * Events (sim/world.h) come from net_turn() only:
  *   opened  0; OTA_E_CONNECT: no such host, or nobody listens; OTA_E_DISCONNECTED: it broke during
  *           the handshake; OTA_E_TLS…: the handshake failed. After a failure nothing else comes
  *   data    what was received; the sender is held up meanwhile
@@ -25,6 +25,6 @@ void net_stream_close(struct net_stream *stream, bool reset);
 /* Why there is no connection, for people; static. */
 const char *net_stream_reason(const struct net_stream *stream);
 
-void net_streams_poll(void); /* of net_poll */
+void net_streams_turn(void); /* of net_turn */
 
 #endif

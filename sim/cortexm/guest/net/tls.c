@@ -27,13 +27,7 @@ static struct {
     mbedtls_x509_crt ca;
     mbedtls_x509_crt certificate;
     mbedtls_pk_context key;
-    const char *fault;
 } tls;
-
-const char *tls_fault(void)
-{
-    return tls.fault != NULL ? tls.fault : "";
-}
 
 /* ---- is it the right server? ------------------------------------------------------------- */
 
@@ -81,50 +75,47 @@ static int judge(void *context, mbedtls_x509_crt *certificate, int depth, uint32
 
 /* ---- start ------------------------------------------------------------------------------- */
 
-static int fault(const char *text)
-{
-    tls.fault = text;
-    return OTA_E_TLS;
-}
-
-static int read_identity(const char *ca, const char *certificate, const char *key)
-{
-    if (ca != NULL &&
-        mbedtls_x509_crt_parse(&tls.ca, (const unsigned char *)ca, strlen(ca) + 1) != 0)
-        return fault("the authority's certificate cannot be read");
-    if (certificate == NULL || key == NULL)
-        return OTA_OK;
-    if (mbedtls_x509_crt_parse(&tls.certificate, (const unsigned char *)certificate,
-                               strlen(certificate) + 1) != 0)
-        return fault("the device's certificate cannot be read");
-    if (mbedtls_pk_parse_key(&tls.key, (const unsigned char *)key, strlen(key) + 1, NULL, 0) != 0)
-        return fault("the device's key cannot be read");
-    if (mbedtls_ssl_conf_own_cert(&tls.config, &tls.certificate, &tls.key) != 0)
-        return fault("the device's key does not fit its certificate");
-    return OTA_OK;
-}
-
 static int give_random(void *context, unsigned char *out, size_t size)
 {
     (void)context;
     return guest_random.bytes(guest_random.context, out, size);
 }
 
-int tls_start(const char *ca, const char *certificate, const char *key)
+int tls_start(void)
 {
     mbedtls_ssl_config_init(&tls.config);
     mbedtls_x509_crt_init(&tls.ca);
     mbedtls_x509_crt_init(&tls.certificate);
     mbedtls_pk_init(&tls.key);
     if (mbedtls_ssl_config_defaults(&tls.config, MBEDTLS_SSL_IS_CLIENT,
-                                    MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT) != 0)
+                                    MBEDTLS_SSL_TRANSPORT_STREAM,
+                                    MBEDTLS_SSL_PRESET_DEFAULT) != 0)
         return OTA_E_NO_SPACE;
     mbedtls_ssl_conf_authmode(&tls.config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_min_version(&tls.config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3); /* TLS 1.2 */
     mbedtls_ssl_conf_ca_chain(&tls.config, &tls.ca, NULL);
     mbedtls_ssl_conf_rng(&tls.config, give_random, NULL);
-    return read_identity(ca, certificate, key);
+    return OTA_OK;
+}
+
+int tls_trust(const uint8_t *der, size_t size)
+{
+    return mbedtls_x509_crt_parse_der(&tls.ca, der, size) == 0 ? OTA_OK : OTA_E_TLS;
+}
+
+int tls_show(const uint8_t *der, size_t size)
+{
+    return mbedtls_x509_crt_parse_der(&tls.certificate, der, size) == 0 ? OTA_OK : OTA_E_TLS;
+}
+
+int tls_set_key(const uint8_t *der, size_t size)
+{
+    bool good = tls.certificate.raw.p != NULL &&
+                mbedtls_pk_parse_key(&tls.key, der, size, NULL, 0) == 0 &&
+                mbedtls_pk_check_pair(&tls.certificate.pk, &tls.key) == 0 &&
+                mbedtls_ssl_conf_own_cert(&tls.config, &tls.certificate, &tls.key) == 0;
+    return good ? OTA_OK : OTA_E_TLS;
 }
 
 /* ---- a session --------------------------------------------------------------------------- */

@@ -8,10 +8,15 @@
 
 struct tls_session;
 
-/* Once. PEM texts, or NULL: whom to trust, and what to show. OTA_E_TLS: one cannot be read; which,
- * tls_fault() says. */
-OTA_MUST_CHECK int tls_start(const char *ca, const char *certificate, const char *key);
-const char *tls_fault(void);
+/* Once, first. */
+OTA_MUST_CHECK int tls_start(void);
+
+/* DER of a certificate or a private key: whom to trust, what to show (the device's own certificate
+ * first, then those that lead to its authority), and the key that belongs to it. The bytes are not
+ * kept. OTA_E_TLS: cannot be read. */
+OTA_MUST_CHECK int tls_trust(const uint8_t *der, size_t size);
+OTA_MUST_CHECK int tls_show(const uint8_t *der, size_t size);
+OTA_MUST_CHECK int tls_set_key(const uint8_t *der, size_t size);
 
 #define TLS_WAITS 1 /* for bytes of the other side */
 

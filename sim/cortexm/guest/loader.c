@@ -1,0 +1,147 @@
+/* The bootloader: a program of its own at address 0. Starts the watchdog, runs one boot
+ * (agent/boot), says what it did, and starts the image in the primary slot, in place. */
+#include "sim/cortexm/guest/board.h"
+#include "sim/cortexm/guest/crypto.h"
+#include "sim/cortexm/guest/fault.h"
+#include "sim/cortexm/guest/flash.h"
+#include "sim/cortexm/guest/nv.h"
+#include "sim/cortexm/guest/retained.h"
+#include "sim/cortexm/guest/semihost.h"
+#include "sim/cortexm/guest/settings.h"
+#include "sim/cortexm/guest/uart.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern uint32_t loader_stack_top[];
+extern uint32_t loader_data_source[];
+extern uint32_t loader_data_start[];
+extern uint32_t loader_data_end[];
+extern uint32_t loader_bss_end[];
+
+void loader_start(void);
+
+/* ---- seams ------------------------------------------------------------------------------- */
+
+static void on_event(void *context, const char *line, int code)
+{
+    (void)context, (void)code;
+    uart_line(UART_EVENTS, line);
+}
+
+static void on_log(void *context, enum ota_log_level level, const char *text)
+{
+    const struct guest_settings *settings = context;
+    if ((uint32_t)level <= settings->log_level)
+        uart_line(UART_LOG, text);
+}
+
+static void reset(void *context)
+{
+    (void)context;
+    board_reset();
+}
+
+static int start_watchdog(void *context, uint32_t timeout_ms)
+{
+    (void)context;
+    board_watchdog_start(timeout_ms);
+    return OTA_OK;
+}
+
+static void feed_watchdog(void *context)
+{
+    (void)context;
+    board_watchdog_feed();
+}
+
+/* ---- ends -------------------------------------------------------------------------------- */
+
+_Noreturn static void end(int code)
+{
+    char line[16];
+    board_watchdog_stop();
+    snprintf(line, sizeof line, "exit %d", code);
+    uart_line(UART_EVENTS, line);
+    semihost_exit(code);
+}
+
+/* What the last reset was, where nobody could say it. A device that resets all the time pauses. */
+static void note_reset(struct guest_retained *retained, bool once)
+{
+    if (retained->boots == 1 || retained->reset == GUEST_RESET_ORDERED)
+        return;
+    uart_line(UART_EVENTS, retained->reset == GUEST_RESET_CRASH ? "reset crash" : "reset watchdog");
+    retained->reset = GUEST_RESET_ORDERED;
+    if (sim_past_begins_anew(&retained->past, once))
+        return;
+    uart_line(UART_LOG, "too many resets in a row and no application that stays up");
+    end(1);
+}
+
+static void pause(void)
+{
+    uint64_t until = board_now_ms() + SIM_CRASH_PAUSE_MS;
+    for (uint64_t now = board_now_ms(); now < until; now = board_now_ms())
+        board_sleep((uint32_t)(until - now));
+}
+
+/* ---- boot -------------------------------------------------------------------------------- */
+
+static void boot(struct guest_settings *settings, struct guest_retained *retained)
+{
+    static uint8_t buffer[SIM_COPY_BUFFER];
+    struct flash_port flash;
+    struct guest_crypto crypto;
+    struct guest_nv nv;
+    struct boot_config config;
+    const struct platform_port platform = {settings, reset, start_watchdog, feed_watchdog, on_log};
+    const struct sim_power power = {settings->life.once, on_event, NULL};
+    guest_flash_init(&flash, &settings->device);
+    guest_crypto_init(&crypto);
+    guest_nv_init(&nv, settings->nv);
+    sim_device_boot_config(&settings->device, &flash, &crypto.port, &nv.port, &platform, buffer,
+                           sizeof buffer, &config);
+    int error;
+    int code = sim_power_on(&power, &config, &retained->past, &retained->boot, &error);
+    if (code == SIM_LIFE_RESET)
+        board_reset();
+    if (code > 0 || settings->life.boot_only)
+        end(code);
+}
+
+_Noreturn static void run(void)
+{
+    static struct guest_settings settings;
+    board_start();
+    uart_start();
+    unsigned line = guest_settings_read(&settings);
+    if (line != 0) {
+        char text[48];
+        snprintf(text, sizeof text, "error: settings: line %u makes no sense", line);
+        uart_line(UART_LOG, text);
+        end(2);
+    }
+    struct guest_retained *retained = guest_retained_open();
+    note_reset(retained, settings.life.once);
+    if (retained->past.crashes > 0)
+        pause();
+    boot(&settings, retained);
+    retained->reset = GUEST_RESET_WATCHDOG; /* unless somebody notes something else */
+    board_jump(BOARD_FLASH + settings.device.primary.address +
+               retained->boot.image.header.hdr_size);
+}
+
+void loader_start(void)
+{
+    memcpy(loader_data_start, loader_data_source,
+           (size_t)((char *)loader_data_end - (char *)loader_data_start));
+    memset(loader_data_end, 0, (size_t)((char *)loader_bss_end - (char *)loader_data_end));
+    run();
+}
+
+/* Stack, reset, NMI, faults: hard, memory, bus, usage. */
+__attribute__((section(".vectors"), used)) static const void *const vectors[] = {
+    loader_stack_top,    (void *)loader_start, (void *)guest_watchdog, (void *)guest_fault,
+    (void *)guest_fault, (void *)guest_fault,  (void *)guest_fault,
+};
