@@ -43,7 +43,7 @@ CM_APPLICATION_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                       $(call cm_sources,agent/boot/*.c) $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
-                      $(addprefix $(CM_GUEST)/,settings.c application.c)
+                      $(addprefix $(CM_GUEST)/,settings.c net/net.c application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))

@@ -9,8 +9,8 @@
 /* For netif_add. ERR_IF: there is no such chip. */
 err_t lan9118_init(struct netif *netif);
 
-/* Hands every frame that has arrived to lwIP; true: there was one. One that arrives meanwhile or later ends
- * board_sleep(). */
+/* Hands every frame that has arrived to lwIP; true: there was one. One that arrives meanwhile or
+ * later ends board_sleep(). */
 bool lan9118_poll(struct netif *netif);
 
 #endif

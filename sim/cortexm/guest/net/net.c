@@ -81,10 +81,10 @@ int net_start(const struct guest_settings *settings,
         return OTA_E_NO_SPACE;
     ports->mqtt = net_mqtt_start(&mqtt_config, mqtt, owner);
     ports->http = sim_http_client_port(http);
-    ports->broker = (struct sim_link){broker,      mqtt_config.port, mqtt_config.tls, mqtt_reason,
-                                      mqtt_peer, NULL};
-    ports->server = (struct sim_link){server,        http_config.port, http_config.use_tls,
-                                      http_reason, NULL,             http};
+    ports->broker =
+        (struct sim_link){broker, mqtt_config.port, mqtt_config.tls, mqtt_reason, mqtt_peer, NULL};
+    ports->server =
+        (struct sim_link){server, http_config.port, http_config.use_tls, http_reason, NULL, http};
     return OTA_OK;
 }
 

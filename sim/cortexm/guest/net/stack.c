@@ -12,8 +12,8 @@
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
-#include <mbedtls/platform_time.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 struct sim_clock {
     struct clock_port port;
@@ -40,7 +40,7 @@ uint64_t net_now_ms(void *context)
     return board_now_ms();
 }
 
-int64_t net_time(void)
+static int64_t time_of_day(void)
 {
     return net.unix_s + (int64_t)(net_now_ms(NULL) / 1000);
 }
@@ -50,12 +50,14 @@ u32_t sys_now(void)
     return (u32_t)net_now_ms(NULL);
 }
 
-static mbedtls_time_t time_of_day(mbedtls_time_t *out)
+/* The C library's time() comes here; Mbed TLS looks at dates with it. */
+int _gettimeofday(struct timeval *now, void *zone);
+
+int _gettimeofday(struct timeval *now, void *zone)
 {
-    mbedtls_time_t now = (mbedtls_time_t)net_time();
-    if (out != NULL)
-        *out = now;
-    return now;
+    (void)zone;
+    *now = (struct timeval){.tv_sec = time_of_day()};
+    return 0;
 }
 
 static void on_timer(void *context)
@@ -145,7 +147,6 @@ static void on_address(struct netif *netif)
 int net_stack_start(int64_t unix_s)
 {
     net.unix_s = unix_s;
-    (void)mbedtls_platform_set_time(time_of_day);
     lwip_init();
     if (netif_add(&net.netif, NULL, NULL, NULL, NULL, lan9118_init, ethernet_input) == NULL)
         return OTA_E_IO;

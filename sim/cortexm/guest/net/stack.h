@@ -1,5 +1,5 @@
-/* lwIP on the board: Ethernet, an address by DHCP, names by DNS, and time for those who stand on it.
- * There is one, and it lasts until the reset. */
+/* lwIP on the board: Ethernet, an address by DHCP, names by DNS, and time for those who stand on
+ * it. There is one, and it lasts until the reset. */
 #ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_STACK_H
 #define NOBRICK_SIM_CORTEXM_GUEST_NET_STACK_H
 
@@ -20,8 +20,6 @@ uint32_t net_stack_wait(void);
  * yet. */
 const ip_addr_t *net_host_address(void);
 
-/* Time of day, in seconds since 1970. */
-int64_t net_time(void);
 uint64_t net_now_ms(void *context);
 
 /* Time as in sim/world.h: now_ms, clock_new, clock_port, clock_free, and nothing else. */
