@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define DER_ROOM 4096u /* of one certificate or key */
+#define PEM_ROOM 8192u /* of one file */
 
 static struct sim_http_client *http;
 
@@ -29,35 +29,36 @@ static const char *http_reason(void *client)
     return sim_http_client_reason(client);
 }
 
-/* Every setting of that name is the DER of something, in hexadecimal digits. */
-static int read_der(const char *key, int (*take)(const uint8_t *der, size_t size))
+/* The setting is a PEM file, in hexadecimal digits. */
+static int read_pem(const char *key, int (*take)(const uint8_t *pem, size_t size))
 {
-    static uint8_t der[DER_ROOM];
-    int rc = OTA_OK;
-    for (const char *value = guest_setting(key, NULL); value != NULL && rc == OTA_OK;
-         value = guest_setting(key, value)) {
-        int size = guest_setting_bytes(value, der, sizeof der);
-        rc = size > 0 ? take(der, (size_t)size) : OTA_E_ARGUMENT;
-    }
-    return rc;
+    static uint8_t pem[PEM_ROOM];
+    const char *value = guest_setting(key, NULL);
+    if (value == NULL)
+        return OTA_OK;
+    int size = guest_setting_bytes(value, pem, sizeof pem - 1);
+    if (size < 0)
+        return OTA_E_ARGUMENT;
+    pem[size] = '\0';
+    return take(pem, (size_t)size + 1);
 }
 
 static int start_tls(void)
 {
     int rc = tls_start();
     if (rc == OTA_OK)
-        rc = read_der("ca", tls_trust);
+        rc = read_pem("ca", tls_trust);
     if (rc == OTA_OK)
-        rc = read_der("certificate", tls_show);
+        rc = read_pem("cert", tls_show);
     if (rc == OTA_OK)
-        rc = read_der("certificate-key", tls_set_key);
+        rc = read_pem("private", tls_set_key);
     return rc;
 }
 
 static int start_stack(void)
 {
     const char *time = guest_setting("time", NULL);
-    return net_stack_start(time != NULL ? strtoll(time, NULL, 10) : 0);
+    return net_stack_start(time != NULL ? (int64_t)strtoul(time, NULL, 10) : 0);
 }
 
 int net_start(const struct guest_settings *settings,
@@ -91,7 +92,7 @@ int net_start(const struct guest_settings *settings,
 bool net_turn(void)
 {
     bool busy = net_stack_turn();
-    net_streams_turn();
+    busy = net_streams_turn() || busy;
     return net_mqtt_turn() || busy;
 }
 

@@ -10,6 +10,6 @@ CM_PLATFORM_LIB += http-parser/http_parser.c \
                    $(addprefix lwip/src/core/ipv4/,dhcp.c etharp.c icmp.c ip4.c ip4_addr.c ip4_frag.c) \
                    lwip/src/netif/ethernet.c lwip/src/apps/mqtt/mqtt.c \
                    $(addprefix mbedtls/library/,aes.c base64.c cipher.c cipher_wrap.c ecdh.c gcm.c \
-                     pk.c pk_wrap.c pkparse.c sha512.c ssl_ciphersuites.c ssl_cli.c ssl_msg.c \
+                     pem.c pk.c pk_wrap.c pkparse.c sha512.c ssl_ciphersuites.c ssl_cli.c ssl_msg.c \
                      ssl_tls.c x509.c x509_crt.c)
 CM_NET_FLAGS    := -I$(CM_GUEST)/net -isystem $(CM_LIBS)/lwip/src/include

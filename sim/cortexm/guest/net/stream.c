@@ -276,7 +276,8 @@ static void begin_connect(struct net_stream *stream)
         fail_look_up(stream, "no way there");
 }
 
-static void step_connecting(struct net_stream *stream)
+/* True: there is more to do. */
+static bool step_connecting(struct net_stream *stream)
 {
     if (stream->failure != OTA_OK) {
         tell_opened(stream, OTA_E_CONNECT);
@@ -284,22 +285,26 @@ static void step_connecting(struct net_stream *stream)
         begin_connect(stream);
     } else if (stream->connected && stream->tls != NULL) {
         stream->phase = PHASE_HANDSHAKE;
+        return true;
     } else if (stream->connected) {
         tell_opened(stream, OTA_OK);
     }
+    return false;
 }
 
-static void step_handshake(struct net_stream *stream)
+/* True: there is more to do. */
+static bool step_handshake(struct net_stream *stream)
 {
     int code = tls_handshake(stream->tls);
     pump(stream);
-    if (code == TLS_WAITS)
-        return;
+    if (code == TLS_WAITS || code == TLS_GOES_ON)
+        return code == TLS_GOES_ON;
     if (code == OTA_E_DISCONNECTED)
         stream->reason = "no answer";
     else if (code != OTA_OK)
         stream->reason = ota_err_text(code);
     tell_opened(stream, code);
+    return true;
 }
 
 static void step_open(struct net_stream *stream)
@@ -407,8 +412,10 @@ const char *net_stream_reason(const struct net_stream *stream)
     return stream->reason;
 }
 
-static void step(struct net_stream *stream)
+/* True: there is more to do. */
+static bool step(struct net_stream *stream)
 {
+    bool more = false;
     pump(stream);
     switch (stream->phase) {
     case PHASE_LOOK_UP:
@@ -419,7 +426,7 @@ static void step(struct net_stream *stream)
             tell_opened(stream, OTA_E_CONNECT);
         break;
     case PHASE_HANDSHAKE:
-        step_handshake(stream);
+        more = step_handshake(stream);
         break;
     case PHASE_OPEN:
         step_open(stream);
@@ -431,13 +438,15 @@ static void step(struct net_stream *stream)
         break;
     }
     if (stream->phase == PHASE_CONNECTING)
-        step_connecting(stream);
+        more = step_connecting(stream);
+    return more;
 }
 
-void net_streams_turn(void)
+bool net_streams_turn(void)
 {
+    bool more = false;
     for (struct net_stream *stream = streams; stream != NULL; stream = stream->next)
-        step(stream);
+        more = step(stream) || more;
     struct net_stream **at = &streams;
     while (*at != NULL) {
         struct net_stream *stream = *at;
@@ -448,4 +457,5 @@ void net_streams_turn(void)
             at = &stream->next;
         }
     }
+    return more;
 }

@@ -25,6 +25,6 @@ void net_stream_close(struct net_stream *stream, bool reset);
 /* Why there is no connection, for people; static. */
 const char *net_stream_reason(const struct net_stream *stream);
 
-void net_streams_turn(void); /* of net_turn */
+bool net_streams_turn(void); /* of net_turn. True: one has more to do */
 
 #endif

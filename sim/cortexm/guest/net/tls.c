@@ -98,20 +98,20 @@ int tls_start(void)
     return OTA_OK;
 }
 
-int tls_trust(const uint8_t *der, size_t size)
+int tls_trust(const uint8_t *pem, size_t size)
 {
-    return mbedtls_x509_crt_parse_der(&tls.ca, der, size) == 0 ? OTA_OK : OTA_E_TLS;
+    return mbedtls_x509_crt_parse(&tls.ca, pem, size) == 0 ? OTA_OK : OTA_E_TLS;
 }
 
-int tls_show(const uint8_t *der, size_t size)
+int tls_show(const uint8_t *pem, size_t size)
 {
-    return mbedtls_x509_crt_parse_der(&tls.certificate, der, size) == 0 ? OTA_OK : OTA_E_TLS;
+    return mbedtls_x509_crt_parse(&tls.certificate, pem, size) == 0 ? OTA_OK : OTA_E_TLS;
 }
 
-int tls_set_key(const uint8_t *der, size_t size)
+int tls_set_key(const uint8_t *pem, size_t size)
 {
     bool good = tls.certificate.raw.p != NULL &&
-                mbedtls_pk_parse_key(&tls.key, der, size, NULL, 0) == 0 &&
+                mbedtls_pk_parse_key(&tls.key, pem, size, NULL, 0) == 0 &&
                 mbedtls_pk_check_pair(&tls.certificate.pk, &tls.key) == 0 &&
                 mbedtls_ssl_conf_own_cert(&tls.config, &tls.certificate, &tls.key) == 0;
     return good ? OTA_OK : OTA_E_TLS;
@@ -166,9 +166,9 @@ void tls_free(struct tls_session *session)
 
 int tls_handshake(struct tls_session *session)
 {
-    int rc = mbedtls_ssl_handshake(&session->ssl);
+    int rc = mbedtls_ssl_handshake_step(&session->ssl);
     if (rc == 0)
-        return OTA_OK;
+        return session->ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER ? OTA_OK : TLS_GOES_ON;
     if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE)
         return TLS_WAITS;
     bool alert = rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;

@@ -11,14 +11,15 @@ struct tls_session;
 /* Once, first. */
 OTA_MUST_CHECK int tls_start(void);
 
-/* DER of a certificate or a private key: whom to trust, what to show (the device's own certificate
- * first, then those that lead to its authority), and the key that belongs to it. The bytes are not
- * kept. OTA_E_TLS: cannot be read. */
-OTA_MUST_CHECK int tls_trust(const uint8_t *der, size_t size);
-OTA_MUST_CHECK int tls_show(const uint8_t *der, size_t size);
-OTA_MUST_CHECK int tls_set_key(const uint8_t *der, size_t size);
+/* PEM of certificates or of a private key: whom to trust, what to show (the device's own certificate
+ * first, then those that lead to its authority), and the key that belongs to it. `size` counts a NUL
+ * at the end; the text is not kept. OTA_E_TLS: cannot be read. */
+OTA_MUST_CHECK int tls_trust(const uint8_t *pem, size_t size);
+OTA_MUST_CHECK int tls_show(const uint8_t *pem, size_t size);
+OTA_MUST_CHECK int tls_set_key(const uint8_t *pem, size_t size);
 
-#define TLS_WAITS 1 /* for bytes of the other side */
+#define TLS_WAITS   1 /* for bytes of the other side */
+#define TLS_GOES_ON 2 /* call again */
 
 /* How bytes get in and out. */
 struct tls_wire {
@@ -31,7 +32,8 @@ struct tls_wire {
 struct tls_session *tls_open(const char *host, const struct tls_wire *wire, void *context);
 void tls_free(struct tls_session *session); /* NULL is fine */
 
-/* 0: done; TLS_WAITS; OTA_E_DISCONNECTED; or OTA_E_TLS…: why it failed. */
+/* One step: a handshake takes half a second here, and others have something to do meanwhile. 0: it
+ * is done; TLS_GOES_ON; TLS_WAITS; OTA_E_DISCONNECTED; or OTA_E_TLS…: why it failed. */
 int tls_handshake(struct tls_session *session);
 /* > 0: so many bytes; 0: the other side said that nothing follows; else -TLS_WAITS or
  * OTA_E_DISCONNECTED. */
