@@ -58,6 +58,7 @@ CM_SCHEME_OBJ      := $(CM_SCHEMES:%=$(CM)/obj/loader/scheme-%.o)
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"'
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
+$(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
 
 $(CM)/flags: FORCE
 	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK))

@@ -83,6 +83,9 @@ static int give_random(void *context, unsigned char *out, size_t size)
 
 int tls_start(void)
 {
+    /* Its own order begins with the strongest one, which costs a second here. */
+    static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_SECP256R1,
+                                                  MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_NONE};
     mbedtls_ssl_config_init(&tls.config);
     mbedtls_x509_crt_init(&tls.ca);
     mbedtls_x509_crt_init(&tls.certificate);
@@ -90,6 +93,7 @@ int tls_start(void)
     if (mbedtls_ssl_config_defaults(&tls.config, MBEDTLS_SSL_IS_CLIENT,
                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT) != 0)
         return OTA_E_NO_SPACE;
+    mbedtls_ssl_conf_curves(&tls.config, curves);
     mbedtls_ssl_conf_authmode(&tls.config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_min_version(&tls.config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3); /* TLS 1.2 */
