@@ -6,6 +6,7 @@
 #define NOBRICK_SIM_POWER_ON_H
 
 #include "agent/boot/boot.h"
+#include "sim/line.h"
 
 #define SIM_LIFE_RESET  (-1) /* the device resets and begins anew, with fresh memory */
 #define SIM_MAX_CRASHES 8    /* in a row, under `once` */
@@ -36,7 +37,6 @@ int sim_power_on(const struct sim_power *power, const struct boot_config *config
                  struct sim_past *past, struct boot_result *out, int *error);
 
 /* "boot 2.0.0 trial test resumed". */
-#define SIM_BOOT_LINE 64
-void sim_boot_line(const struct boot_result *result, char out[SIM_BOOT_LINE]);
+void sim_boot_line(const struct boot_result *result, struct sim_line *out);
 
 #endif

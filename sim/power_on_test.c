@@ -22,12 +22,12 @@ static void boot_lines(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char line[SIM_BOOT_LINE];
+        struct sim_line line;
         struct boot_result result = {
             .performed = rows[i].performed, .trial = rows[i].trial, .resumed = rows[i].resumed};
         result.image.header.version = (struct img_version){1, 2, 3, 4};
-        sim_boot_line(&result, line);
-        assert_string_equal(line, rows[i].line);
+        sim_boot_line(&result, &line);
+        assert_string_equal(line.text, rows[i].line);
     }
 }
 

@@ -13,8 +13,10 @@ CM_MISSING := $(shell sh ci/libraries '$(CC)' arm 2>/dev/null)
 CM_FLAGS := -mcpu=cortex-m3 -mthumb -Os -g -ffunction-sections -fdata-sections -fstack-usage \
             -specs=nano.specs -std=c11 -D_GNU_SOURCE
 CM_WARN  := $(WARN)
+# The loader is small enough only when the compiler sees all of it at once.
+CM_LTO   := -flto -flto-partition=one
 CM_INC   := -I. -isystem $(CM)/include -isystem $(CM_LIBS)/mbedtls/include
-CM_LINK  := -mcpu=cortex-m3 -mthumb -nostartfiles -specs=nano.specs -Wl,--gc-sections \
+CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
             -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
 
 CM_SCHEMES := overwrite swap-move swap-scratch swap-status
@@ -22,28 +24,28 @@ CM_SCHEMES := overwrite swap-move swap-scratch swap-status
 # Sources that are no tests.
 cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
 
-CM_AGENT_BASE := agent/errors.c agent/flash_area.c agent/ring.c
+CM_AGENT_BASE := agent/flash_area.c agent/ring.c
 CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.c nv.c retained.c \
                    semihost.c uart.c)
 
 CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
-                 $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c \
-                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,settings.c loader.c)
+                 $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
+                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,settings.c loader.c loader_words.c)
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c platform.c platform_util.c sha256.c)
 
-CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c \
+CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c sim/line.c \
                    $(addprefix $(CM_GUEST)/,clock.c crypto_rsa.c platform.c random.c)
 CM_PLATFORM_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                      ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
                      rsa_internal.c sha256.c)
 include $(CM_GUEST)/net/net.mk
 
-CM_APPLICATION_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
+CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                       $(call cm_sources,agent/boot/*.c) $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
-                      $(addprefix $(CM_GUEST)/,settings.c net/net.c application.c)
+                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c net/net.c application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
@@ -55,7 +57,7 @@ CM_APPLICATION_OBJ := $(call cm_objects,application,$(CM_APPLICATION_SRC) \
                         $(addprefix lib/,$(CM_APPLICATION_LIB)))
 CM_SCHEME_OBJ      := $(CM_SCHEMES:%=$(CM)/obj/loader/scheme-%.o)
 
-$(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"'
+$(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
 $(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
@@ -88,11 +90,12 @@ $(eval $(call cm_rules,application,$(CM_APPLICATION_OBJ)))
 $(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)/flags
 	@mkdir -p $(@D)
 	$(call say,ARM,$< $*)
-	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -DLOADER_SCHEME=boot_$(subst -,_,$*) -c $< -o $@
+	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LTO) \
+	    -DLOADER_SCHEME=boot_$(subst -,_,$*) -c $< -o $@
 
 $(CM_SCHEMES:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
 	$(call say,LINK,$@)
-	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/loader.ld -Wl,-Map=$(@:.elf=.map) \
+	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -T $(CM_GUEST)/loader.ld -Wl,-Map=$(@:.elf=.map) \
 	    $(filter %.o,$^) -o $@
 
 # The platform holds what the application asks for, and what that needs: nothing else has a root.

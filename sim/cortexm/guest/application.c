@@ -92,13 +92,9 @@ static int make_world(void)
 {
     struct guest_settings *settings = &guest.settings;
     struct sim_life *life = &guest.life;
-    unsigned line = guest_settings_read(settings);
-    if (line != 0)
-        return OTA_E_ARGUMENT;
-    for (const char *answer = guest_setting("answer", NULL); answer != NULL;
-         answer = guest_setting("answer", answer))
-        if (!app_answers_add(&settings->life.session.answers, answer, strlen(answer)))
-            return OTA_E_ARGUMENT;
+    int result = guest_settings_read_all(settings);
+    if (result != OTA_OK)
+        return result;
     settings->life.event = on_event;
     guest_flash_init(&guest.flash, &settings->device);
     guest_crypto_init(&guest.crypto);

@@ -4,8 +4,6 @@
 #include "sim/cortexm/guest/retained.h"
 #include "sim/cortexm/guest/uart.h"
 
-#include <string.h>
-
 #define SCB_CFSR BOARD_REGISTER(0xE000ED28)
 
 /* What the processor pushes when it takes an exception. */
@@ -17,25 +15,17 @@ struct frame {
     uint32_t psr;
 };
 
-static void put_hex(char out[9], uint32_t value)
-{
-    for (int i = 0; i < 8; i++)
-        out[i] = "0123456789abcdef"[value >> (28 - 4 * i) & 15];
-    out[8] = '\0';
-}
-
 static void tell(const char *what, const struct frame *frame)
 {
-    char line[80];
-    char number[9];
-    strcpy(line, what);
-    put_hex(number, frame->pc);
-    strcat(strcat(line, " at pc 0x"), number);
-    put_hex(number, frame->lr);
-    strcat(strcat(line, " lr 0x"), number);
-    put_hex(number, SCB_CFSR);
-    strcat(strcat(line, " cfsr 0x"), number);
-    uart_line(UART_LOG, line);
+    struct sim_line line;
+    sim_line_begin(&line, what);
+    sim_line_text(&line, " at pc ");
+    sim_line_hex(&line, frame->pc);
+    sim_line_text(&line, " lr ");
+    sim_line_hex(&line, frame->lr);
+    sim_line_text(&line, " cfsr ");
+    sim_line_hex(&line, SCB_CFSR);
+    uart_line(UART_LOG, line.text);
 }
 
 /* Called from the assembly below, with the frame. */

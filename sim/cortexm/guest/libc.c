@@ -11,7 +11,7 @@
 extern char heap_start[];
 extern char heap_end[];
 
-void *_sbrk(ptrdiff_t step);
+__attribute__((used)) void *_sbrk(ptrdiff_t step);
 
 void *_sbrk(ptrdiff_t step)
 {

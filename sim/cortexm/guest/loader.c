@@ -10,7 +10,6 @@
 #include "sim/cortexm/guest/settings.h"
 #include "sim/cortexm/guest/uart.h"
 
-#include <stdio.h>
 #include <string.h>
 
 extern uint32_t loader_stack_top[];
@@ -59,10 +58,11 @@ static void feed_watchdog(void *context)
 
 _Noreturn static void end(int code)
 {
-    char line[16];
+    struct sim_line line;
     board_watchdog_stop();
-    snprintf(line, sizeof line, "exit %d", code);
-    uart_line(UART_EVENTS, line);
+    sim_line_begin(&line, "exit ");
+    sim_line_number(&line, (uint32_t)code);
+    uart_line(UART_EVENTS, line.text);
     semihost_exit(code);
 }
 
@@ -115,11 +115,12 @@ _Noreturn static void run(void)
     static struct guest_settings settings;
     board_start();
     uart_start();
-    unsigned line = guest_settings_read(&settings);
+    unsigned line = guest_settings_read(&settings, guest_settings_of_loader);
     if (line != 0) {
-        char text[48];
-        snprintf(text, sizeof text, "error: settings: line %u makes no sense", line);
-        uart_line(UART_LOG, text);
+        struct sim_line text;
+        sim_line_begin(&text, "error: settings: no sense in line ");
+        sim_line_number(&text, line);
+        uart_line(UART_LOG, text.text);
         end(2);
     }
     struct guest_retained *retained = guest_retained_open();

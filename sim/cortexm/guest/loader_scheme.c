@@ -5,5 +5,5 @@
 
 const struct boot_scheme *sim_scheme_find(const char *name)
 {
-    return strcmp(name, LOADER_SCHEME.name) == 0 ? &LOADER_SCHEME : NULL;
+    return strncmp(name, LOADER_SCHEME.name, SIM_TEXT) == 0 ? &LOADER_SCHEME : NULL;
 }

@@ -25,9 +25,37 @@ struct guest_settings {
     uint8_t key_der[SIM_MAX_KEYS][300];
 };
 
-/* 0; else the number of the line that makes no sense, counted from 1. `settings` begins as zeros.
- */
-unsigned guest_settings_read(struct guest_settings *settings);
+enum guest_setting_kind {
+    GUEST_SETTING_TEXT,    /* char[SIM_TEXT] */
+    GUEST_SETTING_POINTER, /* const char * */
+    GUEST_SETTING_NUMBER,  /* uint32_t */
+    GUEST_SETTING_SWITCH,  /* bool */
+    GUEST_SETTING_REGION,  /* struct sim_region */
+};
+
+/* One key and the member it sets; a table ends with a row without a key. */
+struct guest_setting_row {
+    const char *key;
+    uint16_t offset;
+    uint8_t kind;
+};
+
+#define GUEST_SETTING_ROW(key, kind, member)                                                       \
+    {                                                                                              \
+        key, offsetof(struct guest_settings, member), kind                                         \
+    }
+
+/* Reads the text: all that a loader needs, and what is in `rows`. 0; else the number of the line
+ * that makes no sense, counted from 1. `settings` begins as zeros. */
+unsigned guest_settings_read(struct guest_settings *settings, const struct guest_setting_row *rows);
+extern const struct guest_setting_row guest_settings_of_loader[];
+
+/* Reads all of it. OTA_E_ARGUMENT when something makes no sense. */
+OTA_MUST_CHECK int guest_settings_read_all(struct guest_settings *settings);
+
+/* Sets the member of a row. False: the value is none of its kind. */
+bool guest_setting_set(struct guest_settings *settings, const struct guest_setting_row *row,
+                       const char *value);
 
 /* The value of a key as it stands in the text, or NULL. The first one (`after` NULL), or the next
  * one after that value, where a key may be repeated. */

@@ -27,7 +27,7 @@ static void put_text(FILE *out, const char *key, const char *value)
 static void put_region(FILE *out, const char *key, const struct sim_region *region)
 {
     if (region->size != 0)
-        fprintf(out, "%s=0x%X 0x%X\n", key, region->address, region->size);
+        fprintf(out, "%s=0x%x 0x%x\n", key, region->address, region->size);
 }
 
 static void put_hex(FILE *out, const uint8_t *bytes, size_t size)
@@ -39,10 +39,10 @@ static void put_hex(FILE *out, const uint8_t *bytes, size_t size)
 
 static void put_chip(FILE *out, const struct flash_part *part)
 {
-    fprintf(out, "chip=0x%X %u %u 0x%02X %u %u %d", part->size, part->unit, part->page,
+    fprintf(out, "chip=0x%x %u %u 0x%02x %u %u %d", part->size, part->unit, part->page,
             part->erased, part->programs, part->row, part->reprogram_zero);
     for (size_t i = 0; i < part->run_count; i++)
-        fprintf(out, " %u 0x%X", part->runs[i].count, part->runs[i].size);
+        fprintf(out, " %u 0x%x", part->runs[i].count, part->runs[i].size);
     fputc('\n', out);
 }
 
