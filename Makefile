@@ -126,7 +126,7 @@ HAVE_CMOCKA := $(shell sh ci/libraries '$(CC)' cmocka && echo yes)
 test-build: $(BUILD)/nobrick $(if $(HAVE_CMOCKA),$(TESTBIN))
 
 .PHONY: test
-test: test-build
+test: test-build cortexm-if-possible
 	@sh ci/test $(BUILD)
 
 .PHONY: demo

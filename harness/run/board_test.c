@@ -3,6 +3,7 @@
  */
 #include "harness/cli/paths.h"
 #include "harness/image/image.h"
+#include "harness/run/slot.h"
 #include "sim/cortexm/host/program.h"
 #include "sim/cortexm/host/qemu.h"
 #include "sim/cortexm/host/settings.h"
@@ -33,6 +34,8 @@ struct bench {
     char lines[TEXT]; /* event lines of the last run */
     uint32_t took_ms; /* until the first of them, from the start of QEMU */
     int code;         /* of the last run */
+    uint32_t counter; /* of images; 0: they have none */
+    bool forged;      /* their signature is wrong in its last bit */
 };
 
 static struct bench bench;
@@ -59,6 +62,11 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
 {
     struct flash_part part;
     struct flash_text_error error = {0};
+    const char *missing = cortexm_missing();
+    if (missing != NULL) {
+        print_message("skipped: %s\n", missing);
+        skip();
+    }
     sim_device_free(&bench.device);
     assert_int_equal(flash_part_load(nb_parts_dir(), part_name, &part, &error), OTA_OK);
     assert_int_equal(
@@ -71,6 +79,9 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
     unlink(file("flash"));
     unlink(file("flash.state"));
     unlink(file("log"));
+    unlink(file("nv"));
+    bench.counter = 0;
+    bench.forged = false;
 }
 
 static struct flash_sim *open_flash(void)
@@ -110,14 +121,18 @@ static void put_image(const struct sim_region *slot, uint8_t major, enum app_beh
                                        .behaviour = behaviour,
                                        .version = {.major = major},
                                        .header_size = (uint16_t)bench.device.header_size,
+                                       .with_counter = bench.counter != 0,
+                                       .counter = bench.counter,
                                        .key_path = key};
     if (nb_image_create(&spec, &image, &size, reason, sizeof reason) != OTA_OK)
         fail_msg("%s", reason);
+    image[size - 1] ^= bench.forged;
     struct flash_sim *sim = open_flash();
     const struct flash_port *port = flash_sim_port(sim);
     const struct flash_area area = {port, slot->address, slot->size};
     const struct img_trailer_format format = sim_device_format(&bench.device, port);
-    assert_int_equal(flash_sim_put(sim, slot->address, image, (uint32_t)size), OTA_OK);
+    assert_int_equal(nb_slot_fill(sim, slot, image, (uint32_t)size), OTA_OK);
+    assert_int_equal(nb_slot_forget(sim, &bench.device, slot == &bench.device.secondary), OTA_OK);
     if (slot == &bench.device.secondary)
         assert_int_equal(img_set_pending(&area, &format, false), OTA_OK);
     flash_sim_close(sim);
@@ -127,13 +142,18 @@ static void put_image(const struct sim_region *slot, uint8_t major, enum app_beh
 
 /* ---- runs -------------------------------------------------------------------------------- */
 
-/* What the board says until it ends, or until `until` is among it: then the power is cut. */
+/* What the board says until it ends, or up to `until`: then the power is cut. */
 static void read_lines(struct cortexm_board *board, uint32_t start, const char *until)
 {
     size_t length = 0;
     bench.took_ms = 0;
     bench.lines[0] = '\0';
-    while (now_ms() - start < WAIT_MS && (until == NULL || strstr(bench.lines, until) == NULL)) {
+    while (now_ms() - start < WAIT_MS) {
+        char *found = until != NULL ? strstr(bench.lines, until) : NULL;
+        if (found != NULL) {
+            found[strlen(until)] = '\0';
+            return;
+        }
         struct pollfd poll_fd = {.fd = board->out, .events = POLLIN};
         if (poll(&poll_fd, 1, 100) <= 0)
             continue;
@@ -147,10 +167,9 @@ static void read_lines(struct cortexm_board *board, uint32_t start, const char *
     }
 }
 
-static void run(const char *until)
+static void start_board(struct cortexm_board *board)
 {
     char paths[3][PATH];
-    struct cortexm_board board;
     snprintf(paths[0], PATH, "%s", file("flash"));
     snprintf(paths[1], PATH, "%s", file("settings"));
     snprintf(paths[2], PATH, "%s", file("log"));
@@ -161,11 +180,29 @@ static void run(const char *until)
                                                 .log = paths[2]};
     assert_int_equal(cortexm_settings_write(&bench.settings, config.settings), OTA_OK);
     assert_int_equal(cortexm_flash_widen(config.flash), OTA_OK);
+    assert_int_equal(cortexm_board_start(&config, board), OTA_OK);
+}
+
+static void end_board(struct cortexm_board *board, uint32_t ms)
+{
+    bench.code = cortexm_board_end(board, ms);
+    assert_int_equal(cortexm_flash_narrow(file("flash"), flash_size()), OTA_OK);
+}
+
+static void run(const char *until)
+{
+    struct cortexm_board board;
     uint32_t start = now_ms();
-    assert_int_equal(cortexm_board_start(&config, &board), OTA_OK);
+    start_board(&board);
     read_lines(&board, start, until);
-    bench.code = cortexm_board_end(&board, until == NULL ? 1000 : 0);
-    assert_int_equal(cortexm_flash_narrow(config.flash, flash_size()), OTA_OK);
+    end_board(&board, until == NULL ? 1000 : 0);
+}
+
+static void run_loader(const char *expected)
+{
+    bench.life.boot_only = true;
+    run(NULL);
+    assert_string_equal(bench.lines, expected);
 }
 
 /* ---- stories ----------------------------------------------------------------------------- */
@@ -175,9 +212,7 @@ static void boots_what_is_signed(void **state)
     (void)state;
     make_device("nrf52840", "swap-move", SLOT);
     put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
-    bench.life.boot_only = true;
-    run(NULL);
-    assert_string_equal(bench.lines, "boot 1.0.0 confirmed\nexit 0\n");
+    run_loader("boot 1.0.0 confirmed\nexit 0\n");
     assert_int_equal(bench.code, 0);
     print_message("from QEMU's start to the boot line: %u ms\n", bench.took_ms);
 }
@@ -220,9 +255,7 @@ static void tries_and_reverts(enum app_behaviour behaviour, const char *expected
         put_image(&bench.device.secondary, 2, behaviour, file("key.pem"));
         run("revert\n");
         assert_string_equal(story(), expected);
-        bench.life.boot_only = true;
-        run(NULL);
-        assert_string_equal(bench.lines, "boot 1.0.0 confirmed\nexit 0\n");
+        run_loader("boot 1.0.0 confirmed\nexit 0\n");
     }
 }
 
@@ -240,23 +273,164 @@ static void hang_reverts(void **state)
                                  "boot 1.0.0 confirmed revert\n");
 }
 
+static void stranger_is_refused(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("other.pem"));
+    run_loader("refused unknown-key\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("other.pem"));
+    run_loader("boot none no-image\nexit 1\n");
+    assert_int_equal(bench.code, 1);
+}
+
+static void overwrite_installs(void **state)
+{
+    (void)state;
+    make_device("psoc6-internal", "overwrite", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("boot 2.0.0 confirmed test\nexit 0\n");
+    run_loader("boot 2.0.0 confirmed\nexit 0\n");
+}
+
+/* A crashing image that nobody takes back: a check has enough of it at some time. */
+static void crashes_end(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "overwrite", SLOT);
+    put_image(&bench.device.primary, 1, APP_CRASHES, file("key.pem"));
+    run(NULL);
+    const char *at = bench.lines;
+    for (int i = 0; i < SIM_MAX_CRASHES; i++) {
+        const char *life = "boot 1.0.0 confirmed\napp crashes\nreset crash\n";
+        assert_memory_equal(at, life, strlen(life));
+        at += strlen(life);
+    }
+    assert_string_equal(at, "exit 1\n");
+    assert_int_equal(bench.code, 1);
+}
+
+/* The counter outlives the board, and keeps an image out that comes below it. */
+static void counter_holds(void **state)
+{
+    char nv[PATH];
+    char text[8] = "";
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    snprintf(nv, sizeof nv, "%s", file("nv"));
+    bench.device.use_counter = true;
+    bench.settings.nv = nv;
+    bench.counter = 7;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    run_loader("boot 1.0.0 confirmed\nexit 0\n");
+    FILE *kept = fopen(nv, "r");
+    assert_non_null(kept);
+    assert_non_null(fgets(text, sizeof text, kept));
+    fclose(kept);
+    assert_string_equal(text, "7\n");
+    bench.counter = 6;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    run_loader("boot none no-image\nexit 1\n");
+}
+
+/* An operator asks for a check and, later, turns the device off. */
+static void operator_commands(void **state)
+{
+    struct cortexm_board board;
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.life.once = false;
+    uint32_t start = now_ms();
+    start_board(&board);
+    read_lines(&board, start, "idle connect\n");
+    assert_int_equal(write(board.in, "check\n", 6), 6);
+    read_lines(&board, start, "state connect\n");
+    assert_non_null(strstr(bench.lines, "state connect\n"));
+    assert_int_equal(write(board.in, "stop\n", 5), 5);
+    read_lines(&board, start, NULL);
+    assert_non_null(strstr(bench.lines, "exit 143\n"));
+    end_board(&board, 1000);
+    assert_int_equal(bench.code, 143);
+}
+
+/* ---- power ------------------------------------------------------------------------------- */
+
+static unsigned number_of(const char *variable, unsigned usual)
+{
+    const char *text = getenv(variable);
+    return text != NULL ? (unsigned)strtoul(text, NULL, 10) : usual;
+}
+
+/* kill -9 anywhere in swap and revert: always one of the two runs. */
+static void killed_at_random(void **state)
+{
+    unsigned kills = number_of("NOBRICK_BOARD_KILLS", 6);
+    unsigned seed = number_of("NOBRICK_SEED", 7);
+    unsigned cut = 0;
+    (void)state;
+    srandom(seed);
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.life.boot_only = true;
+    run(NULL);
+    uint32_t usual = bench.took_ms;
+    for (unsigned i = 0; i < kills; i++) {
+        struct cortexm_board board;
+        put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+        put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+        start_board(&board);
+        uint32_t wait = usual / 2 + (uint32_t)random() % (usual + 100);
+        usleep(wait * 1000);
+        end_board(&board, 0);
+        cut += bench.code == 128 + 9;
+        run(NULL);
+        if (bench.code != 0 || strstr(bench.lines, "boot none") != NULL)
+            fail_msg("seed %u, kill %u after %u ms: %s", seed, i, wait, bench.lines);
+    }
+    assert_true(cut > 0);
+    print_message("%u of %u were killed while they ran\n", cut, kills);
+}
+
+static int set_up(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)state;
+    snprintf(bench.dir, sizeof bench.dir, "%s/nobrick-board-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(bench.dir) == NULL ||
+        nb_image_derive_key(file("key"), "nobrick test key: trusted") != OTA_OK ||
+        nb_image_derive_key(file("other"), "nobrick test key: other") != OTA_OK)
+        return -1;
+    (void)cortexm_programs(bench.programs, sizeof bench.programs);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
+                                        "other.pub.pem", "flash",       "flash.state",
+                                        "settings",      "log",         "nv"};
+    (void)state;
+    sim_device_free(&bench.device);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(file(names[i]));
+    return rmdir(bench.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boots_what_is_signed),
-        cmocka_unit_test(crash_reverts),
-        cmocka_unit_test(hang_reverts),
+        cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
+        cmocka_unit_test(hang_reverts),         cmocka_unit_test(stranger_is_refused),
+        cmocka_unit_test(overwrite_installs),   cmocka_unit_test(crashes_end),
+        cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
+        cmocka_unit_test(killed_at_random),
     };
-    const char *missing = cortexm_missing();
-    if (missing != NULL) {
-        print_message("skipped: %s\n", missing);
-        return 77;
-    }
-    const char *tmp = getenv("TMPDIR");
-    snprintf(bench.dir, sizeof bench.dir, "%s/nobrick-board-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(bench.dir) == NULL || !cortexm_programs(bench.programs, sizeof bench.programs) ||
-        nb_image_derive_key(file("key"), "nobrick test key: trusted") != OTA_OK ||
-        nb_image_derive_key(file("other"), "nobrick test key: other") != OTA_OK)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

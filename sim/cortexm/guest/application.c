@@ -10,6 +10,7 @@
 #include "sim/cortexm/guest/retained.h"
 #include "sim/cortexm/guest/semihost.h"
 #include "sim/cortexm/guest/settings.h"
+#include "sim/cortexm/guest/stack.h"
 #include "sim/cortexm/guest/uart.h"
 
 #include <stdio.h>
@@ -181,8 +182,11 @@ void application_start(void)
            (size_t)((char *)application_data_end - (char *)application_data_start));
     memset(application_data_end, 0,
            (size_t)((char *)application_bss_end - (char *)application_data_end));
+    stack_paint(application_bss_end);
     uart_start();
     int code = live();
+    if (guest.settings.log_level >= OTA_LOG_INFO)
+        stack_tell(application_bss_end, application_stack_top);
     if (code == SIM_LIFE_RESET) {
         guest_retained()->reset = GUEST_RESET_ORDERED;
         board_reset();

@@ -8,6 +8,7 @@
 #include "sim/cortexm/guest/retained.h"
 #include "sim/cortexm/guest/semihost.h"
 #include "sim/cortexm/guest/settings.h"
+#include "sim/cortexm/guest/stack.h"
 #include "sim/cortexm/guest/uart.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ extern uint32_t loader_data_source[];
 extern uint32_t loader_data_start[];
 extern uint32_t loader_data_end[];
 extern uint32_t loader_bss_end[];
+extern uint32_t heap_end[]; /* the stack grows down to it */
 
 void loader_start(void);
 
@@ -104,6 +106,8 @@ static void boot(struct guest_settings *settings, struct guest_retained *retaine
                            sizeof buffer, &config);
     int error;
     int code = sim_power_on(&power, &config, &retained->past, &retained->boot, &error);
+    if (settings->log_level >= OTA_LOG_INFO)
+        stack_tell(heap_end, loader_stack_top);
     if (code == SIM_LIFE_RESET)
         board_reset();
     if (code > 0 || settings->life.boot_only)
@@ -138,6 +142,7 @@ void loader_start(void)
     memcpy(loader_data_start, loader_data_source,
            (size_t)((char *)loader_data_end - (char *)loader_data_start));
     memset(loader_data_end, 0, (size_t)((char *)loader_bss_end - (char *)loader_data_end));
+    stack_paint(heap_end);
     run();
 }
 

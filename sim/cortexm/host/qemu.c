@@ -33,7 +33,7 @@ bool cortexm_programs(char *out, size_t size)
     }
     char self[400];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    for (int up = 0; length > 0 && up < 2; up++) {
+    for (int up = 0; length > 0 && up < 3; up++) {
         self[length] = '\0';
         char *slash = strrchr(self, '/');
         if (slash == NULL)

@@ -31,7 +31,7 @@ struct cortexm_board {
 };
 
 /* The directory of the board's programs: $NOBRICK_CORTEXM, or `cortexm` beside the program that
- * runs, or beside the directory it is in. False: there is none with programs in it. */
+ * runs, or beside one of the two directories above. False: there is none with programs in it. */
 bool cortexm_programs(char *out, size_t size);
 
 /* Why this machine cannot run the board, in words; NULL: it can. Static. */
