@@ -276,7 +276,7 @@ static void nobody_is_trusted_by_default(void **state)
 static void device_shows_its_certificate(void **state)
 {
     static const char *const shown[] = {NULL, "stranger", "client"};
-    char paths[1][PATH];
+    char paths[2][PATH];
     (void)state;
     skip_without_board();
     start_broker("server", true);
