@@ -10,6 +10,7 @@
 #include "harness/run/net.h"
 #include "harness/run/oracle.h"
 #include "harness/run/trace.h"
+#include "sim/life.h"
 #include "sim/world.h"
 
 struct nb_play;
@@ -99,6 +100,8 @@ void nb_play_close(struct nb_play *play);
  * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);
 void nb_play_cloud_line(void *context, const char *text);
+/* The `agent` line and the cell's links, as a device is told of them. */
+struct sim_session nb_play_session(const struct nb_play *play);
 /* A line of the flash journal. `context` is the play. */
 void nb_play_journal_line(void *context, const char *line);
 
