@@ -30,6 +30,9 @@ static const char *const run_help =
     "  --jobs N        so many scenarios side by side (default: two a processor)\n"
     "  --hash          note a hash of all that happened, and of the flash journal; as TAP\n"
     "  --sample N      sweeps try every N-th power cut only\n"
+    "  --every-cut     sweeps in the cortexm world try all, not one of each class\n"
+    "  --programs      images hold the Cortex-M board's program, as in the cortexm world\n"
+    "  --journals DIR  keep each cell's flash journal as a file there\n"
     "  --compute       compute every hash and signature anew; remember none\n"
     "\n"
     "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
@@ -53,6 +56,9 @@ struct options {
     bool tap;
     bool hash;
     uint32_t sample;
+    bool every;
+    bool programs;
+    const char *journals;
     bool compute;
     size_t jobs;
 };
@@ -174,7 +180,10 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
         matrix.cells[i].kit = kit;
         matrix.cells[i].compute = options->compute;
         matrix.cells[i].sample = options->sample;
-        matrix.cells[i].hash = options->hash;
+        matrix.cells[i].every = options->every;
+        matrix.cells[i].programs = options->programs;
+        matrix.cells[i].journals = options->journals;
+        matrix.cells[i].hash = options->hash || options->journals;
         report_cell(teller, shown, &script, &matrix.cells[i]);
     }
     nb_tell_end(teller);
@@ -283,7 +292,7 @@ static size_t jobs_from(const char *text)
 
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, SAMPLE, COMPUTE, HELP };
+    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, SAMPLE, EVERY, PROGRAMS, JOURNALS, COMPUTE, HELP };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},
@@ -293,6 +302,9 @@ int nb_cmd_run(int argc, char **argv)
         {"jobs", required_argument, NULL, JOBS},
         {"hash", no_argument, NULL, HASH},
         {"sample", required_argument, NULL, SAMPLE},
+        {"every-cut", no_argument, NULL, EVERY},
+        {"programs", no_argument, NULL, PROGRAMS},
+        {"journals", required_argument, NULL, JOURNALS},
         {"compute", no_argument, NULL, COMPUTE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -320,6 +332,12 @@ int nb_cmd_run(int argc, char **argv)
             options.compute = true;
         else if (option == SAMPLE)
             options.sample = (uint32_t)strtoul(optarg, NULL, 10);
+        else if (option == EVERY)
+            options.every = true;
+        else if (option == PROGRAMS)
+            options.programs = true;
+        else if (option == JOURNALS)
+            options.journals = optarg;
         else if (option == HELP) {
             fputs(run_help, stdout);
             return 0;
