@@ -35,6 +35,7 @@ struct bench {
     uint32_t took_ms; /* until the first of them, from the start of QEMU */
     int code;         /* of the last run */
     uint32_t counter; /* of images; 0: they have none */
+    bool rsa;         /* the device trusts an RSA key */
     bool forged;      /* their signature is wrong in its last bit */
     bool filler;      /* they are signed, but no programs */
 };
@@ -82,6 +83,7 @@ static void make_device(const char *part_name, const char *scheme, uint32_t slot
     unlink(file("log"));
     unlink(file("nv"));
     bench.counter = 0;
+    bench.rsa = false;
     bench.forged = false;
     bench.filler = false;
 }
@@ -177,6 +179,7 @@ static void start_board(struct cortexm_board *board)
     snprintf(paths[2], PATH, "%s", file("log"));
     const struct cortexm_board_config config = {.programs = bench.programs,
                                                 .scheme = bench.device.scheme->name,
+                                                .rsa = bench.rsa,
                                                 .flash = paths[0],
                                                 .settings = paths[1],
                                                 .log = paths[2]};
@@ -273,6 +276,23 @@ static void hang_reverts(void **state)
     (void)state;
     tries_and_reverts(APP_HANGS, "boot 2.0.0 trial test\napp hangs\nreset watchdog\n"
                                  "boot 1.0.0 confirmed revert\n");
+}
+
+static void rsa_loader(void **state)
+{
+    struct flash_text_error error = {0};
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    assert_int_equal(nb_image_make_key(file("rsa"), CRYPTO_RSA2048_PSS), OTA_OK);
+    assert_int_equal(sim_device_add_key(&bench.device, file("rsa.pub.pem"), &error), OTA_OK);
+    bench.rsa = true;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("rsa.pem"));
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("rsa.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("boot 2.0.0 trial test\nexit 0\n");
 }
 
 /* Signed, but not a program for this board: it goes as a crash does. */
@@ -428,9 +448,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
-                                        "other.pub.pem", "flash",       "flash.state",
-                                        "settings",      "log",         "nv"};
+    static const char *const names[] = {"key.pem",   "rsa.pem",       "rsa.pub.pem", "key.pub.pem",
+                                        "other.pem", "other.pub.pem", "flash",       "flash.state",
+                                        "settings",  "log",           "nv"};
     (void)state;
     sim_device_free(&bench.device);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -443,9 +463,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
         cmocka_unit_test(hang_reverts),         cmocka_unit_test(no_program_reverts),
-        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(overwrite_installs),
-        cmocka_unit_test(crashes_end),          cmocka_unit_test(counter_holds),
-        cmocka_unit_test(operator_commands),    cmocka_unit_test(killed_at_random),
+        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(rsa_loader),
+        cmocka_unit_test(overwrite_installs),   cmocka_unit_test(crashes_end),
+        cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
+        cmocka_unit_test(killed_at_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
