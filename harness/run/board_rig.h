@@ -39,7 +39,9 @@ struct bench {
     bool network;
     uint32_t payload; /* of images, in bytes */
     uint32_t counter; /* of images; 0: they have none */
+    bool rsa;         /* the device trusts an RSA key */
     bool forged;      /* their signature is wrong in its last bit */
+    bool filler;      /* they are signed, but no programs */
 };
 
 static struct bench bench;
@@ -85,9 +87,11 @@ static inline void make_device(const char *part_name, const char *scheme, uint32
     unlink(file("log"));
     unlink(file("nv"));
     bench.counter = 0;
+    bench.rsa = false;
     bench.forged = false;
     bench.network = false;
     bench.payload = PAYLOAD;
+    bench.filler = false;
 }
 
 static inline struct flash_sim *open_flash(void)
@@ -118,8 +122,8 @@ static inline uint8_t *make_image(uint8_t major, enum app_behaviour behaviour, c
     const uint32_t entry = bench.device.primary.address + bench.device.header_size;
     assert_int_equal(cortexm_program_load(bench.programs, entry, &program, &program_size), OTA_OK);
     const struct nb_image_spec spec = {.payload_size = bench.payload,
-                                       .program = program,
-                                       .program_size = program_size,
+                                       .program = bench.filler ? NULL : program,
+                                       .program_size = bench.filler ? 0 : program_size,
                                        .seed = major,
                                        .with_tag = true,
                                        .behaviour = behaviour,
@@ -188,6 +192,7 @@ static inline void start_board(struct cortexm_board *board)
     snprintf(paths[2], PATH, "%s", file("log"));
     const struct cortexm_board_config config = {.programs = bench.programs,
                                                 .scheme = bench.device.scheme->name,
+                                                .rsa = bench.rsa,
                                                 .flash = paths[0],
                                                 .settings = paths[1],
                                                 .log = paths[2],
@@ -237,9 +242,9 @@ static inline int board_set_up(void **state)
 
 static inline int board_tear_down(void **state)
 {
-    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
-                                        "other.pub.pem", "flash",       "flash.state",
-                                        "settings",      "log",         "nv"};
+    static const char *const names[] = {"key.pem",   "rsa.pem",       "rsa.pub.pem", "key.pub.pem",
+                                        "other.pem", "other.pub.pem", "flash",       "flash.state",
+                                        "settings",  "log",           "nv"};
     (void)state;
     sim_device_free(&bench.device);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -71,6 +71,36 @@ static void hang_reverts(void **state)
                                  "boot 1.0.0 confirmed revert\n");
 }
 
+static void rsa_loader(void **state)
+{
+    struct flash_text_error error = {0};
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    assert_int_equal(nb_image_make_key(file("rsa"), CRYPTO_RSA2048_PSS), OTA_OK);
+    assert_int_equal(sim_device_add_key(&bench.device, file("rsa.pub.pem"), &error), OTA_OK);
+    bench.rsa = true;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("rsa.pem"));
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("rsa.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("boot 2.0.0 trial test\nexit 0\n");
+}
+
+/* Signed, but not a program for this board: it goes as a crash does. */
+static void no_program_reverts(void **state)
+{
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+    bench.filler = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run("revert\n");
+    assert_string_equal(story(), "boot 2.0.0 trial test\nreset crash\n"
+                                 "boot 1.0.0 confirmed revert\n");
+}
+
 static void stranger_is_refused(void **state)
 {
     (void)state;
@@ -200,7 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
-        cmocka_unit_test(hang_reverts),         cmocka_unit_test(stranger_is_refused),
+        cmocka_unit_test(hang_reverts),         cmocka_unit_test(no_program_reverts),
+        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(rsa_loader),
         cmocka_unit_test(overwrite_installs),   cmocka_unit_test(crashes_end),
         cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
         cmocka_unit_test(killed_at_random),

@@ -36,7 +36,7 @@ __attribute__((section(".tag"), used)) static const char tag[APP_TAG_SIZE] = APP
 
 struct guest {
     struct guest_settings settings;
-    struct flash_port flash;
+    struct guest_flash flash;
     struct guest_crypto crypto;
     struct guest_nv nv;
     struct guest_clock clocks[3]; /* the agent's, the application's, the life's own */
@@ -97,9 +97,8 @@ static int make_world(void)
     if (result != OTA_OK)
         return result;
     settings->life.event = on_event;
-    guest_flash_init(&guest.flash, &settings->device);
-    guest_crypto_init(&guest.crypto);
-    guest.crypto.verify_rsa = guest_verify_rsa;
+    guest_flash_init(&guest.flash, &settings->device, settings->marks);
+    guest_crypto_init(&guest.crypto, guest_verify_rsa);
     guest_nv_init(&guest.nv, settings->nv);
     guest_random_seed(settings->seed, guest_retained()->boots);
     guest_clock_init(&guest.clocks[0], sim_life_agent_timer, life);
@@ -107,7 +106,7 @@ static int make_world(void)
     guest_clock_init(&guest.clocks[2], sim_life_own_timer, life);
     guest.board = (struct sim_board){NULL, feed, crash};
     guest.ports = (struct sim_life_ports){
-        .flash = &guest.flash,
+        .flash = &guest.flash.port,
         .crypto = &guest.crypto.port,
         .nv = &guest.nv.port,
         .random = &guest_random,

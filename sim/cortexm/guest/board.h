@@ -16,9 +16,16 @@
 #define BOARD_FLASH      0x21000000u
 #define BOARD_FLASH_SIZE 0x01000000u
 
+#define BOARD_RAM      0x20000000u
+#define BOARD_RAM_SIZE 0x00400000u
+
 #define BOARD_SETTINGS      0x20100000u /* what the device is told, put there at each reset */
 #define BOARD_SETTINGS_SIZE 0x00010000u
 #define BOARD_RETAINED      0x200FF000u /* RAM that survives a reset */
+
+/* Words of RAM that nobody reads. The flash driver stores to the first one after each program, to
+ * the second one after each erase, so that who watches its stores knows where an operation ends. */
+#define BOARD_DOORBELL 0x200FFFF0u
 
 #define BOARD_REGISTER(address) (*(volatile uint32_t *)(address))
 

@@ -27,17 +27,32 @@ static bool is_inside(const struct sim_device *device, uint32_t address, uint32_
     return address <= size && length <= size - address;
 }
 
+/* Does the range touch what cannot be read? */
+static bool is_marked(const struct guest_flash *flash, uint32_t address, uint32_t length)
+{
+    const volatile uint32_t *mark = (const volatile uint32_t *)(uintptr_t)at(flash->marks);
+    uint32_t count = flash->marks != 0 ? *mark++ : 0;
+    for (; count > 0; count--, mark += 2)
+        if (address < mark[0] + mark[1] && mark[0] < address + length)
+            return true;
+    return false;
+}
+
 static int read_bytes(void *context, uint32_t address, void *data, uint32_t length)
 {
-    if (!is_inside(context, address, length))
+    const struct guest_flash *flash = context;
+    if (!is_inside(flash->device, address, length))
         return OTA_E_FLASH_BOUNDS;
+    if (is_marked(flash, address, length))
+        return OTA_E_FLASH_READ;
     memcpy(data, at(address), length);
     return OTA_OK;
 }
 
 static int find_sector(void *context, uint32_t address, struct flash_sector *out)
 {
-    return sim_layout_sector(context, address, out);
+    const struct guest_flash *flash = context;
+    return sim_layout_sector(flash->device, address, out);
 }
 
 /* Never leave them to the compiler: each store is seen by the chip. */
@@ -75,9 +90,17 @@ static bool is_allowed(const struct flash_part *part, uint32_t address, const ui
     return true;
 }
 
+enum ring { RING_PROGRAM, RING_ERASE };
+
+static void ring(enum ring what)
+{
+    BOARD_REGISTER(BOARD_DOORBELL + 4u * (uint32_t)what) = 1;
+}
+
 static int program(void *context, uint32_t address, const void *data, uint32_t length)
 {
-    const struct flash_chip *chip = chip_of(context, address);
+    const struct guest_flash *flash = context;
+    const struct flash_chip *chip = chip_of(flash->device, address);
     if (length == 0)
         return OTA_OK;
     if (chip == NULL || length > chip->part.size - (address - chip->start))
@@ -91,13 +114,14 @@ static int program(void *context, uint32_t address, const void *data, uint32_t l
     if (!is_allowed(part, address, data, length))
         return OTA_E_FLASH_PROGRAM;
     store(address, data, length);
+    ring(RING_PROGRAM);
     return memcmp(at(address), data, length) == 0 ? OTA_OK : OTA_E_FLASH_PROGRAM;
 }
 
 static int erase(void *context, uint32_t address)
 {
     struct flash_sector sector;
-    int result = sim_layout_sector(context, address, &sector);
+    int result = find_sector(context, address, &sector);
     if (result != OTA_OK)
         return result;
     if (sector.start != address)
@@ -105,6 +129,7 @@ static int erase(void *context, uint32_t address)
     volatile uint32_t *word = (volatile uint32_t *)(uintptr_t)at(address);
     for (uint32_t i = 0; i < sector.size / sizeof *word; i++)
         word[i] = sector.erased * 0x01010101u;
+    ring(RING_ERASE);
     return OTA_OK;
 }
 
@@ -115,9 +140,9 @@ static int sync(void *context)
     return OTA_OK;
 }
 
-void guest_flash_init(struct flash_port *out, const struct sim_device *device)
+void guest_flash_init(struct guest_flash *flash, const struct sim_device *device, uint32_t marks)
 {
-    /* The seam's context is not const; nothing here changes the device. */
-    *out = (struct flash_port){
-        (void *)(uintptr_t)device, read_bytes, program, erase, sync, find_sector};
+    flash->port = (struct flash_port){flash, read_bytes, program, erase, sync, find_sector};
+    flash->device = device;
+    flash->marks = marks;
 }

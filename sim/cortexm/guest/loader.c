@@ -4,6 +4,7 @@
 #include "sim/cortexm/guest/crypto.h"
 #include "sim/cortexm/guest/fault.h"
 #include "sim/cortexm/guest/flash.h"
+#include "sim/cortexm/guest/loader_scheme.h"
 #include "sim/cortexm/guest/nv.h"
 #include "sim/cortexm/guest/retained.h"
 #include "sim/cortexm/guest/semihost.h"
@@ -93,17 +94,17 @@ static void pause(void)
 static void boot(struct guest_settings *settings, struct guest_retained *retained)
 {
     static uint8_t buffer[SIM_COPY_BUFFER];
-    struct flash_port flash;
+    struct guest_flash flash;
     struct guest_crypto crypto;
     struct guest_nv nv;
     struct boot_config config;
     const struct platform_port platform = {settings, reset, start_watchdog, feed_watchdog, on_log};
     const struct sim_power power = {settings->life.once, on_event, NULL};
-    guest_flash_init(&flash, &settings->device);
-    guest_crypto_init(&crypto);
+    guest_flash_init(&flash, &settings->device, settings->marks);
+    guest_crypto_init(&crypto, loader_verify_rsa());
     guest_nv_init(&nv, settings->nv);
-    sim_device_boot_config(&settings->device, &flash, &crypto.port, &nv.port, &platform, buffer,
-                           sizeof buffer, &config);
+    sim_device_boot_config(&settings->device, &flash.port, &crypto.port, &nv.port, &platform,
+                           buffer, sizeof buffer, &config);
     int error;
     int code = sim_power_on(&power, &config, &retained->past, &retained->boot, &error);
     if (settings->log_level >= OTA_LOG_INFO)
@@ -112,6 +113,30 @@ static void boot(struct guest_settings *settings, struct guest_retained *retaine
         board_reset();
     if (code > 0 || settings->life.boot_only)
         end(code);
+}
+
+/* Does a program begin there: a stack in RAM, a start in the slot? A processor that is sent astray
+ * without a stack cannot even take its fault. */
+static bool is_program(uint32_t entry, const struct sim_region *slot)
+{
+    const uint32_t *words = (const uint32_t *)entry;
+    uint32_t start = words[1] - BOARD_FLASH - slot->address;
+    return words[0] % 8 == 0 && words[0] > BOARD_RAM && words[0] <= BOARD_RAM + BOARD_RAM_SIZE &&
+           start % 2 == 1 && start < slot->size;
+}
+
+_Noreturn static void start_image(const struct guest_settings *settings,
+                                  struct guest_retained *retained)
+{
+    const struct sim_region *slot = &settings->device.primary;
+    uint32_t entry = BOARD_FLASH + slot->address + retained->boot.image.header.hdr_size;
+    if (is_program(entry, slot)) {
+        retained->reset = GUEST_RESET_WATCHDOG; /* unless somebody notes something else */
+        board_jump(entry);
+    }
+    uart_line(UART_LOG, "error: the image is no program for this board");
+    retained->reset = GUEST_RESET_CRASH;
+    board_reset();
 }
 
 _Noreturn static void run(void)
@@ -132,9 +157,7 @@ _Noreturn static void run(void)
     if (retained->past.crashes > 0)
         pause();
     boot(&settings, retained);
-    retained->reset = GUEST_RESET_WATCHDOG; /* unless somebody notes something else */
-    board_jump(BOARD_FLASH + settings.device.primary.address +
-               retained->boot.image.header.hdr_size);
+    start_image(&settings, retained);
 }
 
 void loader_start(void)

@@ -22,6 +22,7 @@ const struct guest_setting_row guest_settings_of_loader[] = {
     GUEST_SETTING_ROW("once", GUEST_SETTING_SWITCH, life.once),
     GUEST_SETTING_ROW("boot-only", GUEST_SETTING_SWITCH, life.boot_only),
     GUEST_SETTING_ROW("log", GUEST_SETTING_NUMBER, log_level),
+    GUEST_SETTING_ROW("marks", GUEST_SETTING_NUMBER, marks),
     GUEST_SETTING_ROW("nv", GUEST_SETTING_POINTER, nv),
     {NULL, 0, 0},
 };

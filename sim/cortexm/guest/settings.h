@@ -13,6 +13,7 @@ struct guest_settings {
     struct sim_device device;
     struct sim_life_config life; /* event and context are the caller's */
     uint32_t log_level;          /* enum ota_log_level */
+    uint32_t marks;              /* see flash.h */
     const char *nv;              /* file of the counter; NULL: none */
     const char *broker;          /* host; NULL: none */
     uint32_t broker_port;

@@ -12,11 +12,13 @@
 
 #include <sys/types.h>
 
-#define CORTEXM_FLASH_SIZE 0x1000000u /* QEMU takes a file of this size and no other */
+#define CORTEXM_FLASH_SIZE 0x1000000u  /* QEMU takes a file of this size and no other */
+#define CORTEXM_DOORBELL   0x200FFFF0u /* where the board's flash driver rings (BOARD_DOORBELL) */
 
 struct cortexm_board_config {
     const char *programs;    /* directory with loader-SCHEME.elf and platform.elf */
-    const char *scheme;      /* which loader */
+    const char *scheme;      /* which loader … */
+    bool rsa;                /* … and may keys be RSA: a larger one */
     const char *flash;       /* the flash file, CORTEXM_FLASH_SIZE bytes */
     const char *settings;    /* see settings.h */
     const char *log;         /* file to which the board's log and QEMU's own words are appended */

@@ -149,6 +149,7 @@ static int put_all(FILE *out, const struct cortexm_settings *settings)
     put_peer(out, "broker", &settings->broker);
     put_peer(out, "server", &settings->server);
     put_text(out, "nv", settings->nv);
+    put_number(out, "marks", settings->marks);
     put_number(out, "log", settings->log_level);
     put_number(out, "time", (uint32_t)time(NULL)); /* the board has no clock for that */
     fprintf(out, "seed=");

@@ -38,6 +38,7 @@ struct cortexm_settings {
     const char *certificate;
     const char *private_key;
     const char *nv; /* NULL: no counter */
+    uint32_t marks; /* offset in the flash window; 0: all can be read */
     uint8_t seed[CORTEXM_SEED_SIZE];
     enum ota_log_level log_level;
 };

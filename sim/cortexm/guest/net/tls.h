@@ -11,9 +11,9 @@ struct tls_session;
 /* Once, first. */
 OTA_MUST_CHECK int tls_start(void);
 
-/* PEM of certificates or of a private key: whom to trust, what to show (the device's own certificate
- * first, then those that lead to its authority), and the key that belongs to it. `size` counts a NUL
- * at the end; the text is not kept. OTA_E_TLS: cannot be read. */
+/* PEM of certificates or of a private key: whom to trust, what to show (the device's own
+ * certificate first, then those that lead to its authority), and the key that belongs to it. `size`
+ * counts a NUL at the end; the text is not kept. OTA_E_TLS: cannot be read. */
 OTA_MUST_CHECK int tls_trust(const uint8_t *pem, size_t size);
 OTA_MUST_CHECK int tls_show(const uint8_t *pem, size_t size);
 OTA_MUST_CHECK int tls_set_key(const uint8_t *pem, size_t size);
