@@ -1,5 +1,5 @@
-/* Mbed TLS for applications: what the loader has, RSA beside it, and what the network needs: a client
- * of TLS 1.2, with X.509 certificates whose dates are looked at. */
+/* Mbed TLS for applications: what the loader has, RSA beside it, and what the network needs: a
+ * client of TLS 1.2, with X.509 certificates whose dates are looked at. */
 #ifndef NOBRICK_SIM_CORTEXM_GUEST_MBEDTLS_PLATFORM_H
 #define NOBRICK_SIM_CORTEXM_GUEST_MBEDTLS_PLATFORM_H
 

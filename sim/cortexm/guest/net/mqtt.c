@@ -9,7 +9,7 @@
 #include "sim/cortexm/guest/net/mqtt_pipe.h"
 #include "sim/cortexm/guest/net/stack.h"
 
-#include "lwip/apps/mqtt_priv.h"
+#include <lwip/apps/mqtt_priv.h>
 
 #include <stdio.h>
 #include <stdlib.h>

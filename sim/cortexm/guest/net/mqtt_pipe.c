@@ -4,8 +4,8 @@
 #include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/stream.h"
 
-#include "lwip/apps/mqtt_opts.h"
-#include "lwip/priv/altcp_priv.h"
+#include <lwip/apps/mqtt_opts.h>
+#include <lwip/priv/altcp_priv.h>
 
 #include <assert.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_MQTT_PIPE_H
 #define NOBRICK_SIM_CORTEXM_GUEST_NET_MQTT_PIPE_H
 
-#include "lwip/altcp_tls.h"
+#include <lwip/altcp_tls.h>
 
 #include <stdbool.h>
 #include <stdint.h>
