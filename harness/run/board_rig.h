@@ -244,7 +244,8 @@ static inline int board_tear_down(void **state)
 {
     static const char *const names[] = {"key.pem",   "rsa.pem",       "rsa.pub.pem", "key.pub.pem",
                                         "other.pem", "other.pub.pem", "flash",       "flash.state",
-                                        "settings",  "log",           "nv"};
+                                        "settings",  "log",           "nv",          "host",
+                                        "host.state"};
     (void)state;
     sim_device_free(&bench.device);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
