@@ -291,6 +291,51 @@ static void device_shows_its_certificate(void **state)
     }
 }
 
+/* ---- a broker that says nothing ---------------------------------------------------------- */
+
+#define KEEP_ALIVE_MS 1000u
+
+/* A device that waits for an answer that no cloud gives. */
+static void make_waiting(void)
+{
+    make_networked();
+    bench.life.session.timing.keep_alive = KEEP_ALIVE_MS;
+    bench.life.session.timing.job_wait = 5 * KEEP_ALIVE_MS;
+    bench.settings.broker = (struct cortexm_peer){"127.0.0.1", broker.port, false};
+}
+
+static void quiet_line_holds(void **state)
+{
+    static const char *const story[] = {"state ask\n", "state leave\n", "idle timeout\n", NULL};
+    (void)state;
+    skip_without_board();
+    start_broker("server", false);
+    make_waiting();
+    run(NULL);
+    check_story(story);
+    assert_null(strstr(bench.lines, "state pause"));
+}
+
+/* TCP still answers for it. */
+static void silent_broker_is_given_up(void **state)
+{
+    struct cortexm_board board;
+    (void)state;
+    skip_without_board();
+    start_broker("server", false);
+    make_waiting();
+    start_board(&board);
+    read_lines(&board, now_ms(), "state ask\n");
+    uint32_t since = now_ms();
+    assert_int_equal(kill(broker.pid, SIGSTOP), 0);
+    read_lines(&board, now_ms(), "state pause\n");
+    uint32_t took = now_ms() - since;
+    kill(broker.pid, SIGCONT);
+    end_board(&board, 0);
+    assert_non_null(strstr(bench.lines, "state pause\n"));
+    assert_in_range(took, 2 * KEEP_ALIVE_MS, 4 * KEEP_ALIVE_MS);
+}
+
 static int group_set_up(void **state)
 {
     int rc = board_set_up(state);
@@ -317,6 +362,8 @@ int main(void)
         cmocka_unit_test_teardown(servers_are_refused, stop_peers),
         cmocka_unit_test_teardown(nobody_is_trusted_by_default, stop_peers),
         cmocka_unit_test_teardown(device_shows_its_certificate, stop_peers),
+        cmocka_unit_test_teardown(quiet_line_holds, stop_peers),
+        cmocka_unit_test_teardown(silent_broker_is_given_up, stop_peers),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

@@ -39,6 +39,7 @@ struct bench {
     bool network;
     uint32_t payload; /* of images, in bytes */
     uint32_t counter; /* of images; 0: they have none */
+    bool rsa;         /* the device trusts an RSA key */
     bool forged;      /* their signature is wrong in its last bit */
     bool filler;      /* they are signed, but no programs */
 };
@@ -86,10 +87,12 @@ static inline void make_device(const char *part_name, const char *scheme, uint32
     unlink(file("log"));
     unlink(file("nv"));
     bench.counter = 0;
+    bench.rsa = false;
     bench.forged = false;
     bench.filler = false;
     bench.network = false;
     bench.payload = PAYLOAD;
+    bench.filler = false;
 }
 
 static inline struct flash_sim *open_flash(void)
@@ -190,6 +193,7 @@ static inline void start_board(struct cortexm_board *board)
     snprintf(paths[2], PATH, "%s", file("log"));
     const struct cortexm_board_config config = {.programs = bench.programs,
                                                 .scheme = bench.device.scheme->name,
+                                                .rsa = bench.rsa,
                                                 .flash = paths[0],
                                                 .settings = paths[1],
                                                 .log = paths[2],
@@ -239,9 +243,10 @@ static inline int board_set_up(void **state)
 
 static inline int board_tear_down(void **state)
 {
-    static const char *const names[] = {"key.pem",       "key.pub.pem", "other.pem",
-                                        "other.pub.pem", "flash",       "flash.state",
-                                        "settings",      "log",         "nv"};
+    static const char *const names[] = {"key.pem",   "rsa.pem",       "rsa.pub.pem", "key.pub.pem",
+                                        "other.pem", "other.pub.pem", "flash",       "flash.state",
+                                        "settings",  "log",           "nv",          "host",
+                                        "host.state"};
     (void)state;
     sim_device_free(&bench.device);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

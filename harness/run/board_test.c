@@ -1,7 +1,9 @@
 /* The board in QEMU without a network: the real loader starts real programs, installs what a host
  * put into the second slot, and goes back. Skipped where QEMU or the board's programs are missing.
  */
+#include "harness/files/files.h"
 #include "harness/run/board_rig.h"
+#include "sim/crypto_openssl.h"
 
 /* ---- stories ----------------------------------------------------------------------------- */
 
@@ -69,6 +71,89 @@ static void hang_reverts(void **state)
     (void)state;
     tries_and_reverts(APP_HANGS, "boot 2.0.0 trial test\napp hangs\nreset watchdog\n"
                                  "boot 1.0.0 confirmed revert\n");
+}
+
+static void rsa_loader(void **state)
+{
+    struct flash_text_error error = {0};
+    (void)state;
+    make_device("nrf52840", "swap-move", SLOT);
+    assert_int_equal(nb_image_make_key(file("rsa"), CRYPTO_RSA2048_PSS), OTA_OK);
+    assert_int_equal(sim_device_add_key(&bench.device, file("rsa.pub.pem"), &error), OTA_OK);
+    bench.rsa = true;
+    put_image(&bench.device.primary, 1, APP_GOOD, file("rsa.pem"));
+    bench.forged = true;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("rsa.pem"));
+    run_loader("refused bad-signature\nboot 1.0.0 confirmed\nexit 0\n");
+    bench.forged = false;
+    put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+    run_loader("boot 2.0.0 trial test\nexit 0\n");
+}
+
+/* ---- the same as on the host ------------------------------------------------------------- */
+
+static void copy_file(const char *from, const char *to)
+{
+    uint8_t *bytes;
+    size_t size;
+    assert_int_equal(nb_read_file(from, CORTEXM_FLASH_SIZE, &bytes, &size), OTA_OK);
+    FILE *out = fopen(to, "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(bytes, 1, size, out), size);
+    fclose(out);
+    free(bytes);
+}
+
+/* One boot of the host's loader on the flash file `name`. */
+static void boot_on_host(const char *name)
+{
+    struct flash_sim *sim;
+    struct flash_text_error error = {0};
+    struct boot_config config;
+    struct boot_result result;
+    uint8_t buffer[SIM_COPY_BUFFER];
+    bool created;
+    assert_int_equal(flash_sim_file(file(name), bench.device.chips, bench.device.chip_count,
+                                    &created, &sim, &error),
+                     OTA_OK);
+    struct crypto_openssl *crypto = crypto_openssl_new(sim, false);
+    assert_non_null(crypto);
+    sim_device_boot_config(&bench.device, flash_sim_port(sim), crypto_openssl_port(crypto), NULL,
+                           NULL, buffer, sizeof buffer, &config);
+    assert_int_equal(boot_go(&config, &result), OTA_OK);
+    crypto_openssl_free(crypto);
+    flash_sim_close(sim);
+}
+
+static void same_flash_as_on_the_host(void **state)
+{
+    static const struct way overwrite = {"psoc6-internal", "overwrite", SLOT};
+    (void)state;
+    for (size_t i = 0; i <= sizeof ways / sizeof ways[0]; i++) {
+        const struct way *way = i < sizeof ways / sizeof ways[0] ? &ways[i] : &overwrite;
+        make_device(way->part, way->scheme, way->slot);
+        put_image(&bench.device.primary, 1, APP_GOOD, file("key.pem"));
+        put_image(&bench.device.secondary, 2, APP_GOOD, file("key.pem"));
+        copy_file(file("flash"), file("host"));
+        copy_file(file("flash.state"), file("host.state"));
+        bench.life.boot_only = true;
+        for (int boot = 0; boot < 2; boot++) { /* there, and back where the scheme goes back */
+            uint8_t *board;
+            uint8_t *host;
+            size_t size;
+            run(NULL);
+            boot_on_host("host");
+            assert_int_equal(nb_read_file(file("flash"), CORTEXM_FLASH_SIZE, &board, &size), 0);
+            assert_int_equal(nb_read_file(file("host"), CORTEXM_FLASH_SIZE, &host, &size), 0);
+            size_t at = 0;
+            while (at < size && board[at] == host[at])
+                at++;
+            if (at < size)
+                fail_msg("%s, boot %d: flash differs at 0x%zx", way->scheme, boot, at);
+            free(board);
+            free(host);
+        }
+    }
 }
 
 /* Signed, but not a program for this board: it goes as a crash does. */
@@ -214,9 +299,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boots_what_is_signed), cmocka_unit_test(crash_reverts),
         cmocka_unit_test(hang_reverts),         cmocka_unit_test(no_program_reverts),
-        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(overwrite_installs),
-        cmocka_unit_test(crashes_end),          cmocka_unit_test(counter_holds),
-        cmocka_unit_test(operator_commands),    cmocka_unit_test(killed_at_random),
+        cmocka_unit_test(stranger_is_refused),  cmocka_unit_test(rsa_loader),
+        cmocka_unit_test(overwrite_installs),   cmocka_unit_test(crashes_end),
+        cmocka_unit_test(counter_holds),        cmocka_unit_test(operator_commands),
+        cmocka_unit_test(killed_at_random),     cmocka_unit_test(same_flash_as_on_the_host),
     };
     return cmocka_run_group_tests(tests, board_set_up, board_tear_down);
 }

@@ -20,6 +20,7 @@ CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
             -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
 
 CM_SCHEMES := overwrite swap-move swap-scratch swap-status
+CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 
 # Sources that are no tests.
 cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
@@ -30,9 +31,10 @@ CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.
 
 CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                  $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
-                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,settings.c loader.c loader_words.c)
+                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c loader_words.c)
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
-                   ecdsa.c ecp.c ecp_curves.c platform.c platform_util.c sha256.c)
+                   ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
+                   rsa_internal.c sha256.c)
 
 CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c sim/line.c \
                    $(addprefix $(CM_GUEST)/,clock.c crypto_rsa.c platform.c random.c)
@@ -55,7 +57,7 @@ CM_PLATFORM_OBJ    := $(call cm_objects,platform,$(CM_PLATFORM_SRC) \
                         $(addprefix lib/,$(CM_PLATFORM_LIB)))
 CM_APPLICATION_OBJ := $(call cm_objects,application,$(CM_APPLICATION_SRC) \
                         $(addprefix lib/,$(CM_APPLICATION_LIB)))
-CM_SCHEME_OBJ      := $(CM_SCHEMES:%=$(CM)/obj/loader/scheme-%.o)
+CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
@@ -91,9 +93,10 @@ $(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)
 	@mkdir -p $(@D)
 	$(call say,ARM,$< $*)
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LTO) \
-	    -DLOADER_SCHEME=boot_$(subst -,_,$*) -c $< -o $@
+	    -DLOADER_SCHEME=boot_$(subst -,_,$(*:%-rsa=%)) \
+	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -c $< -o $@
 
-$(CM_SCHEMES:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
+$(CM_LOADERS:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
 	$(call say,LINK,$@)
 	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -T $(CM_GUEST)/loader.ld -Wl,-Map=$(@:.elf=.map) \
 	    $(filter %.o,$^) -o $@
@@ -119,7 +122,7 @@ $(CM)/application-a.elf $(CM)/application-b.elf: $(CM_APPLICATION_OBJ) $(CM)/pla
 $(CM)/application-a.bin $(CM)/application-b.bin: %.bin: %.elf
 	$(run)arm-none-eabi-objcopy -O binary $< $@
 
-CM_PRODUCTS := $(CM_SCHEMES:%=$(CM)/loader-%.elf) $(CM)/platform.elf \
+CM_PRODUCTS := $(CM_LOADERS:%=$(CM)/loader-%.elf) $(CM)/platform.elf \
                $(CM)/application-a.bin $(CM)/application-b.bin
 
 # How much RAM the agent's state takes: the size of an object that is nothing else.

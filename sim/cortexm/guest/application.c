@@ -98,8 +98,7 @@ static int make_world(void)
         return result;
     settings->life.event = on_event;
     guest_flash_init(&guest.flash, &settings->device, settings->marks);
-    guest_crypto_init(&guest.crypto);
-    guest.crypto.verify_rsa = guest_verify_rsa;
+    guest_crypto_init(&guest.crypto, guest_verify_rsa);
     guest_nv_init(&guest.nv, settings->nv);
     guest_random_seed(settings->seed, guest_retained()->boots);
     guest_clock_init(&guest.clocks[0], sim_life_agent_timer, life);

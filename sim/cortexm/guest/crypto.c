@@ -73,8 +73,8 @@ static int verify(void *context, const struct crypto_key *key,
                                       : OTA_E_UNSUPPORTED;
 }
 
-void guest_crypto_init(struct guest_crypto *crypto)
+void guest_crypto_init(struct guest_crypto *crypto, guest_verifier *verify_rsa)
 {
     crypto->port = (struct crypto_port){crypto, sha256, sha256_flash, verify};
-    crypto->verify_rsa = NULL;
+    crypto->verify_rsa = verify_rsa;
 }

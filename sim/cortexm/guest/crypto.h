@@ -5,17 +5,17 @@
 
 #include "agent/ports.h"
 
+typedef int guest_verifier(const struct crypto_key *key, const uint8_t digest[CRYPTO_SHA256_SIZE],
+                           const uint8_t *signature, size_t signature_size);
+
 struct guest_crypto {
     struct crypto_port port;
-    /* NULL: RSA keys are OTA_E_UNSUPPORTED. */
-    int (*verify_rsa)(const struct crypto_key *key, const uint8_t digest[CRYPTO_SHA256_SIZE],
-                      const uint8_t *signature, size_t signature_size);
+    guest_verifier *verify_rsa; /* NULL: RSA keys are OTA_E_UNSUPPORTED */
 };
 
-void guest_crypto_init(struct guest_crypto *crypto);
+void guest_crypto_init(struct guest_crypto *crypto, guest_verifier *verify_rsa);
 
 /* For `verify_rsa`. */
-int guest_verify_rsa(const struct crypto_key *key, const uint8_t digest[CRYPTO_SHA256_SIZE],
-                     const uint8_t *signature, size_t signature_size);
+guest_verifier guest_verify_rsa;
 
 #endif

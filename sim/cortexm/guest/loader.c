@@ -4,6 +4,7 @@
 #include "sim/cortexm/guest/crypto.h"
 #include "sim/cortexm/guest/fault.h"
 #include "sim/cortexm/guest/flash.h"
+#include "sim/cortexm/guest/loader_scheme.h"
 #include "sim/cortexm/guest/nv.h"
 #include "sim/cortexm/guest/retained.h"
 #include "sim/cortexm/guest/semihost.h"
@@ -100,7 +101,7 @@ static void boot(struct guest_settings *settings, struct guest_retained *retaine
     const struct platform_port platform = {settings, reset, start_watchdog, feed_watchdog, on_log};
     const struct sim_power power = {settings->life.once, on_event, NULL};
     guest_flash_init(&flash, &settings->device, settings->marks);
-    guest_crypto_init(&crypto);
+    guest_crypto_init(&crypto, loader_verify_rsa());
     guest_nv_init(&nv, settings->nv);
     sim_device_boot_config(&settings->device, &flash.port, &crypto.port, &nv.port, &platform,
                            buffer, sizeof buffer, &config);

@@ -139,7 +139,8 @@ static void compose(const struct cortexm_board_config *config, struct command *c
                "");
     add(command, "-serial");
     add(command, "chardev:log");
-    snprintf(path, sizeof path, "%s/loader-%s.elf", config->programs, config->scheme);
+    snprintf(path, sizeof path, "%s/loader-%s%s.elf", config->programs, config->scheme,
+             config->rsa ? "-rsa" : "");
     snprintf(command->text[2], TEXT_SIZE, "%s", path);
     add(command, "-kernel");
     add(command, command->text[2]);

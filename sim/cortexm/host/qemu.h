@@ -17,7 +17,8 @@
 
 struct cortexm_board_config {
     const char *programs;    /* directory with loader-SCHEME.elf and platform.elf */
-    const char *scheme;      /* which loader */
+    const char *scheme;      /* which loader … */
+    bool rsa;                /* … and may keys be RSA: a larger one */
     const char *flash;       /* the flash file, CORTEXM_FLASH_SIZE bytes */
     const char *settings;    /* see settings.h */
     const char *log;         /* file to which the board's log and QEMU's own words are appended */

@@ -7,7 +7,7 @@
 
 #include "sim/cortexm/guest/board.h"
 
-#include "lwip/etharp.h"
+#include <lwip/etharp.h>
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_LAN9118_H
 #define NOBRICK_SIM_CORTEXM_GUEST_NET_LAN9118_H
 
-#include "lwip/netif.h"
+#include <lwip/netif.h>
 
 #include <stdbool.h>
 

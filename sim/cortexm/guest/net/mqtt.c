@@ -1,15 +1,15 @@
 /* lwIP's client calls back while it reads and must not be closed then; so what it says is kept in a
  * list, and told from net_mqtt_turn(). What it leaves out is done here: the pieces of a message are
- * put together, DISCONNECT is sent (or the broker would publish the will), what was not
- * acknowledged fails with its connection, and a broker is given up that TCP still reaches but that
- * answers no ping. */
+ * put together, DISCONNECT is sent (or the broker would publish the will), and what was not
+ * acknowledged fails with its connection. Keep-alive is done here, too: lwIP takes an answer of TCP
+ * for one of the broker, and with a short keep-alive gives up a connection before it asks. */
 #include "sim/cortexm/guest/net/mqtt.h"
 
 #include "sim/address.h"
 #include "sim/cortexm/guest/net/mqtt_pipe.h"
 #include "sim/cortexm/guest/net/stack.h"
 
-#include "lwip/apps/mqtt_priv.h"
+#include <lwip/apps/mqtt_priv.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@
 #define HOST       256u
 #define CONNECT_MS 10000u
 #define GOODBYE_MS 3000u /* for messages in flight */
+#define PINGREQ    0xc0u
+#define DISCONNECT 0xe0u
 #define WILL_QOS   1u
 #define WILL_ROOM  255u
 #define PUBLISHES  (MQTT_REQ_MAX_IN_FLIGHT - 2u) /* room for a subscription and its end */
@@ -48,6 +50,7 @@ static struct {
     enum state state;
     uint64_t deadline; /* of STATE_CONNECTING and STATE_CLOSING */
     uint16_t keep_alive_s;
+    uint64_t pinged_ms;
     unsigned in_flight;
     unsigned subscribing;
     struct news *first;
@@ -139,11 +142,18 @@ static void fail_connect(int code, const char *reason)
     note(OTA_EVENT_MQTT_CONNECTED, code);
 }
 
+/* A packet of that type and nothing else, unless one of lwIP's has gone in part only. */
+static void send_short(uint8_t type)
+{
+    const uint8_t packet[] = {type, 0};
+    bool between = mqtt.client.output.put == mqtt.client.output.get;
+    if (between && mqtt_client_is_connected(&mqtt.client))
+        mqtt_pipe_send(mqtt.client.conn, packet, sizeof packet);
+}
+
 static void say_goodbye(void)
 {
-    static const uint8_t goodbye[] = {0xe0, 0x00}; /* DISCONNECT */
-    if (mqtt_client_is_connected(&mqtt.client))
-        mqtt_pipe_send(mqtt.client.conn, goodbye, sizeof goodbye);
+    send_short(DISCONNECT);
     mqtt_disconnect(&mqtt.client);
 }
 
@@ -163,6 +173,7 @@ static void on_connection(mqtt_client_t *client, void *context, mqtt_connection_
     (void)client, (void)context;
     if (mqtt.state == STATE_CONNECTING && status == MQTT_CONNECT_ACCEPTED) {
         mqtt.state = STATE_UP;
+        mqtt.client.keep_alive = 0; /* the broker knows; lwIP shall not care */
         note(OTA_EVENT_MQTT_CONNECTED, OTA_OK);
     } else if (mqtt.state == STATE_CONNECTING && ota_err_is_tls(mqtt.pipe.failure)) {
         fail_connect(mqtt.pipe.failure, mqtt.pipe.reason);
@@ -262,6 +273,7 @@ static int mqtt_open(void *context, const struct mqtt_connect *options)
     mqtt.in_flight = 0;
     mqtt.subscribing = 0;
     mqtt.keep_alive_s = options->keep_alive_s;
+    mqtt.pinged_ms = 0;
     mqtt.state = STATE_CONNECTING;
     mqtt.deadline = net_now_ms(NULL) + CONNECT_MS;
     return OTA_OK;
@@ -342,14 +354,36 @@ net_mqtt_start(const struct net_mqtt_config *config,
     return &mqtt.port;
 }
 
-/* Paho asks for a sign of life when nothing was heard for the keep-alive, and waits one and a half
- * times as long for it. */
+/* Has the broker not answered a ping? */
+static bool is_waiting(void)
+{
+    return mqtt.pinged_ms > mqtt.pipe.heard_ms;
+}
+
+/* As Paho does: asks for a sign of life when one side was silent for the keep-alive, and waits one
+ * and a half times as long for it. */
+static uint64_t keep_alive_due(void)
+{
+    const struct altcp_tls_config *pipe = &mqtt.pipe;
+    uint64_t silent_since = pipe->sent_ms < pipe->heard_ms ? pipe->sent_ms : pipe->heard_ms;
+    uint64_t keep_alive = 1000u * mqtt.keep_alive_s;
+    if (keep_alive == 0)
+        return UINT64_MAX;
+    return is_waiting() ? mqtt.pinged_ms + keep_alive * 3 / 2 : silent_since + keep_alive;
+}
+
 static uint64_t deadline(void)
 {
-    uint64_t patience = mqtt.keep_alive_s * 1000u * 5u / 2u;
-    if (mqtt.state == STATE_CONNECTING || mqtt.state == STATE_CLOSING)
-        return mqtt.state == STATE_CLOSING && mqtt.in_flight == 0 ? 0 : mqtt.deadline;
-    return mqtt.state == STATE_UP && patience != 0 ? mqtt.pipe.heard_ms + patience : UINT64_MAX;
+    switch (mqtt.state) {
+    case STATE_CONNECTING:
+        return mqtt.deadline;
+    case STATE_CLOSING:
+        return mqtt.in_flight == 0 ? 0 : mqtt.deadline;
+    case STATE_UP:
+        return keep_alive_due();
+    default:
+        return UINT64_MAX;
+    }
 }
 
 static void look_at_time(void)
@@ -362,9 +396,12 @@ static void look_at_time(void)
     } else if (mqtt.state == STATE_CLOSING) {
         say_goodbye();
         finish("");
-    } else {
+    } else if (is_waiting()) {
         mqtt_disconnect(&mqtt.client);
         finish("connection lost");
+    } else {
+        send_short(PINGREQ);
+        mqtt.pinged_ms = net_now_ms(NULL);
     }
 }
 

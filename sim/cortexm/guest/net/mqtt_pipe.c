@@ -4,8 +4,8 @@
 #include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/stream.h"
 
-#include "lwip/apps/mqtt_opts.h"
-#include "lwip/priv/altcp_priv.h"
+#include <lwip/apps/mqtt_opts.h>
+#include <lwip/priv/altcp_priv.h>
 
 #include <assert.h>
 #include <stdlib.h>
@@ -136,8 +136,10 @@ static void pipe_recved(struct altcp_pcb *pcb, u16_t size)
 
 static err_t pipe_write(struct altcp_pcb *pcb, const void *data, u16_t size, u8_t flags)
 {
+    struct pipe *pipe = pipe_of(pcb);
     (void)flags;
-    return net_stream_send(pipe_of(pcb)->stream, data, size) == size ? ERR_OK : ERR_CONN;
+    pipe->config->sent_ms = net_now_ms(NULL);
+    return net_stream_send(pipe->stream, data, size) == size ? ERR_OK : ERR_CONN;
 }
 
 static err_t pipe_output(struct altcp_pcb *pcb)
@@ -205,5 +207,5 @@ struct altcp_pcb *altcp_tls_wrap(struct altcp_tls_config *config, struct altcp_p
 
 void mqtt_pipe_send(struct altcp_pcb *pipe, const void *data, uint16_t size)
 {
-    (void)net_stream_send(pipe_of(pipe)->stream, data, size);
+    (void)pipe_write(pipe, data, size, 0);
 }

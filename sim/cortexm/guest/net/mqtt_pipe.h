@@ -6,7 +6,7 @@
 #ifndef NOBRICK_SIM_CORTEXM_GUEST_NET_MQTT_PIPE_H
 #define NOBRICK_SIM_CORTEXM_GUEST_NET_MQTT_PIPE_H
 
-#include "lwip/altcp_tls.h"
+#include <lwip/altcp_tls.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,10 +18,11 @@ struct altcp_tls_config {
     /* What came of it, filled in by the pipe. */
     int failure; /* to open; 0: none */
     const char *reason;
-    uint64_t heard_ms; /* when something came from the broker last */
+    uint64_t heard_ms; /* when something came from the broker last, … */
+    uint64_t sent_ms;  /* … and when something went to it */
 };
 
-/* Sends bytes behind lwIP's back: the packet that it leaves out. */
+/* Sends bytes behind lwIP's back: a packet that it leaves out, when nothing of its own waits. */
 void mqtt_pipe_send(struct altcp_pcb *pipe, const void *data, uint16_t size);
 
 #endif

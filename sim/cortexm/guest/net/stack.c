@@ -5,12 +5,12 @@
 #include "sim/cortexm/guest/random.h"
 #include "sim/cortexm/guest/uart.h"
 
-#include "lwip/dhcp.h"
-#include "lwip/dns.h"
-#include "lwip/init.h"
-#include "lwip/netif.h"
-#include "lwip/timeouts.h"
-#include "netif/ethernet.h"
+#include <lwip/dhcp.h>
+#include <lwip/dns.h>
+#include <lwip/init.h>
+#include <lwip/netif.h>
+#include <lwip/timeouts.h>
+#include <netif/ethernet.h>
 
 #include <stdlib.h>
 #include <sys/time.h>

@@ -5,7 +5,7 @@
 
 #include "sim/world.h"
 
-#include "lwip/ip_addr.h"
+#include <lwip/ip_addr.h>
 
 /* `unix_s`: time of day at the reset, in seconds since 1970; the board has no clock for that.
  * Connections may be asked for at once: they wait for an address. */

@@ -5,8 +5,8 @@
 #include "sim/cortexm/guest/net/stack.h"
 #include "sim/cortexm/guest/net/tls.h"
 
-#include "lwip/dns.h"
-#include "lwip/tcp.h"
+#include <lwip/dns.h>
+#include <lwip/tcp.h>
 
 #include <stdlib.h>
 #include <string.h>
