@@ -17,8 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOARD_MS 90000 /* a device step that takes longer hangs; the machine may be busy */
-#define END_MS   4000  /* from the end of its lines to QEMU's own */
+#define BOARD_MS     90000 /* a device step that takes longer hangs; the machine may be busy */
+#define JOB_WAIT     6000
+#define DATA_WAIT    4000
+#define CONNECT_WAIT 8000
+#define END_MS       4000 /* from the end of its lines to QEMU's own */
 
 /* ---- files ------------------------------------------------------------------------------- */
 
@@ -51,13 +54,25 @@ static struct cortexm_peer peer_of(const struct nb_door *door)
     return (struct cortexm_peer){"127.0.0.1", door->port, door->tls};
 }
 
+/* The board computes more slowly than this machine, TLS above all: what a script says nothing of
+ * waits longer than elsewhere. */
+static struct sim_session patient_session(const struct nb_play *play)
+{
+    struct sim_session session = nb_play_session(play);
+    struct ota_timing *timing = &session.timing;
+    timing->job_wait = timing->job_wait ? timing->job_wait : JOB_WAIT;
+    timing->data_wait = timing->data_wait ? timing->data_wait : DATA_WAIT;
+    timing->connect_wait = timing->connect_wait ? timing->connect_wait : CONNECT_WAIT;
+    return session;
+}
+
 static int write_settings(struct nb_play *play, bool boot_only, const char *path)
 {
     struct nb_posix *own = play->own;
     struct nb_net_arguments files = {0};
     char nv[NB_PATH + 8];
     const struct sim_life_config life = {.device = &play->device,
-                                         .session = nb_play_session(play),
+                                         .session = patient_session(play),
                                          .timing = SIM_TIMING_FAST,
                                          .once = play->live_ms == 0,
                                          .boot_only = boot_only};

@@ -3,6 +3,7 @@
 #include "sim/device_flash.h"
 #include "sim/life.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,8 @@ void nb_play_journal_line(void *context, const char *line)
 {
     struct nb_play *play = context;
     play->flash_hash = sim_journal_hash(play->flash_hash, line);
+    if (play->journal)
+        fprintf(play->journal, "%s\n", line);
 }
 
 struct sim_session nb_play_session(const struct nb_play *play)
@@ -675,6 +678,27 @@ static void tell_story(struct nb_play *play)
     nb_story_add(outcome, "%s", last);
 }
 
+static bool open_journal(struct nb_play *play)
+{
+    const char *path = play->cell->journal;
+    play->journal = path ? fopen(path, "w") : NULL;
+    if (!path || play->journal)
+        return true;
+    nb_outcome_set(play->outcome, NB_ERROR, "%.120s: %s", path, strerror(errno));
+    return false;
+}
+
+static void close_journal(struct nb_play *play)
+{
+    if (!play->journal)
+        return;
+    fprintf(play->journal, "flash %016llx\n", (unsigned long long)play->outcome->flash_hash);
+    bool good = !ferror(play->journal);
+    if (fclose(play->journal) != 0 || !good)
+        nb_outcome_set(play->outcome, NB_ERROR, "%.120s: cannot be written", play->cell->journal);
+    play->journal = NULL;
+}
+
 static void note_hashes(struct nb_play *play)
 {
     struct nb_outcome *outcome = play->outcome;
@@ -690,6 +714,8 @@ void nb_play_steps(struct nb_play *play)
 {
     char reason[NB_LINE] = "";
     int rc = 0;
+    if (!open_journal(play))
+        return;
     play->net.line = nb_play_cloud_line;
     play->net.context = play;
     if (play->script->needs_cloud)
@@ -701,6 +727,7 @@ void nb_play_steps(struct nb_play *play)
     nb_net_stop(&play->net);
     if (play->cell->hash)
         note_hashes(play);
+    close_journal(play);
     if (play->outcome->verdict != NB_PASS)
         tell_story(play);
 }

@@ -13,6 +13,8 @@
 #include "sim/life.h"
 #include "sim/world.h"
 
+#include <stdio.h>
+
 struct nb_play;
 
 /* What happened to one of the devices. */
@@ -84,6 +86,7 @@ struct nb_play {
     /* hashes so far, under cell->hash: of every line said, and of the flash journal */
     uint64_t history_hash;
     uint64_t flash_hash;
+    FILE *journal; /* cell->journal, while the steps are played */
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,

@@ -135,6 +135,21 @@ static void report_cell(const struct nb_teller *teller, const char *path,
     free(outcome);
 }
 
+/* "DIR/anycloud_first-update.ota.part=nrf52840.ops": the same in every world, to be compared. */
+static void journal_path(const char *dir, const char *shown, const struct nb_cell *cell, char *out,
+                         size_t size)
+{
+    char name[256];
+    size_t from = (size_t)snprintf(out, size, "%s/", dir);
+    nb_cell_name(cell, name, sizeof name);
+    size_t used =
+        from + (size_t)snprintf(out + from, size - from, "%s%s%s", shown, name[0] ? "." : "", name);
+    snprintf(out + used, size - used, ".ops");
+    for (char *at = out + from; *at; at++)
+        if (*at == '/')
+            *at = '_';
+}
+
 /* ---- scripts ----------------------------------------------------------------------------- */
 
 /* A script that cannot be run is a result, too; what is wrong stands on stderr. */
@@ -182,7 +197,11 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
         matrix.cells[i].sample = options->sample;
         matrix.cells[i].every = options->every;
         matrix.cells[i].programs = options->programs;
-        matrix.cells[i].journals = options->journals;
+        char journal[NB_ID];
+        if (options->journals) {
+            journal_path(options->journals, shown, &matrix.cells[i], journal, sizeof journal);
+            matrix.cells[i].journal = journal;
+        }
         matrix.cells[i].hash = options->hash || options->journals;
         report_cell(teller, shown, &script, &matrix.cells[i]);
     }
@@ -292,7 +311,21 @@ static size_t jobs_from(const char *text)
 
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, SAMPLE, EVERY, PROGRAMS, JOURNALS, COMPUTE, HELP };
+    enum {
+        WORLD = 256,
+        PART,
+        DEVICE,
+        JUNIT,
+        TAP,
+        JOBS,
+        HASH,
+        SAMPLE,
+        EVERY,
+        PROGRAMS,
+        JOURNALS,
+        COMPUTE,
+        HELP
+    };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},

@@ -57,12 +57,12 @@ struct nb_cell {
     bool drawn_given; /* … with these faults, not with those that the seed draws */
     struct nb_drawn drawn[NB_DRAWN];
     size_t drawn_count;
-    bool hash;       /* note a hash of all that happened, and one of the flash journal */
-    uint32_t sample; /* sweeps try each N-th cut only; 0: all */
-    const char *journals; /* directory that takes the flash journal as a file; NULL: none */
-    bool every;      /* sweeps on the board take every cut, not one of each class */
-    bool programs;   /* images hold the board's program, as in the cortexm world */
-    bool compute;    /* compute every hash and signature anew; false: remember them by content */
+    bool hash;           /* note a hash of all that happened, and one of the flash journal */
+    uint32_t sample;     /* sweeps try each N-th cut only; 0: all */
+    const char *journal; /* file that takes the flash journal, a line an operation; NULL: none */
+    bool every;          /* sweeps on the board take every cut, not one of each class */
+    bool programs;       /* images hold the board's program, as in the cortexm world */
+    bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 
 /* ---- outcomes ---------------------------------------------------------------------------- */
