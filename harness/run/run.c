@@ -70,7 +70,7 @@ static bool names_world(const struct nb_script *script, const char *world)
     for (size_t i = 0; i < script->world.count; i++)
         if (strcmp(script->world.items[i], world) == 0)
             return true;
-    return script->world.count == 0;
+    return script->world.count == 0 && strcmp(world, "cortexm") != 0;
 }
 
 /* The system of a cell: its own value, or the only one that the script names. */
