@@ -158,6 +158,7 @@ int nb_isa_sweep(const struct nb_script *script, const struct nb_cell *cell,
     isa->script = script;
     isa->cell = *cell;
     isa->cell.hash = true;
+    isa->cell.journal = NULL; /* one file cannot take them all */
     isa->outcome = outcome;
     int rc = nb_cell_device(script, cell, &isa->device, &error);
     if (rc == 0) {
