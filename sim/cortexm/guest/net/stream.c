@@ -146,8 +146,8 @@ static void pump(struct net_stream *stream)
     (void)tcp_output(stream->pcb);
 }
 
-/* What cannot be sent any more is not told: whoever has written reads next, and finds first what the
- * server still said (why it refuses us), and then the end. */
+/* What cannot be sent any more is not told: whoever has written reads next, and finds first what
+ * the server still said (why it refuses us), and then the end. */
 static int wire_send(void *context, const unsigned char *data, size_t size)
 {
     struct net_stream *stream = context;
