@@ -415,9 +415,10 @@ uint32_t net_mqtt_wait(void)
 bool net_mqtt_turn(void)
 {
     struct news *news;
-    bool told = mqtt.first != NULL;
+    bool told = false;
     look_at_time();
     while ((news = take_first()) != NULL) {
+        told = true;
         tell(news);
         free(news);
     }

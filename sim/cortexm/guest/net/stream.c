@@ -146,10 +146,12 @@ static void pump(struct net_stream *stream)
     (void)tcp_output(stream->pcb);
 }
 
+/* What cannot be sent any more is not told: whoever has written reads next, and finds first what
+ * the server still said (why it refuses us), and then the end. */
 static int wire_send(void *context, const unsigned char *data, size_t size)
 {
     struct net_stream *stream = context;
-    return stream->pcb != NULL && keep(stream, data, size) ? (int)size : -1;
+    return stream->pcb == NULL || keep(stream, data, size) ? (int)size : -1;
 }
 
 size_t net_stream_send(struct net_stream *stream, const void *data, size_t size)

@@ -12,6 +12,8 @@
 
 #define SEEN_FLAGS (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
 
+#define MOST_OPERATIONS 500u /* on curves, in one step: a fraction of what a signature takes */
+
 struct tls_session {
     mbedtls_ssl_context ssl;
     const struct tls_wire *wire;
@@ -86,6 +88,7 @@ int tls_start(void)
     /* Its own order begins with the strongest one, which costs a second here. */
     static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_SECP256R1,
                                                   MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_NONE};
+    mbedtls_ecp_set_max_ops(MOST_OPERATIONS);
     mbedtls_ssl_config_init(&tls.config);
     mbedtls_x509_crt_init(&tls.ca);
     mbedtls_x509_crt_init(&tls.certificate);
@@ -173,6 +176,8 @@ int tls_handshake(struct tls_session *session)
     int rc = mbedtls_ssl_handshake_step(&session->ssl);
     if (rc == 0)
         return session->ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER ? OTA_OK : TLS_GOES_ON;
+    if (rc == MBEDTLS_ERR_SSL_CRYPTO_IN_PROGRESS)
+        return TLS_GOES_ON;
     if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE)
         return TLS_WAITS;
     bool alert = rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
