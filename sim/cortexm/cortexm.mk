@@ -147,6 +147,12 @@ $(CM_EXAMPLE)/example.device: sim/cortexm/example/example.device
 	@mkdir -p $(@D)
 	@cp $< $@
 
+# The loader in $(CM_PLANTED), with whatever mistake somebody planted there (ci/cortexm).
+.PHONY: cortexm-planted
+cortexm-planted:
+	$(run)$(CM_CC) $(CM_EXAMPLE_FLAGS) -Wl,--defsym=EXAMPLE_ORIGIN=0 $(CM_PLANTED)/loader.c \
+	    -o $(CM_PLANTED)/loader.elf
+
 CM_PRODUCTS += $(addprefix $(CM_EXAMPLE)/,loader.elf application-1.bin application-2.bin example.device)
 
 # How much RAM the agent's state takes: the size of an object that is nothing else.
@@ -168,6 +174,11 @@ endif
 .PHONY: cortexm-page
 cortexm-page: cortexm
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
+# Every cut on the board, and many kills: hours.
+.PHONY: cortexm-full
+cortexm-full: $(BUILD)/nobrick cortexm $(BUILD)/test/harness_run_board_kill_test
+	+@MAKE="$(MAKE)" sh ci/cortexm $(BUILD) full
 
 # For tests, which skip what needs the board: not built is no error, but is said.
 .PHONY: cortexm-if-possible
