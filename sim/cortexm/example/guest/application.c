@@ -10,7 +10,7 @@ static void say(const char *text)
 
 static void application_start(void)
 {
-    uint32_t code[2] = {0x20026, 0};         /* semihosting: the application ended, with 0 */
+    uint32_t code[2] = {0x20026, 0}; /* semihosting: the application ended, with 0 */
     register uint32_t what __asm__("r0") = 0x20;
     register uint32_t *how __asm__("r1") = code;
     say("boot " VERSION ".0.0 confirmed\nexit 0\n");

@@ -1,5 +1,5 @@
-/* A bootloader that copies the second slot over the first when its last word asks for it. The request
- * goes last: whenever the power fails before, the copy begins anew. */
+/* A bootloader that copies the second slot over the first when its last word asks for it. The
+ * request goes last: whenever the power fails before, the copy begins anew. */
 #include "sim/cortexm/example/guest/example.h"
 
 static void erase(uint32_t sector)
