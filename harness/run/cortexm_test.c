@@ -169,6 +169,37 @@ static void replay_names_the_world(void **state)
     expect_text("nothing met `expect boot v1 confirmed`");
 }
 
+/* A file for each cell, named where there are several, the same in each run. */
+static void journals_are_kept(void **state)
+{
+    static const char *const scripts[] = {
+        "title T\nworld virtual\ncloud offer v2\ndevice check\nexpect boot v2 trial\n",
+        "title T\nworld virtual\ndata mqtt http\ncloud offer v2\ndevice check\n"
+        "expect boot v2 trial\n"};
+    static const char *const endings[] = {"_test.ota.ops", "_test.ota.data=http.ops"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char script[PATH];
+        char kept[PATH * 2];
+        char line[100];
+        char last[100] = "";
+        size_t lines = 0;
+        char *argv[] = {(char[]){"run"}, (char[]){"--journals"}, dir, script, NULL};
+        write_text("test.ota", scripts[i]);
+        snprintf(script, sizeof script, "%s", file("test.ota"));
+        assert_int_equal(finish(start(nb_cmd_run, argv)), 0);
+        snprintf(kept, sizeof kept, "%s/_tmp_%s%s", dir, strrchr(dir, '/') + 1, endings[i]);
+        FILE *in = fopen(kept, "r");
+        if (in == NULL)
+            fail_msg("no %s", kept);
+        for (; fgets(line, sizeof line, in) != NULL; lines++)
+            memcpy(last, line, sizeof last);
+        fclose(in);
+        assert_true(lines > 100);
+        assert_memory_equal(last, "flash ", 6);
+    }
+}
+
 /* ---- what is left behind ----------------------------------------------------------------- */
 
 /* A QEMU with something of our directory on its command line; 0: none. */
@@ -244,9 +275,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missing_board_is_said),
-        cmocka_unit_test(scripts_end_as_they_should),
-        cmocka_unit_test(replay_names_the_world),
+        cmocka_unit_test(missing_board_is_said),  cmocka_unit_test(scripts_end_as_they_should),
+        cmocka_unit_test(replay_names_the_world), cmocka_unit_test(journals_are_kept),
         cmocka_unit_test(no_qemu_is_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -142,7 +142,8 @@ static void journal_path(const char *dir, const char *shown, const struct nb_cel
 {
     char name[256] = "";
     size_t from = (size_t)snprintf(out, size, "%s/", dir);
-    nb_cell_name(cell, name, sizeof name);
+    if (cell)
+        nb_cell_name(cell, name, sizeof name);
     size_t used =
         from + (size_t)snprintf(out + from, size - from, "%s%s%s", shown, name[0] ? "." : "", name);
     snprintf(out + used, size - used, ".ops");
