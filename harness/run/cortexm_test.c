@@ -169,6 +169,41 @@ static void replay_names_the_world(void **state)
     expect_text("nothing met `expect boot v1 confirmed`");
 }
 
+/* A few cuts of a sweep on the host, one of each class on the board; and one of them again. */
+static void sweeps_take_one_of_each_class(void **state)
+{
+    char path[PATH];
+    char id[PATH + 40];
+    unsigned operations = 0;
+    unsigned on_host = 0;
+    unsigned classes = 0;
+    unsigned on_board = 0;
+    char *argv[] = {(char[]){"run"},
+                    (char[]){"--world"},
+                    (char[]){"cortexm"},
+                    (char[]){"--sample"},
+                    (char[]){"1300"},
+                    path,
+                    NULL};
+    char *again[] = {(char[]){"replay"}, id, NULL};
+    (void)state;
+    skip_without_board();
+    write_text("test.ota", "title T\nworld cortexm\nflash slot1 v2 pending\n@flash:* cut\n"
+                           "device boot\nexpect boot v1|v2\nuntil stable boot v1\n");
+    snprintf(path, sizeof path, "%s", file("test.ota"));
+    assert_int_equal(finish(start(nb_cmd_run, argv)), 0);
+    const char *note = strstr(output, "# ");
+    assert_non_null(note);
+    assert_int_equal(sscanf(note,
+                            "# %u operations, %u power cuts of %u classes on the host, %u on the",
+                            &operations, &on_host, &classes, &on_board),
+                     4);
+    assert_true(operations > 100 && on_host > 1 && classes > 1 && classes <= on_host);
+    assert_int_equal(on_board, classes);
+    snprintf(id, sizeof id, "%s:cortexm:cuts=100.after", path);
+    assert_int_equal(finish(start(nb_cmd_replay, again)), 0);
+}
+
 /* A file for each cell, named where there are several, the same in each run. */
 static void journals_are_kept(void **state)
 {
@@ -275,8 +310,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missing_board_is_said),  cmocka_unit_test(scripts_end_as_they_should),
-        cmocka_unit_test(replay_names_the_world), cmocka_unit_test(journals_are_kept),
+        cmocka_unit_test(missing_board_is_said),
+        cmocka_unit_test(scripts_end_as_they_should),
+        cmocka_unit_test(replay_names_the_world),
+        cmocka_unit_test(journals_are_kept),
+        cmocka_unit_test(sweeps_take_one_of_each_class),
         cmocka_unit_test(no_qemu_is_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
