@@ -219,6 +219,9 @@ int nb_find_alive(struct nb_search *search);
 
 /* ---- rest.c ---- */
 
+/* The list of runs that leads to a state, from the root; returns how many, the first ones when
+ * there are more than NB_CUTS. */
+size_t nb_chain_to(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS]);
 /* Where each state comes to rest; fills failures, reason, chain and rests of the proof. */
 int nb_judge_rests(struct nb_search *search);
 

@@ -305,6 +305,16 @@ static void yield_ends(struct nb_run *run, const struct nb_end *end)
     run->alive = NULL;
 }
 
+static void tell_led_by(const struct nb_search *search, uint32_t id)
+{
+    const struct nb_machine *machine = search->machine;
+    struct nb_cut chain[NB_CUTS];
+    if (machine->led_by == NULL)
+        return;
+    size_t length = nb_chain_to(search, id, chain);
+    machine->led_by(machine->context, chain, length);
+}
+
 int nb_run_state(struct nb_search *search, uint32_t id)
 {
     const struct nb_state *state = nb_state_at(search, id);
@@ -325,6 +335,7 @@ int nb_run_state(struct nb_search *search, uint32_t id)
     struct nb_end end = {0};
     if (run.alive != NULL && run.erased != NULL) {
         *search->machine->counter = state->counter;
+        tell_led_by(search, id);
         search->machine->run(search->machine->context, nb_phase_action((enum nb_phase)state->phase),
                              &seam, &end);
         yield_ends(&run, &end);

@@ -41,6 +41,7 @@ static const struct row rows[NB_PHASES] = {
                                   TO(NEW)},
     [NB_PHASE_NEW] = {NB_ACTION_BOOT, NB_PHASE_NEW, WRONG(GAVE), WRONG(AGAIN), TO(NEW)},
     [NB_PHASE_OLD] = {NB_ACTION_BOOT, NB_PHASE_OLD, TO(OLD), WRONG(BACK), WRONG(BACK)},
+    [NB_PHASE_UNKNOWN] = {NB_ACTION_BOOT, NB_PHASE_UNKNOWN, TO(UNKNOWN), TO(UNKNOWN), TO(UNKNOWN)},
 };
 
 enum nb_action nb_phase_action(enum nb_phase phase)

@@ -17,6 +17,7 @@ enum nb_phase {
     NB_PHASE_MAYBE_CONFIRMED, /* it was cut in its confirmation */
     NB_PHASE_NEW,             /* the new image is confirmed */
     NB_PHASE_OLD,             /* the old one is back for good */
+    NB_PHASE_UNKNOWN,         /* nobody knows what was asked for: either may run at any time */
     NB_PHASES
 };
 

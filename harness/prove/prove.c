@@ -14,23 +14,18 @@ static const char *tears_text(enum nb_tears tears)
                                       : "cuts and every modelled tear";
 }
 
-/* "v1", "v2" or "v1 or v2" by the names that versions have in scripts. */
-static void rests_text(const struct nb_prove_device *device, unsigned rests, char *out, size_t size)
+/* "v1", "v2" or "v1 or v2" by the names that images have. */
+static void rests_text(unsigned rests, const char *old, const char *new, char *out, size_t size)
 {
-    char old[24];
-    char new[24];
-    nb_version_print(&device->old, old, sizeof old);
-    nb_version_print(&device->new, new, sizeof new);
     snprintf(out, size, "%s%s%s", rests & NB_RUNS_OLD ? old : "",
              rests == (NB_RUNS_OLD | NB_RUNS_NEW) ? " or " : "", rests & NB_RUNS_NEW ? new : "");
 }
 
-static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
-                         struct nb_outcome *outcome)
+void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, const char *old,
+                      const char *new, struct nb_outcome *outcome)
 {
-    const struct nb_cell *cell = device->bench->cell;
     char rests[64];
-    rests_text(device, proof->rests, rests, sizeof rests);
+    rests_text(proof->rests, old, new, rests, sizeof rests);
     nb_note_add(outcome, "%s: %u states (%u masked), %llu edges, depth %u, %.2f s%s%s",
                 proof->closed ? "closed" : "not closed", proof->states, proof->masked,
                 (unsigned long long)proof->edges, proof->depth, proof->seconds,
@@ -45,6 +40,16 @@ static void tell_figures(const struct nb_prove_device *device, const struct nb_p
     nb_note_add(outcome, "%s, %s; %.0f states/s, %.0f edges/s; a model of flash, not silicon",
                 tears_text(cell->tears), cell->unmasked ? "nothing masked" : "dead data masked",
                 (double)proof->states / seconds, (double)proof->edges / seconds);
+}
+
+static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
+                         struct nb_outcome *outcome)
+{
+    char old[24];
+    char new[24];
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    nb_prove_figures(device->bench->cell, proof, old, new, outcome);
 }
 
 static int draw(const struct nb_prove_device *device, const struct nb_search *search,
@@ -77,17 +82,49 @@ static int draw(const struct nb_prove_device *device, const struct nb_search *se
     return err;
 }
 
+static void tell_event(void *context, const char *line)
+{
+    nb_bench_event(context, "%s", line);
+}
+
+static enum nb_verdict repeat(struct nb_prove_device *device, const struct nb_step *step,
+                              char reason[NB_LINE])
+{
+    struct nb_bench *bench = device->bench;
+    char old[24];
+    char new[24];
+    struct flash_stats stats;
+    const char *wrong;
+    nb_version_print(&device->old, old, sizeof old);
+    nb_version_print(&device->new, new, sizeof new);
+    struct nb_repeat chain = {&device->machine, device->phase, old, new, bench, tell_event};
+    enum nb_verdict verdict = nb_repeat(&chain, bench->cell->cuts, bench->cell->cut_count, &wrong);
+    flash_sim_stats(bench->sim, &stats);
+    bench->violations = stats.violations;
+    if (verdict != NB_PASS)
+        snprintf(reason, NB_LINE, "line %u: %s", step->line, wrong);
+    return verdict;
+}
+
+void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, char *text,
+                      size_t size)
+{
+    unsigned cuts = 0;
+    for (size_t i = 0; i < proof->chain_length; i++)
+        cuts += proof->chain[i].tear != FLASH_TEAR_NONE;
+    nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
+    snprintf(text, size, "after %u power cut%s %s (%u such states)", cuts, cuts == 1 ? "" : "s",
+             proof->reason, proof->failures);
+}
+
 static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
                              const struct nb_proof *proof, char reason[NB_LINE],
                              struct nb_outcome *outcome)
 {
     if (proof->failures != 0) {
-        unsigned cuts = 0;
-        for (size_t i = 0; i < proof->chain_length; i++)
-            cuts += proof->chain[i].tear != FLASH_TEAR_NONE;
-        nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
-        snprintf(reason, NB_LINE, "line %u: after %u power cut%s %s (%u such states)", step->line,
-                 cuts, cuts == 1 ? "" : "s", proof->reason, proof->failures);
+        char text[NB_LINE - 20];
+        nb_prove_failure(proof, outcome, text, sizeof text);
+        snprintf(reason, NB_LINE, "line %u: %s", step->line, text);
         if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
             return NB_FAIL;
         snprintf(reason, NB_LINE,
@@ -138,7 +175,7 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
     int err =
         device == NULL ? OTA_E_NO_SPACE : nb_prove_device_init(device, bench, step, rest, reason);
     if (err == 0 && bench->cell->cut_count != 0) {
-        verdict = nb_repeat(device, step, bench->cell->cuts, bench->cell->cut_count, reason);
+        verdict = repeat(device, step, reason);
     } else if (err == 0) {
         err =
             nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);

@@ -13,4 +13,13 @@
 enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
                          struct nb_outcome *outcome);
 
+/* What every proof says of itself, as notes: the verdict, with the names of the images, and its
+ * bounds. */
+void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, const char *old,
+                      const char *new, struct nb_outcome *outcome);
+
+/* Of a proof with failures: puts the chain into `outcome->cuts`, and a sentence into `text`. */
+void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, char *text,
+                      size_t size);
+
 #endif

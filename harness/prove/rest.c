@@ -42,8 +42,7 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
     }
 }
 
-/* The list of runs that leads to a state, from the root. */
-static size_t tell_chain(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS])
+size_t nb_chain_to(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS])
 {
     size_t length = 0;
     for (uint32_t at = id; nb_state_at(search, at)->parent != NB_NOBODY;
@@ -83,7 +82,7 @@ int nb_judge_rests(struct nb_search *search)
             deepest = i;
         proof->depth = nb_state_at(search, deepest)->depth;
     }
-    proof->deepest_length = tell_chain(search, deepest, proof->deepest);
+    proof->deepest_length = nb_chain_to(search, deepest, proof->deepest);
     for (uint32_t i = 0; i < search->ops.count; i++)
         proof->masked += nb_is_covered(search, nb_op_at(search, i)) && !nb_op_at(search, i)->torn
                              ? nb_op_at(search, i)->tears
@@ -99,7 +98,7 @@ int nb_judge_rests(struct nb_search *search)
     }
     if (worst != NB_NOBODY) {
         proof->reason = nb_state_at(search, worst)->wrong;
-        proof->chain_length = tell_chain(search, worst, proof->chain);
+        proof->chain_length = nb_chain_to(search, worst, proof->chain);
         if (proof->chain_length < NB_CUTS) /* the run that shows it: a chain is never empty */
             proof->chain[proof->chain_length++] = (struct nb_cut){
                 .tear = FLASH_TEAR_NONE,

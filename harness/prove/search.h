@@ -36,6 +36,9 @@ struct nb_machine {
     /* Performs the action on the present flash and counter. May not keep anything between runs. */
     void (*run)(void *context, enum nb_action action, const struct nb_seam *seam,
                 struct nb_end *end);
+    /* Hears, before each run of a search, of the runs that led to it, if they are not too many: for
+     * machines that may end the process. May be NULL. */
+    void (*led_by)(void *context, const struct nb_cut *chain, size_t length);
 };
 
 enum nb_tears {
