@@ -2,6 +2,7 @@
 
 #include "harness/cli/paths.h"
 #include "harness/prove/crew.h"
+#include "harness/prove/plugin_prove.h"
 #include "harness/prove/verdicts.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
@@ -25,6 +26,7 @@ static const char help[] =
     "  --scheme SCHEME  this boot scheme instead of all that fit\n"
     "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
+    "  --plugin SO      a bootloader of yours, on the device that --device FILE describes\n"
     "  --request NAME   test, permanent, confirm, pending or bad only\n"
     "  --size SIZE      smaller, equal, larger or maximal only\n"
     "  --tears WHICH    none: clean cuts; prefix: and first parts and half erases; all (default)\n"
@@ -36,7 +38,8 @@ static const char help[] =
     "exit: 0 closed and good, 1 a device can be bricked, 2 bad script or usage, or not closed\n"
     "\n"
     "example:\n"
-    "  nobrick prove --scheme swap-move --request test\n";
+    "  nobrick prove --scheme swap-move --request test\n"
+    "bootloaders of yours: scenarios/plugin/README.md\n";
 
 struct options {
     struct nb_choice choice;
@@ -45,6 +48,7 @@ struct options {
     bool unmasked;
     bool json;
     const char *map;
+    const char *plugin;
     size_t jobs;
 };
 
@@ -250,7 +254,7 @@ static bool take_jobs(struct options *options, const char *word)
     return *word && !*end && count > 0 && count <= 64;
 }
 
-enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, HELP };
+enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, PLUGIN, HELP };
 
 /* False: the value is not good. */
 static bool take_option(struct options *options, int option, const char *value)
@@ -275,6 +279,9 @@ static bool take_option(struct options *options, int option, const char *value)
     case MAP:
         options->map = value;
         return true;
+    case PLUGIN:
+        options->plugin = value;
+        return true;
     case JSON:
         options->json = true;
         return true;
@@ -284,15 +291,38 @@ static bool take_option(struct options *options, int option, const char *value)
     }
 }
 
+static int prove_plugin(const struct options *options, const char *script)
+{
+    const struct nb_choice *choice = &options->choice;
+    struct nb_cell cell = {
+        .tears = options->tears, .unmasked = options->unmasked, .map = options->map};
+    if (!choice->device[0])
+        return usage("--plugin wants --device FILE: its areas and images", NULL);
+    if (choice->scheme[0] || choice->part[0] || choice->size[0] || options->request != NULL)
+        return usage("a plugin has no --scheme, --part, --request or --size", NULL);
+    if (script != NULL)
+        return usage("a plugin plays no script", script);
+    snprintf(cell.world, sizeof cell.world, "%s", NB_PLUGIN_WORLD);
+    snprintf(cell.device, sizeof cell.device, "%s", choice->device);
+    return nb_plugin_prove_all(options->plugin, &cell, options->jobs, options->json);
+}
+
 int nb_cmd_prove(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"scheme", required_argument, NULL, SCHEME}, {"part", required_argument, NULL, PART},
-        {"device", required_argument, NULL, DEVICE}, {"request", required_argument, NULL, REQUEST},
-        {"size", required_argument, NULL, SIZE},     {"tears", required_argument, NULL, TEARS},
-        {"unmasked", no_argument, NULL, UNMASKED},   {"jobs", required_argument, NULL, JOBS},
-        {"map", required_argument, NULL, MAP},       {"json", no_argument, NULL, JSON},
-        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+        {"scheme", required_argument, NULL, SCHEME},
+        {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE},
+        {"request", required_argument, NULL, REQUEST},
+        {"size", required_argument, NULL, SIZE},
+        {"tears", required_argument, NULL, TEARS},
+        {"unmasked", no_argument, NULL, UNMASKED},
+        {"jobs", required_argument, NULL, JOBS},
+        {"map", required_argument, NULL, MAP},
+        {"json", no_argument, NULL, JSON},
+        {"plugin", required_argument, NULL, PLUGIN},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {.jobs = usual_jobs()};
     optind = 1;
@@ -308,6 +338,8 @@ int nb_cmd_prove(int argc, char **argv)
         if (!take_option(&options, option, optarg))
             return usage("this option does not know the value", optarg);
     }
+    if (options.plugin != NULL)
+        return prove_plugin(&options, argv[optind]);
     if (options.choice.scheme[0] && sim_scheme_find(options.choice.scheme) == NULL)
         return usage("no such scheme (nobrick list schemes)", options.choice.scheme);
     if (options.choice.device[0] && (options.choice.part[0] || options.choice.scheme[0]))

@@ -321,6 +321,7 @@ static void add_values(const struct nb_cell *cell, bool escaped, char *out, size
     add_value("via", cell->via, escaped, out, size);
     add_value("data", cell->data, escaped, out, size);
     add_value("tls", cell->tls, escaped, out, size);
+    add_value("case", cell->plugin_case, escaped, out, size);
 }
 
 void nb_cell_name(const struct nb_cell *cell, char *out, size_t size)
@@ -436,7 +437,8 @@ static int parse_value(char *item, struct nb_cell *cell, struct flash_text_error
                  {"scheme", cell->scheme, sizeof cell->scheme},
                  {"via", cell->via, sizeof cell->via},
                  {"data", cell->data, sizeof cell->data},
-                 {"tls", cell->tls, sizeof cell->tls}};
+                 {"tls", cell->tls, sizeof cell->tls},
+                 {"case", cell->plugin_case, sizeof cell->plugin_case}};
     char *equals = strchr(item, '=');
     if (!equals || !equals[1])
         return bad_id(error, "'%.40s' is not a value like part=nrf52840", item);

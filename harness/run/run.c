@@ -1,5 +1,6 @@
 /* The verbs `run` and `replay`: which scripts, which cells, which engine, and what is shown. */
 #include "harness/cli/paths.h"
+#include "harness/prove/plugin_prove.h"
 #include "harness/report/report.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
@@ -442,6 +443,9 @@ int nb_cmd_replay(int argc, char **argv)
         return usage("replay", "expected one replay id", NULL);
     if (nb_replay_parse(argv[1 + hash], path, sizeof path, &cell, &error) != 0)
         return usage("replay", error.message, NULL);
+    if (strcmp(cell.world, NB_PLUGIN_WORLD) == 0)
+        return hash ? usage("replay", "a plugin has no --hash", NULL)
+                    : nb_plugin_replay(path, &cell);
     cell.hash = hash;
     struct nb_paths paths = {0};
     int rc = nb_paths_add(&paths, path);

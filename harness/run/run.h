@@ -45,6 +45,7 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
+    char plugin_case[NB_WORD]; /* of the device file of a plugin (prove/plugin_prove.h) */
     /* replay: the i-th is for the i-th `@flash:*` line, or for the i-th run of a `prove` line */
     struct nb_cut cuts[NB_CUTS];
     size_t cut_count; /* 0: sweep them all */
