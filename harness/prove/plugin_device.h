@@ -31,7 +31,7 @@
 
 #define NB_PLUGIN_AREAS 8
 #define NB_PLUGIN_PUTS  16
-#define NB_PLUGIN_CASES 16
+#define NB_PLUGIN_CASES 32
 #define NB_PLUGIN_BYTES 32
 #define NB_PLUGIN_PATH  256
 

@@ -10,9 +10,9 @@ __attribute__((noreturn)) static void end_boot(struct nb_plugin_machine *machine
                                                const char *what, uint32_t address, uint32_t length)
 {
     machine->wrong = wrong;
-    snprintf(machine->detail, sizeof machine->detail, "%s of %u bytes at 0x%06x%s%s", what, length,
-             address, flash_sim_violation(machine->sim)[0] ? ": " : "",
-             flash_sim_violation(machine->sim));
+    const char *rule = flash_sim_violation(machine->sim);
+    snprintf(machine->detail, sizeof machine->detail, "%s of %u byte%s at 0x%06x%s%s", what, length,
+             length == 1 ? "" : "s", address, rule[0] ? ": " : "", rule);
     nb_plugin_leave();
 }
 
@@ -47,7 +47,7 @@ static int come_back(struct nb_plugin_machine *machine, int err, const char *wha
     if (err == OTA_E_POWER)
         nb_plugin_leave();
     if (err != 0 && err != OTA_E_FLASH_READ)
-        end_boot(machine, "the bootloader does what its flash forbids", what, address, length);
+        end_boot(machine, "the device does what its flash forbids", what, address, length);
     return err;
 }
 
@@ -80,14 +80,22 @@ static int seam_program(void *context, uint32_t address, const void *data, uint3
     return come_back(machine, err, "program", address, length);
 }
 
+/* Of the sector that holds the address; 1 beyond the flash. */
+static uint32_t sector_size(const struct nb_plugin_machine *machine, uint32_t address)
+{
+    const struct flash_port *port = flash_sim_port(machine->sim);
+    struct flash_sector sector;
+    return port->sector(port->context, address, &sector) == 0 ? sector.size : 1;
+}
+
 static int seam_erase(void *context, uint32_t address)
 {
     struct nb_plugin_machine *machine = context;
     const struct flash_port *port = machine->seam->flash;
-    may_change(machine, "erase", address, 1);
+    may_change(machine, "erase", address, sector_size(machine, address));
     nb_plugin_enter_flash();
     int err = port->erase(port->context, address);
-    return come_back(machine, err, "erase", address, 1);
+    return come_back(machine, err, "erase", address, sector_size(machine, address));
 }
 
 static int seam_sector(void *context, uint32_t address, struct nobrick_sector *out)

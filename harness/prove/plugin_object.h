@@ -10,7 +10,7 @@
 #include "harness/prove/plugin.h"
 
 #define NB_PLUGIN_CPU_S  2u  /* of processor time in one boot; more is a boot without end */
-#define NB_PLUGIN_WALL_S 30u /* by the clock: it sleeps, or waits for something */
+#define NB_PLUGIN_WALL_S 10u /* by the clock: it sleeps, or waits for something */
 
 struct nb_plugin;
 

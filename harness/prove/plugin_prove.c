@@ -116,8 +116,8 @@ static void search(struct task *task)
         .tears = task->cell->tears, .unmasked = task->cell->unmasked, .max_ops = MAX_OPS};
     struct nb_search *found = NULL;
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0) /* what a plugin prints in thousands of boots helps nobody */
-        (void)dup2(nowhere, STDOUT_FILENO);
+    for (int fd = STDOUT_FILENO; nowhere >= 0 && fd <= STDERR_FILENO; fd++)
+        (void)dup2(nowhere, fd); /* what a plugin prints in thousands of boots helps nobody */
     if (!open_machine(task))
         return;
     task->machine.owner = task;
@@ -195,12 +195,17 @@ static int in_child(void (*work)(struct task *task), struct task *task)
 static void take_last_chain(const struct trace *trace, struct nb_outcome *outcome)
 {
     struct nb_proof *proof = &outcome->proof;
+    char how[NB_LINE];
+    memcpy(how, outcome->reason, sizeof how);
     memcpy(proof->chain, trace->chain, sizeof proof->chain);
     proof->chain_length = trace->chain_length;
     if (proof->chain_length < NB_CUTS)
         proof->chain[proof->chain_length++] =
             (struct nb_cut){.tear = FLASH_TEAR_NONE, .action = NB_ACTION_BOOT};
-    nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
+    proof->reason = how;
+    proof->failures = 1;
+    nb_prove_failure(proof, outcome, outcome->reason, sizeof outcome->reason);
+    proof->reason = NULL;
 }
 
 /* The failure of `outcome` happens in another process, too: its story. Else the verdict is that

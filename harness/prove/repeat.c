@@ -87,7 +87,10 @@ static void tell_end(const struct nb_repeat *repeat, enum nb_action action,
                        : end->runs == NB_RUNS_OTHER ? "something else"
                        : end->runs == NB_RUNS_ERROR ? "nothing: an error"
                                                     : "nothing";
-    if (action == NB_ACTION_BOOT)
+    if (end->wrong != NULL)
+        tell(repeat, "%s: %s, after %u operations", nb_action_word(action), end->wrong,
+             flash_sim_op_count(repeat->machine->sim));
+    else if (action == NB_ACTION_BOOT)
         tell(repeat, "%s starts%s, after %u operations", what, end->trial ? " on trial" : "",
              flash_sim_op_count(repeat->machine->sim));
     else

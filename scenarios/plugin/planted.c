@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 enum { MISTAKE, SLOT0, SLOT1, FLAGS }; /* areas, in the order of the device file */
-enum { REQUEST = 0, BEGUN = 64 };      /* offsets of flags; each is a word that is not erased */
+enum { REQUEST = 0, BEGUN = 64, DONE = 128 }; /* offsets of flags: words that are not erased */
 
 enum mistake {
     NONE,
     TWO_CUTS, /* an installation that goes on forgets its request for a moment */
-    TORN,     /* an image is believed by the first word of its header, which is written last */
+    TORN,     /* a record of two words is believed when the first one is there */
     ABORTS,   /* these happen when an installation goes on after a cut: */
     CRASHES,
     DIVIDES,
@@ -78,25 +78,28 @@ static bool is_image(int slot)
     return crc == 0xDEBB20E3;
 }
 
-/* The first 16 bytes last: an image without its header is none. */
 static void copy(void)
 {
     const uint32_t size = flash->areas[SLOT0].size, sector = 4096;
     for (uint32_t i = 0; i < size; i += sector)
         flash->erase(flash->context, at(SLOT0, i));
     for (uint32_t i = 0; i < size; i += sizeof page) {
-        uint32_t skip = i == 0 ? 16 : 0;
         flash->read(flash->context, at(SLOT1, i), page, sizeof page);
-        flash->program(flash->context, at(SLOT0, i + skip), page + skip, sizeof page - skip);
+        flash->program(flash->context, at(SLOT0, i), page, sizeof page);
     }
-    flash->read(flash->context, at(SLOT1, 0), page, 16);
-    flash->program(flash->context, at(SLOT0, 0), page, 16);
+}
+
+/* Notes that slot 0 is complete, and how large it is. */
+static void set_done(void)
+{
+    const uint32_t record[2] = {0x454E4F44, flash->areas[SLOT0].size};
+    flash->program(flash->context, at(FLAGS, DONE), record, sizeof record);
 }
 
 static unsigned deeper(volatile unsigned *depth)
 {
     volatile unsigned here = *depth + 1;
-    return deeper(&here) + here;
+    return here == 0 ? 0 : deeper(&here) + here;
 }
 
 static void go_on(enum mistake mistake)
@@ -114,7 +117,7 @@ static void go_on(enum mistake mistake)
         *(volatile uint32_t *)0 = 1;
         break;
     case DIVIDES:
-        zero = 1 / zero;
+        zero = 7 / zero;
         break;
     case RECURSES:
         zero = deeper(&zero);
@@ -166,14 +169,18 @@ uint32_t nobrick_boot(const struct nobrick_flash *device_flash)
     if (requested && begun)
         go_on(mistake);
     requested = word(FLAGS, REQUEST) != 0xFFFFFFFF;
+    if (mistake == TORN && word(FLAGS, DONE) == 0x454E4F44)
+        return word(FLAGS, DONE + 4) == flash->areas[SLOT0].size ? at(SLOT0, 0) : NOBRICK_NOTHING;
     if (requested && installations_left > 0 && !installed) {
         installations_left--;
         installed = true;
         if (word(FLAGS, BEGUN) == 0xFFFFFFFF)
             set_flag(BEGUN);
-        if (mistake != TORN || !begun || word(SLOT0, 0) == 0xFFFFFFFF)
-            copy();
-        flash->erase(flash->context, at(FLAGS, 0));
+        copy();
+        if (mistake == TORN)
+            set_done();
+        else
+            flash->erase(flash->context, at(FLAGS, 0));
     } else if (mistake == NO_REST) {
         flash->erase(flash->context, at(FLAGS, 0));
     }
