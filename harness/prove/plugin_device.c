@@ -224,7 +224,8 @@ static int take_line(struct reader *reader, const char *text, size_t length)
         return take_rests(reader);
     if (sim_word_is(key, "case"))
         return take_case(reader);
-    return FAIL(reader, key, "expected part, area, old, new, put, rests or case");
+    return FAIL(reader, key,
+                "of a plugin's device: expected part, area, old, new, put, rests or case");
 }
 
 /* ---- the file ---- */
@@ -266,38 +267,50 @@ static int check_file(const struct nb_plugin_device *device, struct flash_text_e
     return 0;
 }
 
-int nb_plugin_device_load(const char *path, const char *parts_dir, struct nb_plugin_device *out,
-                          struct flash_text_error *error)
+int nb_plugin_device_parse(const char *text, size_t length, const char *path, const char *parts_dir,
+                           struct nb_plugin_device *out, struct flash_text_error *error)
 {
     struct reader *reader = calloc(1, sizeof *reader);
-    char *text = malloc(SIM_MAX_TEXT + 1);
-    size_t length = 0;
+    int err = 0;
     memset(out, 0, sizeof *out);
     memset(error, 0, sizeof *error);
-    int err = reader != NULL && text != NULL ? sim_text_read(path, text, &length, error)
-                                             : sim_fail_at(error, 0, 0, "memory ran out");
-    if (err == 0) {
-        *reader = (struct reader){.line = {.error = error},
-                                  .device = out,
-                                  .common = {.rests = BOTH},
-                                  .path = path,
-                                  .parts_dir = parts_dir};
-        reader->at = &reader->common;
-        snprintf(out->device.name, sizeof out->device.name, "%.60s", path);
-    }
-    for (size_t at = 0; err == 0 && at < length;) {
-        const char *newline = memchr(text + at, '\n', length - at);
-        size_t n = newline != NULL ? (size_t)(newline - text) - at : length - at;
+    if (reader == NULL)
+        return sim_fail_at(error, 0, 0, "memory ran out");
+    *reader = (struct reader){.line = {.error = error},
+                              .device = out,
+                              .common = {.rests = BOTH},
+                              .path = path,
+                              .parts_dir = parts_dir};
+    reader->at = &reader->common;
+    snprintf(out->device.name, sizeof out->device.name, "%.60s", path);
+    while (err == 0 && length > 0) {
+        const char *newline = memchr(text, '\n', length);
+        size_t n = newline != NULL ? (size_t)(newline - text) : length;
         reader->line.number++;
-        err = take_line(reader, text + at, n);
-        at += n + 1;
+        err = take_line(reader, text, n);
+        n += newline != NULL;
+        text += n;
+        length -= n;
     }
     if (err == 0 && out->case_count == 0)
         out->cases[out->case_count++] = reader->common;
     if (err == 0)
         err = check_file(out, error);
-    free(text);
     free(reader);
+    return err;
+}
+
+int nb_plugin_device_load(const char *path, const char *parts_dir, struct nb_plugin_device *out,
+                          struct flash_text_error *error)
+{
+    char *text = malloc(SIM_MAX_TEXT + 1);
+    size_t length = 0;
+    memset(error, 0, sizeof *error);
+    int err = text != NULL ? sim_text_read(path, text, &length, error)
+                           : sim_fail_at(error, 0, 0, "memory ran out");
+    if (err == 0)
+        err = nb_plugin_device_parse(text, length, path, parts_dir, out, error);
+    free(text);
     return err;
 }
 

@@ -77,8 +77,13 @@ struct nb_plugin_device {
     size_t case_count; /* at least 1 */
 };
 
-/* Reads and checks the file at `path`. 0, OTA_E_ARGUMENT or OTA_E_IO with `error` filled; line 0
- * there means the file as a whole. */
+/* Checks the text. 0, or OTA_E_ARGUMENT with `error` filled; line 0 there means the file as a
+ * whole. `path` is where it was read: others are relative to it. */
+OTA_MUST_CHECK int nb_plugin_device_parse(const char *text, size_t length, const char *path,
+                                          const char *parts_dir, struct nb_plugin_device *out,
+                                          struct flash_text_error *error);
+
+/* Reads and checks the file at `path`. The same, or OTA_E_IO with the system's reason. */
 OTA_MUST_CHECK int nb_plugin_device_load(const char *path, const char *parts_dir,
                                          struct nb_plugin_device *out,
                                          struct flash_text_error *error);
