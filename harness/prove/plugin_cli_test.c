@@ -146,6 +146,7 @@ static void test_survives(void **state)
                "  f->read(f->context, f->areas[3].address + 8, &word, 4); puts(\"{chatter}\");\n"
                "  if (word == 0) return unlink(\"marker\") == 0 ? NOBRICK_NOTHING\n"
                "                                               : f->areas[1].address;\n"
+               "  if (word != 0xFFFFFFFF) f->erase(f->context, f->areas[3].address);\n"
                "  f->program(f->context, f->areas[3].address + 8, &set, 4);\n"
                "  return f->areas[1].address; }\n",
                so);
