@@ -162,6 +162,7 @@ install: $(BUILD)/nobrick
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/nobrick
 	install -m 755 $(BUILD)/nobrick $(DESTDIR)$(PREFIX)/bin/nobrick
 	cp -R scenarios/. $(DESTDIR)$(PREFIX)/share/nobrick/
+	install -m 644 harness/prove/plugin.h $(DESTDIR)$(PREFIX)/share/nobrick/plugin/
 
 .PHONY: clean
 clean:

@@ -146,8 +146,6 @@ int nb_plugin_replay(const char *plugin, const struct nb_cell *cell)
         plan->verb = "replay";
         code = load_device(plan, cell->device);
     }
-    if (code == 0)
-        code = check_plugin(plan->verb, plugin);
     if (code == 0 && nb_plugin_case_find(&plan->device, cell->plugin_case) == NULL) {
         fprintf(stderr, "nobrick replay: %s: no case '%s'\n", cell->device, cell->plugin_case);
         code = 2;
@@ -156,7 +154,9 @@ int nb_plugin_replay(const char *plugin, const struct nb_cell *cell)
         double begin = nb_seconds();
         nb_plugin_prove(plugin, &plan->device, cell, outcome);
         outcome->seconds = nb_seconds() - begin;
-        code = report(plugin, cell, outcome);
+        if (outcome->verdict == NB_ERROR)
+            fprintf(stderr, "nobrick replay: %s\n", outcome->reason);
+        code = outcome->verdict == NB_ERROR ? 2 : report(plugin, cell, outcome);
     }
     free(outcome);
     free(plan);

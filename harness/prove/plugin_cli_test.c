@@ -199,7 +199,12 @@ static void test_refuses(void **state)
     expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "boot/x.ota", NULL),
                     "a plugin plays no script: boot/x.ota");
     expect_one_line(nobrick("replay", "overwrite.so:plugin:device=bare.device", NULL), "no 'area'");
-    expect_one_line(nobrick("replay", "nowhere.so:plugin:device=two.device", NULL), "two.device");
+    one_case(0, "none.device");
+    expect_one_line(nobrick("replay", "nowhere.so:plugin:device=none.device:cuts=boot", NULL),
+                    "nobrick replay: nowhere.so: No such file or directory");
+    expect_one_line(nobrick("replay", "dies.so:plugin:device=none.device:cuts=boot", NULL),
+                    "ends its process (signal 4)");
+    expect_one_line(nobrick("replay", "nowhere.so:plugin:device=x.device", NULL), "x.device: No");
     snprintf(path, sizeof path, "overwrite.so:plugin:device=%.400s,case=huge", device);
     expect_one_line(nobrick("replay", path, NULL), "no case 'huge'");
     expect_one_line(nobrick("replay", "--hash", path, NULL), "a plugin has no --hash");

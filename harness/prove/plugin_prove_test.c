@@ -183,6 +183,35 @@ static void test_demands(void **state)
     snprintf(plugin, sizeof plugin, "%s", path);
 }
 
+/* It never looks at the image that it starts, so no read of its own tells good slots from broken
+ * ones: that the image is compared counts as a read. */
+static void test_blind_one_is_found(void **state)
+{
+    (void)state;
+    use("planted");
+    rig_plugin("blind",
+               "#include <string.h>\n"
+               "const uint32_t nobrick_plugin_version = NOBRICK_PLUGIN_VERSION;\n"
+               "uint32_t nobrick_boot(const struct nobrick_flash *f)\n"
+               "{ uint8_t page[256]; uint32_t word, slot0 = f->areas[1].address;\n"
+               "  f->read(f->context, f->areas[3].address, &word, 4);\n"
+               "  if (word == 0xFFFFFFFF) return slot0;\n"
+               "  f->erase(f->context, f->areas[3].address);\n"
+               "  f->erase(f->context, slot0); f->erase(f->context, slot0 + 4096);\n"
+               "  for (uint32_t i = 0; i < 8192; i += 256) {\n"
+               "    f->read(f->context, f->areas[2].address + i, page, 256);\n"
+               "    f->program(f->context, slot0 + i, page, 256); }\n"
+               "  return slot0; }\n",
+               plugin);
+    struct nb_cell cell = cell_of("none");
+    cell.tears = NB_TEARS_NONE;
+    struct nb_outcome *outcome = prove(&cell);
+    assert_int_equal(outcome->verdict, NB_FAIL);
+    assert_non_null(strstr(outcome->reason, "after 1 power cut what boots is not"));
+    assert_string_equal(outcome->cuts, "1.after+boot");
+    free(outcome);
+}
+
 /* ---- what a plugin keeps in memory ---- */
 
 static void run_as_it_is(void *context, enum nb_action action, const struct nb_seam *seam,
@@ -234,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_are_found),
         cmocka_unit_test(test_torn_needs_a_tear),
         cmocka_unit_test(test_demands),
+        cmocka_unit_test(test_blind_one_is_found),
         cmocka_unit_test(test_statics_are_set_back),
     };
     return cmocka_run_group_tests(tests, rig_open, rig_close);
