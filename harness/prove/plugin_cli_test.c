@@ -68,7 +68,7 @@ static void one_case(unsigned mistake, const char *file)
              "area mistake nrf52840 0x0000 0x1000 read-only\n"
              "area slot0 nrf52840 0x1000 0x2000\narea slot1 nrf52840 0x3000 0x2000\n"
              "area flags nrf52840 0x5000 0x1000\nold 5000\nnew 7000\nput slot0 old\n"
-             "put slot1 new\nput flags hex:24524551\nput mistake hex:%02x\n",
+             "put slot1 new\nput flags hex:24524551\ncase only\nput mistake hex:%02x\n",
              mistake);
     rig_write(file, text, path);
 }
@@ -108,7 +108,8 @@ static void test_finds_and_repeats(void **state)
            1, ">> after 2 power cuts no image boots");
     assert_non_null(strstr(said, "BRICKS: 0 of 1 closed, 1 fail"));
     take_id(id);
-    assert_string_equal(id, "planted.so:plugin:device=two.device:cuts=1.after+0.after+boot");
+    assert_string_equal(id,
+                        "planted.so:plugin:device=two.device,case=only:cuts=1.after+0.after+boot");
     expect(nobrick("replay", id, NULL), 1, "# fail: no image boots");
     take_id(map);
     assert_string_equal(map, id);
@@ -119,10 +120,12 @@ static void test_finds_and_repeats(void **state)
     fclose(file);
     assert_non_null(strstr(said, ">slot1<"));
     assert_non_null(strstr(said, "class=\"f\""));
-    expect(nobrick("replay", "planted.so:plugin:device=two.device:cuts=1.after+boot", NULL), 0,
-           "ok 1");
-    expect(nobrick("replay", "planted.so:plugin:device=two.device:cuts=99.after+boot", NULL), 3,
-           "a power cut of the chain never fell");
+    expect(
+        nobrick("replay", "planted.so:plugin:device=two.device,case=only:cuts=1.after+boot", NULL),
+        0, "ok 1");
+    expect(
+        nobrick("replay", "planted.so:plugin:device=two.device,case=only:cuts=99.after+boot", NULL),
+        3, "a power cut of the chain never fell");
 }
 
 /* A plugin that ends its process does not end nobrick, and neither do its lines get into ours. */
@@ -144,6 +147,7 @@ static void test_survives(void **state)
                "uint32_t nobrick_boot(const struct nobrick_flash *f)\n"
                "{ static const uint32_t set = 0; uint32_t word;\n"
                "  f->read(f->context, f->areas[3].address + 8, &word, 4); puts(\"{chatter}\");\n"
+               "  fflush(stdout);\n"
                "  if (word == 0) return unlink(\"marker\") == 0 ? NOBRICK_NOTHING\n"
                "                                               : f->areas[1].address;\n"
                "  if (word != 0xFFFFFFFF) f->erase(f->context, f->areas[3].address);\n"
@@ -200,10 +204,12 @@ static void test_refuses(void **state)
                     "a plugin plays no script: boot/x.ota");
     expect_one_line(nobrick("replay", "overwrite.so:plugin:device=bare.device", NULL), "no 'area'");
     one_case(0, "none.device");
-    expect_one_line(nobrick("replay", "nowhere.so:plugin:device=none.device:cuts=boot", NULL),
-                    "nobrick replay: nowhere.so: No such file or directory");
-    expect_one_line(nobrick("replay", "dies.so:plugin:device=none.device:cuts=boot", NULL),
-                    "ends its process (signal 4)");
+    expect_one_line(
+        nobrick("replay", "nowhere.so:plugin:device=none.device,case=only:cuts=boot", NULL),
+        "nobrick replay: nowhere.so: No such file or directory");
+    expect_one_line(
+        nobrick("replay", "dies.so:plugin:device=none.device,case=only:cuts=boot", NULL),
+        "ends its process (signal 4)");
     expect_one_line(nobrick("replay", "nowhere.so:plugin:device=x.device", NULL), "x.device: No");
     snprintf(path, sizeof path, "overwrite.so:plugin:device=%.400s,case=huge", device);
     expect_one_line(nobrick("replay", path, NULL), "no case 'huge'");

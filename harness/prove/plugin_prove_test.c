@@ -212,6 +212,31 @@ static void test_blind_one_is_found(void **state)
     free(outcome);
 }
 
+/* The operation in which the power fails does not come back, not even with an error. */
+static void test_cut_does_not_return(void **state)
+{
+    (void)state;
+    use("planted");
+    rig_plugin(
+        "panics",
+        "#include <stdlib.h>\n"
+        "const uint32_t nobrick_plugin_version = NOBRICK_PLUGIN_VERSION;\n"
+        "uint32_t nobrick_boot(const struct nobrick_flash *f)\n"
+        "{ uint32_t word;\n"
+        "  f->read(f->context, f->areas[3].address, &word, 4);\n"
+        "  if (word != 0xFFFFFFFF && f->erase(f->context, f->areas[3].address) != 0) exit(1);\n"
+        "  return f->areas[1].address; }\n",
+        plugin);
+    struct nb_cell cell = cell_of("none");
+    assert_true(nb_cut_parse("0.before", &cell.cuts[0]));
+    cell.cut_count = 1;
+    struct nb_outcome *outcome = prove(&cell);
+    if (outcome->verdict != NB_PASS)
+        fail_msg("%s", outcome->reason);
+    assert_string_equal(outcome->story[1], "old starts, after 1 operations");
+    free(outcome);
+}
+
 /* ---- what a plugin keeps in memory ---- */
 
 static void run_as_it_is(void *context, enum nb_action action, const struct nb_seam *seam,
@@ -264,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_torn_needs_a_tear),
         cmocka_unit_test(test_demands),
         cmocka_unit_test(test_blind_one_is_found),
+        cmocka_unit_test(test_cut_does_not_return),
         cmocka_unit_test(test_statics_are_set_back),
     };
     return cmocka_run_group_tests(tests, rig_open, rig_close);
