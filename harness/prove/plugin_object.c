@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_OBJECTS  256
@@ -111,6 +112,8 @@ static struct {
     volatile sig_atomic_t late;   /* its time was up while the flash worked for it */
     volatile sig_atomic_t flash;  /* nobrick's code runs, called by the plugin */
     volatile sig_atomic_t signal;
+    volatile sig_atomic_t idle; /* seconds in a row in which it did nothing */
+    struct timespec worked;     /* processor time a second ago */
 } guard;
 
 /* Their handlers may end a boot. */
@@ -119,8 +122,23 @@ static const int alarms[] = {SIGVTALRM, SIGALRM};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* A second is over: has it slept for too long? A machine with much to do still gives it some time.
+ */
+static bool sleeps(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    long long worked_ns =
+        (now.tv_sec - guard.worked.tv_sec) * 1000000000LL + now.tv_nsec - guard.worked.tv_nsec;
+    guard.worked = now;
+    guard.idle = worked_ns < 1000000 ? guard.idle + 1 : 0;
+    return guard.idle >= (sig_atomic_t)NB_PLUGIN_IDLE_S;
+}
+
 static void caught(int number)
 {
+    if (number == SIGALRM && !sleeps())
+        return;
     bool alarm = number == SIGVTALRM || number == SIGALRM;
     if (guard.inside && !guard.flash) {
         guard.signal = number;
@@ -159,10 +177,10 @@ static void release_signals(void)
     (void)sigaltstack(&none, NULL);
 }
 
-static void set_timers(time_t cpu_s, time_t wall_s)
+static void set_timers(time_t cpu_s, time_t tick_s)
 {
     const struct itimerval cpu = {.it_value.tv_sec = cpu_s};
-    const struct itimerval wall = {.it_value.tv_sec = wall_s};
+    const struct itimerval wall = {.it_value.tv_sec = tick_s, .it_interval.tv_sec = tick_s};
     setitimer(ITIMER_VIRTUAL, &cpu, NULL);
     setitimer(ITIMER_REAL, &wall, NULL);
 }
@@ -193,9 +211,10 @@ void nb_plugin_run(struct nb_plugin *plugin, const struct nobrick_flash *flash,
     *boot = (struct nb_plugin_boot){.end = NB_PLUGIN_RETURNED};
     guard.flash = 0;
     guard.late = 0;
+    guard.idle = 0;
     if (sigsetjmp(guard.back, 0) == 0) {
         guard.inside = 1;
-        set_timers(NB_PLUGIN_CPU_S, NB_PLUGIN_WALL_S);
+        set_timers(NB_PLUGIN_CPU_S, 1);
         boot->address = plugin->boot(flash);
     } else {
         boot->signal = guard.signal;

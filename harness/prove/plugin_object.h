@@ -9,8 +9,9 @@
 #include "agent/ports.h"
 #include "harness/prove/plugin.h"
 
-#define NB_PLUGIN_CPU_S  2u  /* of processor time in one boot; more is a boot without end */
-#define NB_PLUGIN_WALL_S 10u /* by the clock: it sleeps, or waits for something */
+#define NB_PLUGIN_CPU_S 2u /* of processor time in one boot; more is a boot without end */
+#define NB_PLUGIN_IDLE_S                                                                           \
+    5u /* in a row, by the clock, in which it computes nothing: it only sleeps */
 
 struct nb_plugin;
 

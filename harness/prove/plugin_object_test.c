@@ -113,8 +113,9 @@ static void test_guard(void **state)
     expect_end("zero", "zero = 7 / zero", NB_PLUGIN_FAULTED, SIGFPE);
     expect_end("abort", "abort()", NB_PLUGIN_FAULTED, SIGABRT);
     expect_end("trap", "__builtin_trap()", NB_PLUGIN_FAULTED, SIGILL);
+    expect_end("naps", "usleep(1200000)", NB_PLUGIN_RETURNED, 0);
     expect_end("loop", "while (!zero) ;", NB_PLUGIN_HUNG, SIGVTALRM);
-    expect_end("sleep", "pause()", NB_PLUGIN_HUNG, SIGALRM);
+    expect_end("sleep", "for (;;) pause()", NB_PLUGIN_HUNG, SIGALRM);
 }
 
 static unsigned left;
