@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +21,15 @@
 
 enum fate { PLAYS, SLEEPS, LEAVES, DIES };
 
+/* Seen by parent and children alike. */
+struct shared {
+    atomic_int playing;
+    atomic_int most; /* at a time */
+    atomic_int played;
+};
+
 struct work {
+    struct shared *shared;
     enum fate fates[CELLS];
     size_t told;
     volatile int *stop; /* to be set when the cell `stop_at` is told */
@@ -31,6 +41,10 @@ struct work {
 static void play(void *context, size_t index, struct nb_outcome *outcome)
 {
     struct work *work = context;
+    int playing = atomic_fetch_add(&work->shared->playing, 1) + 1;
+    for (int most = atomic_load(&work->shared->most); playing > most;)
+        if (atomic_compare_exchange_weak(&work->shared->most, &most, playing))
+            break;
     switch (work->fates[index]) {
     case SLEEPS:
         usleep(60000);
@@ -43,6 +57,8 @@ static void play(void *context, size_t index, struct nb_outcome *outcome)
     default:
         break;
     }
+    atomic_fetch_add(&work->shared->played, 1);
+    atomic_fetch_sub(&work->shared->playing, 1);
     work->told = 99; /* in the child: the parent must not see it */
     outcome->points = index + 100;
     nb_outcome_set(outcome, index % 2 == 0 ? NB_PASS : NB_FAIL, "cell %zu", index);
@@ -61,7 +77,16 @@ static struct work *start(void)
 {
     struct work *work = calloc(1, sizeof *work);
     assert_non_null(work);
+    work->shared =
+        mmap(NULL, sizeof *work->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(work->shared != MAP_FAILED);
     return work;
+}
+
+static void end(struct work *work)
+{
+    munmap(work->shared, sizeof *work->shared);
+    free(work);
 }
 
 static void assert_no_child_left(void)
@@ -86,8 +111,10 @@ static void test_in_order(void **state)
             assert_int_equal(work->outcomes[i].verdict, i % 2 == 0 ? NB_PASS : NB_FAIL);
         }
         assert_non_null(strstr(work->outcomes[5].reason, "cell 5"));
+        assert_int_equal(work->shared->played, CELLS);
+        assert_in_range(work->shared->most, 1, jobs[j]);
         assert_no_child_left();
-        free(work);
+        end(work);
     }
 }
 
@@ -108,7 +135,7 @@ static void test_a_child_dies(void **state)
     assert_string_equal(work->outcomes[2].reason, "its process ended early");
     assert_int_equal(work->outcomes[3].points, 103);
     assert_no_child_left();
-    free(work);
+    end(work);
 }
 
 /* Told to stop: those that were started go, and nobody hears of them. */
@@ -120,15 +147,17 @@ static void test_stopped(void **state)
     (void)state;
     work->stop = &stop;
     work->stop_at = 1;
-    work->fates[2] = work->fates[3] = SLEEPS;
+    for (size_t i = 2; i < CELLS; i++)
+        work->fates[i] = SLEEPS;
     assert_int_equal(nb_crew_run(&crew, CELLS, 3, &stop), 0);
     assert_int_equal(work->told, 2);
+    assert_in_range(work->shared->played, 2, 4); /* the last two were not even begun */
     assert_no_child_left();
     work->told = 0;
     assert_int_equal(nb_crew_run(&crew, CELLS, 3, &stop), 0);
     assert_int_equal(work->told, 0);
     assert_no_child_left();
-    free(work);
+    end(work);
 }
 
 static void test_one_cell(void **state)
@@ -139,7 +168,7 @@ static void test_one_cell(void **state)
     (void)state;
     assert_int_equal(nb_crew_run(&crew, 1, 1, &stop), 0);
     assert_int_equal(work->told, 1);
-    free(work);
+    end(work);
 }
 
 int main(void)

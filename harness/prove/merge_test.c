@@ -90,11 +90,11 @@ static void test_only_what_is_alive(void **state)
     uint32_t none = add(bench, 0, 0, 0);
     for (uint32_t i = 0; i < 16; i++)
         assert_true(nb_agrees(&bench->search, ids[i]));
-    for (uint32_t i = 5; i < 8; i++)
+    for (uint32_t i = 5; i < 9; i++)
         put(bench, i, 0x11);
     put(bench, 15, 0x22);
     for (uint32_t i = 0; i < 16; i++)
-        assert_true(nb_agrees(&bench->search, ids[i]) == ((i < 5 || i > 7) && i != 15));
+        assert_true(nb_agrees(&bench->search, ids[i]) == ((i < 5 || i > 8) && i != 15));
     assert_false(nb_agrees(&bench->search, all));
     assert_true(nb_agrees(&bench->search, none));
 }
