@@ -81,7 +81,8 @@ static void test_many_states(void **state)
     struct nb_search *search = &bench->search;
     for (int round = 0; round < 2; round++)
         for (uint32_t i = 0; i < 3000; i++) {
-            const struct nb_state found = {.print = i % 10, .counter = i / 10, .phase = 1};
+            const struct nb_state found = {
+                .print = i % 10, .counter = i / 10 % 50, .phase = (uint8_t)(i / 500)};
             assert_int_equal(nb_add_state(search, &found), i);
         }
 }
