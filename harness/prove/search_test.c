@@ -30,6 +30,7 @@ enum fault {
     LATE_LOSS,     /* what is kept is rewritten, and a resumed copy does not look whether it was */
     READS_TOO_FAR, /* what is kept is believed without looking at it */
     LOOKS_ERASED,  /* a sector that begins erased is not erased again */
+    HALF_ENTRY,    /* a status entry that is torn makes it forget the request */
     FAULTS
 };
 
@@ -64,6 +65,12 @@ static bool flag(uint32_t number)
 {
     uint8_t bytes[UNIT];
     return read(FLAGS, number * UNIT, bytes, sizeof bytes) == 0 && bytes[0] != 0xFF;
+}
+
+static bool half_flag(uint32_t number)
+{
+    uint8_t bytes[UNIT];
+    return read(FLAGS, number * UNIT, bytes, sizeof bytes) == 0 && bytes[0] != 0xFF && bytes[0];
 }
 
 static int set_flag(uint32_t number)
@@ -153,6 +160,8 @@ static void boot(struct nb_end *end)
 {
     bool reverts = flag(TRIAL);
     int err = do_harm();
+    if (err == 0 && toy.fault == HALF_ENTRY && half_flag(BEGUN))
+        err = erase(FLAGS);
     if (err == 0 && reverts)
         err = revert();
     else if (err == 0 && flag(ASKED))
@@ -211,6 +220,8 @@ static void set_up(enum fault fault, bool permanent)
         .to = SECTORS * SECTOR,
         .loader = 0,
         .loader_end = SECTOR,
+        .entries = FLAGS * SECTOR + BEGUN * UNIT,
+        .entries_end = FLAGS * SECTOR + (BEGUN + 1) * UNIT,
         .demand = {.reverts = true,
                    .permanent = permanent,
                    .boots = NB_RUNS_OLD | NB_RUNS_NEW,
@@ -328,6 +339,19 @@ static void test_torn_erase(void **state)
     }
 }
 
+/* A torn status entry counts as the complete one only while the loader takes it so. */
+static void test_torn_entry(void **state)
+{
+    (void)state;
+    struct nb_proof clean = prove(HALF_ENTRY, true, false, NB_TEARS_NONE);
+    struct nb_proof torn = prove(HALF_ENTRY, true, false, NB_TEARS_ALL);
+    assert_true(clean.closed);
+    assert_int_equal(clean.failures, 0);
+    assert_true(torn.failures > 0);
+    assert_int_equal(cuts_of(&torn), 1);
+    assert_string_equal(torn.reason, "the request is lost: the old image stays");
+}
+
 /* Masking must not change the verdict, nor how many cuts it takes. */
 static void test_masked_as_unmasked(void **state)
 {
@@ -379,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_finds_the_fewest_cuts),
         cmocka_unit_test(test_chain_repeats),
         cmocka_unit_test(test_torn_erase),
+        cmocka_unit_test(test_torn_entry),
         cmocka_unit_test(test_masked_as_unmasked),
         cmocka_unit_test(test_never_proved_after_a_limit),
     };
