@@ -14,7 +14,9 @@ ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=all
 FUZZ_CFLAGS := $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link
 
-SOURCES := $(shell find agent flashsim sim harness -name '*.c' | sort)
+# What runs on a Cortex-M is no part of the host's program.
+SOURCES := $(shell find agent flashsim sim harness -path 'sim/cortexm/*guest' -prune -o \
+             -name '*.c' -print | sort)
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZ    := $(filter %_fuzz.c,$(SOURCES))
 MAIN    := harness/cli/main.c
@@ -55,6 +57,7 @@ help:
 	@echo 'make bench      measure what the README quotes'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
+	@echo 'make cortexm    loader, platform and application of the Cortex-M board'
 	@echo 'make install    into PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'Variables: BUILD CC CFLAGS PREFIX DESTDIR V=1. Missing packages: sh ci/setup'
@@ -122,7 +125,7 @@ HAVE_CMOCKA := $(shell sh ci/libraries '$(CC)' cmocka && echo yes)
 test-build: $(BUILD)/nobrick $(if $(HAVE_CMOCKA),$(TESTBIN))
 
 .PHONY: test
-test: test-build
+test: test-build cortexm-if-possible
 	@sh ci/test $(BUILD)
 
 .PHONY: demo
@@ -152,6 +155,8 @@ bricks: $(BUILD)/nobrick
 .PHONY: bench
 bench: $(BUILD)/nobrick
 	@$(BUILD)/nobrick bench
+
+include sim/cortexm/cortexm.mk
 
 .PHONY: format
 format:

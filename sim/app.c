@@ -1,5 +1,6 @@
 #include "sim/app.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -158,29 +159,6 @@ void app_timer(struct app *app, unsigned id)
 
 /* ---- event lines ------------------------------------------------------------------------- */
 
-static const char *swap_word(enum img_swap_type type)
-{
-    switch (type) {
-    case IMG_SWAP_TEST:
-        return " test";
-    case IMG_SWAP_PERM:
-        return " permanent";
-    case IMG_SWAP_REVERT:
-        return " revert";
-    case IMG_SWAP_NONE:
-    default:
-        return "";
-    }
-}
-
-void app_boot_line(const struct boot_result *result, char out[APP_LINE])
-{
-    const struct img_version *version = &result->image.header.version;
-    snprintf(out, APP_LINE, "boot %u.%u.%u %s%s%s", version->major, version->minor,
-             version->revision, result->trial ? "trial" : "confirmed", swap_word(result->performed),
-             result->resumed ? " resumed" : "");
-}
-
 void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
 {
     const struct img_version *v = &notice->version;
@@ -193,7 +171,7 @@ void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
         snprintf(out, APP_LINE, "job %u.%u.%u", v->major, v->minor, v->revision);
         break;
     case OTA_NOTICE_PROGRESS:
-        snprintf(out, APP_LINE, "progress %u %u", notice->done, notice->total);
+        snprintf(out, APP_LINE, "progress %" PRIu32 " %" PRIu32, notice->done, notice->total);
         break;
     case OTA_NOTICE_REFUSED:
         snprintf(out, APP_LINE, "reject %s", word);

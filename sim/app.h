@@ -60,8 +60,6 @@ void app_timer(struct app *app, unsigned id);
 /* The event lines of a device (without newline), as `--events` and scenarios spell them. */
 #define APP_LINE 160
 
-/* "boot 2.0.0 trial test resumed". */
-void app_boot_line(const struct boot_result *result, char out[APP_LINE]);
 /* "state receive", "progress 4096 65536" … */
 void app_notice_line(const struct ota_notice *notice, char out[APP_LINE]);
 

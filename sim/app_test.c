@@ -328,39 +328,14 @@ static void notice_lines(void **state)
     }
 }
 
-static void boot_lines(void **state)
-{
-    static const struct {
-        enum img_swap_type performed;
-        bool trial, resumed;
-        const char *line;
-    } rows[] = {
-        {IMG_SWAP_NONE, false, false, "boot 1.2.3 confirmed"},
-        {IMG_SWAP_NONE, true, false, "boot 1.2.3 trial"},
-        {IMG_SWAP_TEST, true, true, "boot 1.2.3 trial test resumed"},
-        {IMG_SWAP_PERM, false, false, "boot 1.2.3 confirmed permanent"},
-        {IMG_SWAP_REVERT, false, true, "boot 1.2.3 confirmed revert resumed"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char line[APP_LINE];
-        struct boot_result result = {
-            .performed = rows[i].performed, .trial = rows[i].trial, .resumed = rows[i].resumed};
-        result.image.header.version = (struct img_version){1, 2, 3, 4};
-        app_boot_line(&result, line);
-        assert_string_equal(line, rows[i].line);
-    }
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(good_feeds_and_looks),   CASE(no_watchdog_no_feeding), CASE(no_timer_no_start),
-        CASE(crashes_at_once),        CASE(hangs_in_silence),       CASE(offline_never_connects),
-        CASE(offline_over_http_too),  CASE(forgets_to_confirm),     cmocka_unit_test(notice_lines),
-        cmocka_unit_test(boot_lines),
+        CASE(good_feeds_and_looks),  CASE(no_watchdog_no_feeding), CASE(no_timer_no_start),
+        CASE(crashes_at_once),       CASE(hangs_in_silence),       CASE(offline_never_connects),
+        CASE(offline_over_http_too), CASE(forgets_to_confirm),     cmocka_unit_test(notice_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

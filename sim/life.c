@@ -49,40 +49,18 @@ static void boot_configure(struct sim_life *life, struct boot_config *out)
                            &life->platform, life->buffer, sizeof life->buffer, out);
 }
 
-/* A reset that nobody asked for: the next life, unless a check has had enough of them. */
-static bool begins_anew(struct sim_life *life)
-{
-    life->past->crashes++;
-    return !life->config->once || life->past->crashes < SIM_MAX_CRASHES;
-}
-
-/* Runs the loader. 0, SIM_LIFE_RESET when it met an error and may have better luck the next time,
- * or the exit code of a device that cannot go on. */
+/* Runs the loader: what sim_power_on returns. */
 static int power_on(struct sim_life *life)
 {
-    struct boot_config config;
-    boot_configure(life, &config);
-    int result = boot_go(&config, &life->boot);
-    if (life->boot.refused != OTA_OK) {
-        life->past->failure = life->boot.refused;
-        say(life, life->boot.refused, "refused %s", ota_err_word(life->boot.refused));
-    }
-    if (result != OTA_OK && result != OTA_E_NO_IMAGE) {
-        say(life, result, "loader-error %s", ota_err_word(result));
-        if (begins_anew(life))
-            return SIM_LIFE_RESET;
-    }
-    if (result != OTA_OK) {
-        say(life, result, "boot none %s", ota_err_word(result));
-        sim_life_end_set(life->end, false, "%s: %s", "nothing boots", ota_err_text(result));
-        return 1;
-    }
-    if (life->boot.performed == IMG_SWAP_REVERT)
-        life->past->failure = OTA_E_REVERTED;
-    char line[APP_LINE];
-    app_boot_line(&life->boot, line);
-    say(life, OTA_OK, "%s", line);
-    return 0;
+    const struct sim_life_config *config = life->config;
+    const struct sim_power power = {config->once, config->event, config->context};
+    struct boot_config boot;
+    int error;
+    boot_configure(life, &boot);
+    int code = sim_power_on(&power, &boot, life->past, &life->boot, &error);
+    if (code > 0)
+        sim_life_end_set(life->end, false, "%s: %s", "nothing boots", ota_err_text(error));
+    return code;
 }
 
 /* ---- platform ---------------------------------------------------------------------------- */
@@ -128,7 +106,10 @@ static void write_log(void *context, enum ota_log_level level, const char *text)
 static void feed_watchdog(void *context)
 {
     struct sim_life *life = context;
-    if (life->watchdog_ms != 0 && arm_own(life, TIMER_WATCHDOG, life->watchdog_ms) != OTA_OK)
+    const struct sim_board *board = life->ports->board;
+    if (board != NULL)
+        board->feed(board->context);
+    else if (life->watchdog_ms != 0 && arm_own(life, TIMER_WATCHDOG, life->watchdog_ms) != OTA_OK)
         write_log(life, OTA_LOG_ERROR, "watchdog cannot be armed");
 }
 
@@ -136,7 +117,12 @@ static void feed_watchdog(void *context)
 
 static void on_crash(void *context)
 {
-    request_reset(context, "crash");
+    struct sim_life *life = context;
+    const struct sim_board *board = life->ports->board;
+    if (board != NULL)
+        board->crash(board->context);
+    else
+        request_reset(life, "crash");
 }
 
 /* What the session cost, at its end: so many bytes came in messages and bodies. */
@@ -398,7 +384,7 @@ static int conclude_reset(struct sim_life *life)
     say(life, OTA_OK, "reset %s", life->reset);
     if (asked_for)
         life->past->crashes = 0;
-    if (asked_for || begins_anew(life))
+    if (asked_for || sim_past_begins_anew(life->past, life->config->once))
         return SIM_LIFE_RESET;
     sim_life_end_set(life->end, false, "%d resets in a row and no application that stays up",
                      SIM_MAX_CRASHES);
@@ -408,6 +394,13 @@ static int conclude_reset(struct sim_life *life)
 int sim_life_finish(struct sim_life *life, enum sim_stop why)
 {
     return why == SIM_STOP_RESET ? conclude_reset(life) : conclude_check(life);
+}
+
+void sim_life_check(struct sim_life *life)
+{
+    const struct ota_event event = {.type = OTA_EVENT_CHECK};
+    if (!life->stopped && !life->leaving)
+        app_event(&life->app, &event);
 }
 
 bool sim_life_leave(struct sim_life *life)
@@ -484,9 +477,9 @@ static int run_push(struct sim_life *life)
 
 /* ---- begin ------------------------------------------------------------------------------- */
 
-int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
-                   const struct sim_life_ports *ports, struct sim_past *past,
-                   struct sim_life_end *end)
+static void init(struct sim_life *life, const struct sim_life_config *config,
+                 const struct sim_life_ports *ports, struct sim_past *past,
+                 struct sim_life_end *end)
 {
     memset(life, 0, sizeof *life);
     life->config = config;
@@ -495,17 +488,20 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
     life->end = end;
     life->platform =
         (struct platform_port){life, on_reset, start_watchdog, feed_watchdog, write_log};
-    int code = power_on(life);
-    if (code != 0)
-        return code;
+}
+
+/* What follows the loader. Returns what sim_life_begin does. */
+static int go_on(struct sim_life *life)
+{
+    const struct sim_life_config *config = life->config;
     const struct sim_region *primary = &config->device->primary;
     life->behaviour =
-        app_tag_read(&(struct flash_area){ports->flash, primary->address, primary->size},
+        app_tag_read(&(struct flash_area){life->ports->flash, primary->address, primary->size},
                      &life->boot.image.header);
     if (config->boot_only) {
         char runs[40];
         running_version(life, runs, sizeof runs);
-        sim_life_end_set(end, true, "%s boots, %s", runs,
+        sim_life_end_set(life->end, true, "%s boots, %s", runs,
                          life->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
@@ -513,4 +509,22 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
     if (config->push != NULL && stays_up)
         return run_push(life);
     return start_app(life) == OTA_OK ? SIM_LIFE_RUNS : 2;
+}
+
+int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
+                   const struct sim_life_ports *ports, struct sim_past *past,
+                   struct sim_life_end *end)
+{
+    init(life, config, ports, past, end);
+    int code = power_on(life);
+    return code != 0 ? code : go_on(life);
+}
+
+int sim_life_begin_booted(struct sim_life *life, const struct sim_life_config *config,
+                          const struct sim_life_ports *ports, struct sim_past *past,
+                          struct sim_life_end *end, const struct boot_result *boot)
+{
+    init(life, config, ports, past, end);
+    life->boot = *boot;
+    return go_on(life);
 }

@@ -11,11 +11,10 @@
 #include "agent/update/session.h"
 #include "sim/app.h"
 #include "sim/device.h"
+#include "sim/power_on.h"
 
-#define SIM_LIFE_RUNS   (-2) /* not over yet */
-#define SIM_LIFE_RESET  (-1) /* over; the next one begins, with fresh memory */
-#define SIM_CUT_EXIT    9    /* the power was cut */
-#define SIM_MAX_CRASHES 8    /* in a row, under `once` */
+#define SIM_LIFE_RUNS (-2) /* not over yet */
+#define SIM_CUT_EXIT  9    /* the power was cut */
 #define SIM_CRASH_PAUSE_MS                                                                         \
     200 /* before the life after a crash: a loop of them eats no processor                         \
          */
@@ -71,6 +70,13 @@ enum sim_stop {
     SIM_STOP_LEFT,      /* after sim_life_leave: the broker was told */
 };
 
+/* A board that does itself what the life plays elsewhere, on own_clock. */
+struct sim_board {
+    void *context;
+    void (*feed)(void *context);  /* a watchdog that the loader started */
+    void (*crash)(void *context); /* a fault of the processor: does not return */
+};
+
 /* What the world gives. The clocks call sim_life_agent_timer, _app_timer and _own_timer. */
 struct sim_life_ports {
     const struct flash_port *flash;
@@ -82,6 +88,7 @@ struct sim_life_ports {
     const struct clock_port *agent_clock;
     const struct clock_port *app_clock;
     const struct clock_port *own_clock; /* watchdog, and an end that nobody else brings */
+    const struct sim_board *board;      /* NULL: none */
     struct sim_link broker;
     struct sim_link server;
     /* To be followed by sim_life_finish, once the entry that is under way has returned. A later
@@ -89,14 +96,6 @@ struct sim_life_ports {
     void (*stop)(void *context, enum sim_stop why);
     void (*log)(void *context, enum ota_log_level level, const char *text);
     void *context;
-};
-
-/* What outlives a reset besides flash and counter. All zeros at first power-on. */
-struct sim_past {
-    uint32_t operations; /* flash operations so far */
-    uint32_t crashes;    /* resets in a row that were not asked for */
-    int failure;         /* 0, or why an image was refused or reverted on the way */
-    bool pushed;         /* the image of `push` was handed over: once is enough */
 };
 
 /* How it ended, for people. */
@@ -133,9 +132,17 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,
                    struct sim_life_end *end);
 
+/* The same after a loader that is a program of its own (sim_power_on): `boot` is what it found. */
+int sim_life_begin_booted(struct sim_life *life, const struct sim_life_config *config,
+                          const struct sim_life_ports *ports, struct sim_past *past,
+                          struct sim_life_end *end, const struct boot_result *boot);
+
 /* The end that `stop` asked for, RESET or CHECKED: SIM_LIFE_RESET, or the exit code (0 updated or
  * nothing new, 1 anything else) with `end` filled in. */
 int sim_life_finish(struct sim_life *life, enum sim_stop why);
+
+/* An operator wants a check now. */
+void sim_life_check(struct sim_life *life);
 
 /* Says goodbye to the broker. True: stop(SIM_STOP_LEFT) follows; false: it is not there. Nothing
  * is delivered to the application any more. */

@@ -2,6 +2,7 @@
 
 #include "sim/app.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static int write_to(const struct host *host, uint32_t end)
         error = ota_push_write(host->push, plan->image + at, length);
         at += length;
         if (error == 0)
-            say(host, 0, "progress %u %u", at, plan->size);
+            say(host, 0, "progress %" PRIu32 " %" PRIu32, at, plan->size);
     }
     return error;
 }

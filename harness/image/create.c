@@ -119,6 +119,11 @@ static int check_spec(const struct nb_image_spec *spec, char *reason, size_t rea
         snprintf(reason, reason_size, "payload is empty");
         return OTA_E_ARGUMENT;
     }
+    if (spec->program_size > spec->payload_size) {
+        snprintf(reason, reason_size, "a payload of %zu bytes has no room for the program's %zu",
+                 spec->payload_size, spec->program_size);
+        return OTA_E_IMG_SIZE;
+    }
     if (spec->payload_size > UINT32_MAX - UINT16_MAX - TLVS_MAX) {
         snprintf(reason, reason_size, "payload of %zu bytes is too large for the format",
                  spec->payload_size);
@@ -136,6 +141,9 @@ static int build(const struct nb_image_spec *spec, const struct nb_signer *signe
         put_bytes(w, spec->payload, spec->payload_size);
     } else {
         put_filler(w, spec->payload_size, spec->seed);
+        if (spec->program != NULL) {
+            memcpy(w->data + spec->header_size, spec->program, spec->program_size);
+        }
     }
     if (spec->with_tag) {
         place_tag(w->data + spec->header_size, spec->payload_size, spec->behaviour);

@@ -11,6 +11,8 @@
 struct nb_image_spec {
     const uint8_t *payload; /* NULL: a filler of payload_size bytes, seeded by `seed` */
     size_t payload_size;
+    const uint8_t *program; /* what the filler begins with; NULL: filler only */
+    size_t program_size;
     uint32_t seed;
     bool with_tag; /* put a behaviour tag into the payload (at 0x200, or 0 when small) */
     enum app_behaviour behaviour;

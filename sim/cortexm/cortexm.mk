@@ -1,0 +1,152 @@
+# `make cortexm`: what runs on the Cortex-M board, in $(BUILD)/cortexm. Three kinds of programs:
+# loader-SCHEME.elf, platform.elf (libraries and drivers in ROM), and the application, linked at two
+# addresses (application-a.bin, application-b.bin), so that the bench can move it to any slot.
+# Included by the Makefile.
+CM       := $(BUILD)/cortexm
+CM_CC    := arm-none-eabi-gcc
+CM_GUEST := sim/cortexm/guest
+CM_LIBS  := $(CM)/src
+
+# What is missing, for a clear word; empty when all is there.
+CM_MISSING := $(shell sh ci/libraries '$(CC)' arm 2>/dev/null)
+
+CM_FLAGS := -mcpu=cortex-m3 -mthumb -Os -g -ffunction-sections -fdata-sections -fstack-usage \
+            -specs=nano.specs -std=c11 -D_GNU_SOURCE
+CM_WARN  := $(WARN)
+# The loader is small enough only when the compiler sees all of it at once.
+CM_LTO   := -flto -flto-partition=one
+CM_INC   := -I. -isystem $(CM)/include -isystem $(CM_LIBS)/mbedtls/include
+CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
+            -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
+
+CM_SCHEMES := overwrite swap-move swap-scratch swap-status
+CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
+
+# Sources that are no tests.
+cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
+
+CM_AGENT_BASE := agent/flash_area.c agent/ring.c
+CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.c nv.c retained.c \
+                   semihost.c stack.c uart.c)
+
+CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
+                 $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
+                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c loader_words.c)
+CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
+                   ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
+                   rsa_internal.c sha256.c)
+
+CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c sim/line.c \
+                   $(addprefix $(CM_GUEST)/,clock.c crypto_rsa.c platform.c random.c)
+CM_PLATFORM_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
+                     ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
+                     rsa_internal.c sha256.c)
+include $(CM_GUEST)/net/net.mk
+
+CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
+                      $(call cm_sources,agent/boot/*.c) $(call cm_sources,agent/update/*.c) \
+                      $(call cm_sources,agent/protocol/*.c) \
+                      $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
+                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c application.c)
+CM_APPLICATION_LIB := cjson/cJSON.c
+
+cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
+
+CM_LOADER_OBJ      := $(call cm_objects,loader,$(CM_LOADER_SRC) $(addprefix lib/,$(CM_LOADER_LIB)))
+CM_PLATFORM_OBJ    := $(call cm_objects,platform,$(CM_PLATFORM_SRC) \
+                        $(addprefix lib/,$(CM_PLATFORM_LIB)))
+CM_APPLICATION_OBJ := $(call cm_objects,application,$(CM_APPLICATION_SRC) \
+                        $(addprefix lib/,$(CM_APPLICATION_LIB)))
+CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
+
+$(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
+$(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
+    CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
+
+$(CM)/flags: FORCE
+	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK))
+
+$(CM_LIBS)/fetched: ci/sources
+	@mkdir -p $(@D) $(CM)/include
+	@sh ci/sources $(CM_LIBS)
+	@ln -sfn ../src/cjson $(CM)/include/cjson
+	@ln -sfn ../src/http-parser/http_parser.h $(CM)/include/http_parser.h
+	@touch $@
+
+# Libraries are compiled as they are, our own files under our own warnings.
+define cm_rules
+$(filter $(CM)/obj/$(1)/lib/%,$(2)): $(CM)/obj/$(1)/lib/%.o: $(CM_LIBS)/fetched $(CM)/flags
+	@mkdir -p $$(@D)
+	$$(call say,ARM,$$*.c)
+	$$(run)$(CM_CC) $(CM_FLAGS) -w $(CM_INC) $$(CM_CONFIG) -MMD -MP -c $(CM_LIBS)/$$*.c -o $$@
+$(filter-out $(CM)/obj/$(1)/lib/%,$(2)): $(CM)/obj/$(1)/%.o: %.c $(CM_LIBS)/fetched $(CM)/flags
+	@mkdir -p $$(@D)
+	$$(call say,ARM,$$<)
+	$$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $$(CM_CONFIG) -MMD -MP -c $$< -o $$@
+endef
+$(eval $(call cm_rules,loader,$(CM_LOADER_OBJ)))
+$(eval $(call cm_rules,platform,$(CM_PLATFORM_OBJ)))
+$(eval $(call cm_rules,application,$(CM_APPLICATION_OBJ)))
+
+$(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)/flags
+	@mkdir -p $(@D)
+	$(call say,ARM,$< $*)
+	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LTO) \
+	    -DLOADER_SCHEME=boot_$(subst -,_,$(*:%-rsa=%)) \
+	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -c $< -o $@
+
+$(CM_LOADERS:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -T $(CM_GUEST)/loader.ld -Wl,-Map=$(@:.elf=.map) \
+	    $(filter %.o,$^) -o $@
+
+# The platform holds what the application asks for, and what that needs: nothing else has a root.
+$(CM)/platform.needs: $(CM_APPLICATION_OBJ)
+	$(run)arm-none-eabi-ld -r $^ -o $(CM)/application.o
+	$(run)arm-none-eabi-nm -u $(CM)/application.o | awk '{ print "-Wl,-u," $$2 }' >$@
+
+$(CM)/platform.elf: $(CM_PLATFORM_OBJ) $(CM)/platform.needs $(CM_GUEST)/platform.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/platform.ld -Wl,-Map=$(@:.elf=.map) \
+	    -Wl,-e,platform_start @$(CM)/platform.needs $(CM_PLATFORM_OBJ) -o $@
+
+$(CM)/application-a.elf: CM_ORIGIN := 0x21000020
+$(CM)/application-b.elf: CM_ORIGIN := 0x21100020
+$(CM)/application-a.elf $(CM)/application-b.elf: $(CM_APPLICATION_OBJ) $(CM)/platform.elf $(CM_GUEST)/application.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) -nostdlib -Wl,--just-symbols=$(CM)/platform.elf \
+	    -Wl,--defsym=APPLICATION_ORIGIN=$(CM_ORIGIN) -T $(CM_GUEST)/application.ld \
+	    -Wl,-Map=$(@:.elf=.map) $(CM_APPLICATION_OBJ) -o $@
+
+$(CM)/application-a.bin $(CM)/application-b.bin: %.bin: %.elf
+	$(run)arm-none-eabi-objcopy -O binary $< $@
+
+CM_PRODUCTS := $(CM_LOADERS:%=$(CM)/loader-%.elf) $(CM)/platform.elf \
+               $(CM)/application-a.bin $(CM)/application-b.bin
+
+# How much RAM the agent's state takes: the size of an object that is nothing else.
+$(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
+	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -c $< -o $@
+
+$(CM)/sizes.md: ci/sizes ci/sizes.awk ci/budgets $(CM_PRODUCTS) $(CM)/agent-state.o
+	@sh ci/sizes $(CM)
+
+.PHONY: cortexm
+ifeq ($(CM_MISSING),)
+cortexm: $(CM)/sizes.md
+else
+cortexm:
+	@echo 'cortexm: skipped, missing: $(CM_MISSING) (sh ci/setup arm)'
+endif
+
+# Writes the table into its page.
+.PHONY: cortexm-page
+cortexm-page: cortexm
+	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
+# For tests, which skip what needs the board: not built is no error, but is said.
+.PHONY: cortexm-if-possible
+cortexm-if-possible:
+	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
+
+-include $(patsubst %.o,%.d,$(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ))

@@ -1,0 +1,28 @@
+/* Mbed TLS for the loader: SHA-256 and verification of ECDSA signatures on P-256. RSA is there for
+ * the loader that links it. */
+#ifndef NOBRICK_SIM_CORTEXM_GUEST_MBEDTLS_LOADER_H
+#define NOBRICK_SIM_CORTEXM_GUEST_MBEDTLS_LOADER_H
+
+#include <limits.h> /* oid.c relies on it */
+
+#define MBEDTLS_HAVE_ASM
+#define MBEDTLS_SHA256_C
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_BIGNUM_C
+#define MBEDTLS_ECP_C
+#define MBEDTLS_ECP_DP_SECP256R1_ENABLED
+#define MBEDTLS_ECP_NIST_OPTIM
+#define MBEDTLS_ECP_WINDOW_SIZE       4
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+#define MBEDTLS_ECP_MAX_BITS          256
+#define MBEDTLS_MPI_MAX_SIZE          256
+#define MBEDTLS_ECP_NO_INTERNAL_RNG
+#define MBEDTLS_ECDSA_C
+#define MBEDTLS_ASN1_PARSE_C
+#define MBEDTLS_ASN1_WRITE_C
+#define MBEDTLS_MD_C
+#define MBEDTLS_OID_C
+#define MBEDTLS_PKCS1_V21
+#define MBEDTLS_RSA_C
+
+#endif

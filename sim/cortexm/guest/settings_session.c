@@ -1,0 +1,73 @@
+/* What only an application is told: who the device is, and how its sessions go. */
+#include "sim/cortexm/guest/settings.h"
+
+#include <string.h>
+
+static const struct guest_setting_row rows[] = {
+    GUEST_SETTING_ROW("name", GUEST_SETTING_TEXT, device.name),
+    GUEST_SETTING_ROW("system", GUEST_SETTING_TEXT, device.system),
+    GUEST_SETTING_ROW("journal", GUEST_SETTING_REGION, device.journal),
+    GUEST_SETTING_ROW("progress", GUEST_SETTING_REGION, device.progress),
+    GUEST_SETTING_ROW("header", GUEST_SETTING_NUMBER, device.header_size),
+    GUEST_SETTING_ROW("manufacturer", GUEST_SETTING_TEXT, device.manufacturer),
+    GUEST_SETTING_ROW("manufacturer-id", GUEST_SETTING_TEXT, device.manufacturer_id),
+    GUEST_SETTING_ROW("product", GUEST_SETTING_TEXT, device.product),
+    GUEST_SETTING_ROW("serial", GUEST_SETTING_TEXT, device.serial),
+    GUEST_SETTING_ROW("board", GUEST_SETTING_TEXT, device.board),
+    GUEST_SETTING_ROW("topic-prefix", GUEST_SETTING_TEXT, device.topic_prefix),
+    GUEST_SETTING_ROW("by-http", GUEST_SETTING_SWITCH, life.session.by_http),
+    GUEST_SETTING_ROW("file", GUEST_SETTING_POINTER, life.session.file),
+    GUEST_SETTING_ROW("send-direct", GUEST_SETTING_SWITCH, life.session.send_direct),
+    GUEST_SETTING_ROW("chunk", GUEST_SETTING_NUMBER, life.session.chunk_size),
+    GUEST_SETTING_ROW("no-result", GUEST_SETTING_SWITCH, life.session.no_result),
+    GUEST_SETTING_ROW("permanent", GUEST_SETTING_SWITCH, life.session.permanent),
+    GUEST_SETTING_ROW("stay", GUEST_SETTING_SWITCH, life.session.stay),
+    GUEST_SETTING_ROW("initial-check", GUEST_SETTING_NUMBER, life.session.timing.initial_check),
+    GUEST_SETTING_ROW("next-check", GUEST_SETTING_NUMBER, life.session.timing.next_check),
+    GUEST_SETTING_ROW("job-wait", GUEST_SETTING_NUMBER, life.session.timing.job_wait),
+    GUEST_SETTING_ROW("data-wait", GUEST_SETTING_NUMBER, life.session.timing.data_wait),
+    GUEST_SETTING_ROW("connect-wait", GUEST_SETTING_NUMBER, life.session.timing.connect_wait),
+    GUEST_SETTING_ROW("retry", GUEST_SETTING_NUMBER, life.session.timing.retry_first),
+    GUEST_SETTING_ROW("retry-last", GUEST_SETTING_NUMBER, life.session.timing.retry_last),
+    GUEST_SETTING_ROW("keep-alive", GUEST_SETTING_NUMBER, life.session.timing.keep_alive),
+    GUEST_SETTING_ROW("connect-tries", GUEST_SETTING_NUMBER, life.session.timing.connect_tries),
+    GUEST_SETTING_ROW("data-tries", GUEST_SETTING_NUMBER, life.session.timing.data_tries),
+    GUEST_SETTING_ROW("broker", GUEST_SETTING_POINTER, broker),
+    GUEST_SETTING_ROW("broker-port", GUEST_SETTING_NUMBER, broker_port),
+    GUEST_SETTING_ROW("broker-tls", GUEST_SETTING_SWITCH, broker_tls),
+    GUEST_SETTING_ROW("server", GUEST_SETTING_POINTER, server),
+    GUEST_SETTING_ROW("server-port", GUEST_SETTING_NUMBER, server_port),
+    GUEST_SETTING_ROW("server-tls", GUEST_SETTING_SWITCH, server_tls),
+    {NULL, 0, 0},
+};
+
+static enum sim_timing timing_of(const char *word)
+{
+    if (word == NULL || strcmp(word, "default") == 0)
+        return SIM_TIMING_DEFAULT;
+    return strcmp(word, "fast") == 0 ? SIM_TIMING_FAST : SIM_TIMING_DESK;
+}
+
+int guest_settings_read_all(struct guest_settings *settings)
+{
+    struct sim_session *session = &settings->life.session;
+    if (guest_settings_read(settings, guest_settings_of_loader) != 0)
+        return OTA_E_ARGUMENT;
+    for (const struct guest_setting_row *row = rows; row->key != NULL; row++) {
+        const char *value = guest_setting(row->key, NULL);
+        if (value != NULL && !guest_setting_set(settings, row, value))
+            return OTA_E_ARGUMENT;
+    }
+    const char *flow = guest_setting("flow", NULL);
+    session->flow = flow != NULL && strcmp(flow, "direct") == 0 ? OTA_FLOW_DIRECT : OTA_FLOW_JOB;
+    settings->life.timing = timing_of(guest_setting("timing", NULL));
+    const char *answer = guest_setting("answer", NULL);
+    for (; answer != NULL; answer = guest_setting("answer", answer))
+        if (!app_answers_add(&session->answers, answer, strlen(answer)))
+            return OTA_E_ARGUMENT;
+    const char *seed = guest_setting("seed", NULL);
+    return seed != NULL &&
+                   guest_setting_bytes(seed, settings->seed, GUEST_SEED_SIZE) == GUEST_SEED_SIZE
+               ? OTA_OK
+               : OTA_E_ARGUMENT;
+}

@@ -1,0 +1,225 @@
+#include "sim/cortexm/host/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QEMU          "qemu-system-arm"
+#define MOST_WORDS    64
+#define TEXT_SIZE     640
+#define SETTINGS_ADDR "0x20100000" /* BOARD_SETTINGS of the guest */
+
+/* ---- what is there ----------------------------------------------------------------------- */
+
+static bool has_programs(const char *dir)
+{
+    char path[TEXT_SIZE];
+    int length = snprintf(path, sizeof path, "%s/platform.elf", dir);
+    return length > 0 && (size_t)length < sizeof path && access(path, R_OK) == 0;
+}
+
+bool cortexm_programs(char *out, size_t size)
+{
+    const char *given = getenv("NOBRICK_CORTEXM");
+    if (given != NULL) {
+        snprintf(out, size, "%s", given);
+        return has_programs(out);
+    }
+    char self[400];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    for (int up = 0; length > 0 && up < 3; up++) {
+        self[length] = '\0';
+        char *slash = strrchr(self, '/');
+        if (slash == NULL)
+            break;
+        *slash = '\0';
+        length = slash - self;
+        snprintf(out, size, "%s/cortexm", self);
+        if (has_programs(out))
+            return true;
+    }
+    return false;
+}
+
+static bool is_on_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    while (path != NULL && *path != '\0') {
+        char file[TEXT_SIZE];
+        size_t length = strcspn(path, ":");
+        snprintf(file, sizeof file, "%.*s/%s", (int)length, path, program);
+        if (access(file, X_OK) == 0)
+            return true;
+        path += length + (path[length] == ':');
+    }
+    return false;
+}
+
+const char *cortexm_missing(void)
+{
+    char dir[TEXT_SIZE];
+    if (!is_on_path(QEMU))
+        return QEMU " is not installed (package qemu-system-arm)";
+    if (!cortexm_programs(dir, sizeof dir))
+        return "the board's programs are not built (make cortexm)";
+    return NULL;
+}
+
+/* ---- the process ------------------------------------------------------------------------- */
+
+struct command {
+    char text[8][TEXT_SIZE]; /* arguments that are made here */
+    const char *words[MOST_WORDS];
+    size_t count;
+};
+
+static void add(struct command *command, const char *word)
+{
+    if (command->count < MOST_WORDS - 1)
+        command->words[command->count++] = word;
+    command->words[command->count] = NULL;
+}
+
+/* Commas in a file name are doubled, for QEMU's options end at them. */
+static void add_option(struct command *command, char text[TEXT_SIZE], const char *option,
+                       const char *head, const char *path, const char *tail)
+{
+    size_t n = (size_t)snprintf(text, TEXT_SIZE, "%s", head);
+    for (; *path != '\0' && n + strlen(tail) + 3 < TEXT_SIZE; path++) {
+        if (*path == ',')
+            text[n++] = ',';
+        text[n++] = *path;
+    }
+    snprintf(text + n, TEXT_SIZE - n, "%s", tail);
+    add(command, option);
+    add(command, text);
+}
+
+static void compose(const struct cortexm_board_config *config, struct command *command)
+{
+    char path[TEXT_SIZE];
+    static const char *const fixed[] = {"-nodefaults",
+                                        "-no-user-config",
+                                        "-display",
+                                        "none",
+                                        "-monitor",
+                                        "none",
+                                        "-serial",
+                                        "stdio",
+                                        "-semihosting-config",
+                                        "enable=on,target=native"};
+    command->count = 0;
+    add(command, QEMU);
+    add(command, "-M");
+    add(command, "mps2-an385,memory-backend=flash");
+    add_option(command, command->text[0], "-object",
+               "memory-backend-file,id=flash,size=16M,share=on,mem-path=", config->flash, "");
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        add(command, fixed[i]);
+    add_option(command, command->text[1], "-chardev", "file,id=log,append=on,path=", config->log,
+               "");
+    add(command, "-serial");
+    add(command, "chardev:log");
+    snprintf(path, sizeof path, "%s/loader-%s%s.elf", config->programs, config->scheme,
+             config->rsa ? "-rsa" : "");
+    snprintf(command->text[2], TEXT_SIZE, "%s", path);
+    add(command, "-kernel");
+    add(command, command->text[2]);
+    snprintf(path, sizeof path, "%s/platform.elf", config->programs);
+    add_option(command, command->text[3], "-device", "loader,file=", path, "");
+    add_option(command, command->text[4], "-device", "loader,file=", config->settings,
+               ",addr=" SETTINGS_ADDR ",force-raw=on");
+    if (config->plugin != NULL) {
+        add(command, "-plugin");
+        add(command, config->plugin);
+    }
+    for (const char *const *more = config->more; more != NULL && *more != NULL; more++)
+        add(command, *more);
+}
+
+/* In the child. */
+static void become(const struct cortexm_board_config *config, struct command *command, int in,
+                   int out, pid_t parent)
+{
+    sigset_t none;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
+    int log = open(config->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+        dup2(log, STDERR_FILENO) < 0)
+        _exit(127);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(QEMU, (char *const *)(uintptr_t)command->words);
+    dprintf(STDERR_FILENO, QEMU ": %s\n", strerror(errno));
+    _exit(127);
+}
+
+int cortexm_board_start(const struct cortexm_board_config *config, struct cortexm_board *out)
+{
+    int in[2];
+    int back[2];
+    if (pipe2(in, O_CLOEXEC) != 0)
+        return OTA_E_IO;
+    if (pipe2(back, O_CLOEXEC) != 0) {
+        close(in[0]);
+        close(in[1]);
+        return OTA_E_IO;
+    }
+    struct command *command = calloc(1, sizeof *command);
+    pid_t parent = getpid();
+    pid_t pid = -1;
+    if (command != NULL) {
+        compose(config, command);
+        pid = fork();
+    }
+    if (pid == 0)
+        become(config, command, in[0], back[1], parent);
+    free(command);
+    close(in[0]);
+    close(back[1]);
+    *out = (struct cortexm_board){pid, in[1], back[0]};
+    if (pid > 0)
+        return OTA_OK;
+    close(in[1]);
+    close(back[0]);
+    return OTA_E_IO;
+}
+
+int cortexm_board_end(struct cortexm_board *board, uint32_t ms)
+{
+    int status = 0;
+    pid_t done = 0;
+    for (uint32_t waited = 0; done == 0 && waited < ms; waited += 2) {
+        done = waitpid(board->pid, &status, WNOHANG);
+        if (done == 0)
+            usleep(2000);
+    }
+    if (done == 0) {
+        kill(board->pid, SIGKILL);
+        while (waitpid(board->pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    close(board->in);
+    close(board->out);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- the flash file ---------------------------------------------------------------------- */
+
+int cortexm_flash_widen(const char *path)
+{
+    return truncate(path, CORTEXM_FLASH_SIZE) == 0 ? OTA_OK : OTA_E_IO;
+}
+
+int cortexm_flash_narrow(const char *path, uint32_t size)
+{
+    return truncate(path, size) == 0 ? OTA_OK : OTA_E_IO;
+}
