@@ -185,3 +185,5 @@ int img_status_confirm(const struct flash_area *area)
     status.trial = false;
     return img_status_put(&log, &status);
 }
+
+const struct img_in_status img_in_status = {img_status_read, img_status_ask, img_status_confirm};

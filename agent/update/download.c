@@ -158,7 +158,7 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
         uint32_t rest = chunk->size - at;
         if (ota_is_covered(agent, chunk->offset + at))
             continue; /* no second write, and no progress either */
-        if (!ota_archive_wants(agent, chunk->offset + at))
+        if (!ota_slot_wants(agent, chunk->offset + at))
             break; /* it will be asked for again when its turn comes */
         int error = ota_slot_store(agent, chunk->offset + at,
                                    rest < agent->grain ? rest : agent->grain, chunk->data + at);

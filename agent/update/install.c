@@ -68,6 +68,11 @@ bool ota_is_settled(const struct ota_agent *agent)
     return !agent->trial && (phase == OTA_PHASE_SUCCEEDED || phase == OTA_PHASE_FAILED);
 }
 
+bool ota_succeeded(const struct ota_agent *agent)
+{
+    return agent->record.phase == OTA_PHASE_SUCCEEDED;
+}
+
 bool ota_is_passing(int code)
 {
     static const int passing[] = {OTA_E_CONNECT, OTA_E_DISCONNECTED, OTA_E_TIMEOUT,

@@ -156,44 +156,31 @@ enum ota_state ota_idle_check(struct ota_agent *agent, const struct ota_event *e
 
 /* ---- what is next ------------------------------------------------------------------------ */
 
-/* Data is what is wanted now, from where the job says. */
-static bool wants_data(const struct ota_agent *agent)
+bool ota_wants_data(const struct ota_agent *agent)
 {
     return agent->fetching && !agent->renewing;
 }
 
+enum ota_connection ota_connection_now(const struct ota_agent *agent)
+{
+    return ota_wants_data(agent) ? agent->source.connection : agent->config.connection;
+}
+
 static bool is_by_mqtt(const struct ota_agent *agent)
 {
-    enum ota_connection home = agent->config.connection;
-    return (wants_data(agent) ? agent->source.connection : home) == OTA_BY_MQTT;
+    return ota_connection_now(agent) == OTA_BY_MQTT;
 }
 
-/* The job names a broker of its own, and its data is what is wanted now. */
-static bool is_for_other_broker(const struct ota_agent *agent)
+bool ota_is_for_other_broker(const struct ota_agent *agent)
 {
-    return wants_data(agent) && is_by_mqtt(agent) && agent->source.host[0] != 0;
+    return ota_wants_data(agent) && is_by_mqtt(agent) && agent->source.host[0] != 0;
 }
 
-static enum ota_state proceed_by_mqtt(const struct ota_agent *agent, bool due)
+const struct ota_way *ota_way_of(const struct ota_agent *agent, enum ota_connection connection)
 {
-    if (due)
-        return ota_is_settled(agent) ? OTA_STATE_REPORT : OTA_STATE_CONFIRM;
-    if (!wants_data(agent))
-        return OTA_STATE_ASK;
-    if (!agent->prepared)
-        return OTA_STATE_ERASE;
-    return agent->total != 0 ? OTA_STATE_RECEIVE : OTA_STATE_REQUEST;
-}
-
-static enum ota_state proceed_by_http(const struct ota_agent *agent, bool due)
-{
-    if (due)
-        return ota_is_settled(agent) ? OTA_STATE_POST : OTA_STATE_PROBE;
-    if (!wants_data(agent))
-        return OTA_STATE_QUERY;
-    if (!agent->peeked)
-        return OTA_STATE_PEEK;
-    return agent->prepared ? OTA_STATE_FETCH : OTA_STATE_ERASE;
+    bool mqtt = connection == OTA_BY_MQTT;
+    bool usable = mqtt ? agent->ports.mqtt != NULL : agent->ports.http != NULL;
+    return usable ? agent->config.ways[mqtt ? 0 : 1] : NULL;
 }
 
 static enum ota_state next_state(struct ota_agent *agent)
@@ -204,13 +191,7 @@ static enum ota_state next_state(struct ota_agent *agent)
         return ota_begin_direct(agent);
     if (!due && !agent->fetching && !to_check)
         return OTA_STATE_LEAVE;
-    if (!is_by_mqtt(agent))
-        return proceed_by_http(agent, due);
-    if (!agent->linked)
-        return OTA_STATE_CONNECT;
-    if (agent->astray != is_for_other_broker(agent))
-        return OTA_STATE_SWITCH;
-    return proceed_by_mqtt(agent, due);
+    return ota_way_of(agent, ota_connection_now(agent))->next(agent);
 }
 
 enum ota_state ota_proceed(struct ota_agent *agent)
@@ -242,7 +223,7 @@ static int reason_of(int code)
 
 static enum ota_state try_again(struct ota_agent *agent, int code)
 {
-    bool elsewhere = agent->fetching && (!is_by_mqtt(agent) || is_for_other_broker(agent) ||
+    bool elsewhere = agent->fetching && (!is_by_mqtt(agent) || ota_is_for_other_broker(agent) ||
                                          agent->config.connection != OTA_BY_MQTT);
     agent->failure = code;
     agent->tries++;
@@ -296,7 +277,7 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
-    bool elsewhere = is_for_other_broker(agent);
+    bool elsewhere = ota_is_for_other_broker(agent);
     const struct mqtt_connect options = {
         .host = elsewhere ? agent->source.host : NULL,
         .port = elsewhere ? agent->source.port : 0,
@@ -379,6 +360,17 @@ enum ota_state ota_pause_over(struct ota_agent *agent, const struct ota_event *e
 {
     (void)event;
     return ota_proceed(agent);
+}
+
+enum ota_state ota_stop(struct ota_agent *agent, int code)
+{
+    agent->restart = false;
+    if (agent->fetching)
+        return ota_fail(agent, code);
+    ota_log(agent, OTA_LOG_NOTICE, "session ends", code);
+    if (agent->outcome == 0)
+        agent->outcome = code;
+    return OTA_STATE_LEAVE;
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */

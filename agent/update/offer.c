@@ -124,16 +124,14 @@ static bool is_nothing_new(const struct ota_agent *agent, int error)
     return error == OTA_E_JOB_VERSION && img_version_compare(&agent->offer, &agent->running) == 0;
 }
 
-/* The world has no HTTP; or no HTTPS where the job says so and names no server of its own: what was
- * meant to be secret is not fetched in clear text. */
+/* This device does not speak so; or no HTTPS where the job says so and names no server of its own:
+ * what was meant to be secret is not fetched in clear text. */
 static int judge_source(const struct ota_agent *agent)
 {
     const struct ota_source *source = &agent->source;
-    if (source->connection == OTA_BY_MQTT)
-        return 0;
     bool clear = source->connection == OTA_BY_HTTPS && source->host[0] == 0 &&
                  agent->config.connection != OTA_BY_HTTPS && !agent->config.server_tls;
-    return clear || agent->ports.http == NULL ? OTA_E_UNSUPPORTED : 0;
+    return clear || ota_way_of(agent, source->connection) == NULL ? OTA_E_UNSUPPORTED : 0;
 }
 
 static bool is_waived(int error)

@@ -179,11 +179,12 @@ static inline void rig_reset(void *context)
     rig_tell(rig, "> reset\n");
 }
 
-static inline void rig_log(void *context, enum ota_log_level level, const char *text)
+static inline void rig_log(void *context, enum ota_log_level level, const char *text, int code)
 {
     (void)context;
     (void)level;
     (void)text;
+    (void)code;
 }
 
 static inline int rig_sha256(void *context, const void *data, size_t length, uint8_t digest[32])
@@ -228,7 +229,9 @@ static inline void rig_notify(void *context, const struct ota_notice *notice)
              notice->type == OTA_NOTICE_CONFIRMED)
         rig_tell(context, "%s %u.%u.%u\n", words[notice->type], v->major, v->minor, v->revision);
     else
-        rig_tell(context, "%s %s\n", words[notice->type], notice->text);
+        rig_tell(context, "%s %s\n", words[notice->type],
+                 notice->type == OTA_NOTICE_STATE ? ota_state_word(notice->state)
+                                                  : ota_err_word(notice->code));
 }
 
 static inline enum flash_tear rig_observe(void *context, struct flash_sim *sim,

@@ -78,6 +78,10 @@ static inline struct rig *rig_new(void)
     rig->modified = "";
     rig->cut_at = UINT32_MAX;
     rig->config.protocol = &ota_anycloud;
+    rig->config.ways[0] = &ota_by_mqtt;
+    rig->config.ways[1] = &ota_by_http;
+    rig->config.archive = &ota_archive;
+    rig->config.say = &ota_say;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";

@@ -25,13 +25,13 @@ CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 # Sources that are no tests.
 cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
 
-CM_AGENT_BASE := agent/flash_area.c agent/ring.c
+CM_AGENT_BASE := agent/crc32.c agent/error_words.c agent/flash_area.c agent/ring.c
 CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.c nv.c retained.c \
                    semihost.c stack.c uart.c)
 
 CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                  $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
-                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c loader_words.c)
+                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c)
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
                    rsa_internal.c sha256.c)
@@ -93,7 +93,7 @@ $(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)
 	$(call say,ARM,$< $*)
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LTO) \
 	    -DLOADER_SCHEME=boot_$(subst -,_,$(*:%-rsa=%)) \
-	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -c $< -o $@
+	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -MMD -MP -c $< -o $@
 
 $(CM_LOADERS:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
 	$(call say,LINK,$@)
@@ -149,4 +149,4 @@ cortexm-page: cortexm
 cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
--include $(patsubst %.o,%.d,$(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ))
+-include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ))
