@@ -3,6 +3,7 @@
 #ifndef NOBRICK_AGENT_PROGRAM_H
 #define NOBRICK_AGENT_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,9 @@ struct ota_program {
      * document that needs more is refused. NULL and 0: a program that reads none. */
     void *json;
     size_t json_size;
+    /* The session logs nothing: its notices say all that a program must know. Where the compiler
+     * sees the whole program at once, no text of a log line is linked. */
+    bool silent;
 };
 
 extern const struct ota_program ota_program;

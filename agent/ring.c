@@ -126,16 +126,11 @@ static int program_record(const struct ota_ring *ring, uint32_t at, uint32_t ste
 {
     const struct flash_area *area = &ring->area;
     uint8_t units[UNIT_MAX + OTA_RING_RECORD_MAX] = {0};
-    uint8_t back[OTA_RING_RECORD_MAX];
     memcpy(units, raw, ring->kind->size);
     int error = flash_area_program(area, at, units, step);
     if (error == 0)
         error = area->flash->sync(area->flash->context);
-    if (error == 0)
-        error = flash_area_read(area, at, back, ring->kind->size);
-    if (error == 0 && memcmp(back, raw, ring->kind->size) != 0)
-        error = OTA_E_FLASH_PROGRAM;
-    return error;
+    return error != 0 ? error : flash_area_compare(area, at, raw, ring->kind->size);
 }
 
 int ota_ring_prepare(struct ota_ring *ring)

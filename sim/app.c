@@ -119,6 +119,8 @@ int app_start(struct app *app, const struct app_config *config)
     }
     struct ota_config agent = config->agent;
     agent.confirm_itself = config->behaviour != APP_FORGETS;
+    agent.piece = app->piece;
+    agent.piece_size = sizeof app->piece;
     agent.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;

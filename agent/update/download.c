@@ -139,14 +139,8 @@ static enum ota_state drop_chunk(struct ota_agent *agent)
 /* Are these the bytes that lie in the slot? */
 static bool lies_there(const struct ota_agent *agent, const struct ota_chunk *chunk)
 {
-    uint8_t stored[64];
-    for (uint32_t at = 0; at < chunk->size; at += sizeof stored) {
-        uint32_t size = chunk->size - at < sizeof stored ? chunk->size - at : sizeof stored;
-        if (flash_area_read(&agent->config.secondary, chunk->offset + at, stored, size) != 0 ||
-            memcmp(stored, chunk->data + at, size) != 0)
-            return false;
-    }
-    return true;
+    return flash_area_compare(&agent->config.secondary, chunk->offset, chunk->data, chunk->size) ==
+           0;
 }
 
 static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)

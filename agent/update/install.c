@@ -134,14 +134,11 @@ static int verify(struct ota_agent *agent, struct img_info *info)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    struct img_fault fault = {0};
     int error = agent->taken_over
-                    ? img_measure(&config->secondary, info, &fault)
-                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, &fault);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, fault.what != NULL ? fault.what : "image", error);
+                    ? img_measure(&config->secondary, info, NULL)
+                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, NULL);
+    if (error != 0)
         return error;
-    }
     if (info->end > config->max_end)
         return OTA_E_IMG_SIZE;
     uint32_t total = ota_image_total(agent);

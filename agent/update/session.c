@@ -1,9 +1,10 @@
+#include "agent/program.h"
 #include "agent/update/states.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define THE_TIMER 0u
+#define OTA_TIMES 10u /* members of struct ota_timing */
 
 /* ---- the state table --------------------------------------------------------------------- */
 
@@ -27,14 +28,6 @@ static const struct ota_row *find_row(const struct ota_agent *agent, int event)
             row = find_in(way->rows, way->row_count, agent->state, event);
     }
     return row;
-}
-
-static enum ota_state run(struct ota_agent *agent, const struct ota_row *row,
-                          const struct ota_event *event)
-{
-    enum ota_state next = row->handler(agent, event);
-    assert(next == agent->state || (row->next & 1u << next) != 0);
-    return next;
 }
 
 /* What every state must know: is there a connection, how much does the broker still owe, is there a
@@ -92,7 +85,7 @@ static bool enter_state(struct ota_agent *agent, const struct ota_event *event,
     agent->taken_over = false;
     if (say != NULL && !say->enter(agent, next))
         return false;
-    *next = run(agent, find_row(agent, ENTER), event);
+    *next = find_row(agent, ENTER)->handler(agent, event);
     return *next == agent->state && !agent->again;
 }
 
@@ -106,7 +99,7 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event)
         ota_log(agent, OTA_LOG_DEBUG, "event without meaning here", 0);
         return;
     }
-    enum ota_state next = run(agent, row, event);
+    enum ota_state next = row->handler(agent, event);
     bool settled = next == agent->state && !agent->again;
     /* Ends: every chain of entries leads to a state that waits. */
     while (!settled) {
@@ -122,7 +115,8 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event)
 void ota_log(const struct ota_agent *agent, enum ota_log_level level, const char *text, int code)
 {
     const struct platform_port *platform = agent->ports.platform;
-    platform->log(platform->context, level, text, code);
+    if (!ota_program.silent)
+        platform->log(platform->context, level, text, code);
 }
 
 void ota_notify(const struct ota_agent *agent, enum ota_notice_type type, int code)
@@ -190,21 +184,18 @@ const struct ota_timing ota_default_timing = {
     .data_tries = 5,
 };
 
+_Static_assert(sizeof(struct ota_timing) == OTA_TIMES * sizeof(uint32_t), "nothing but numbers");
+
 static void default_timing(struct ota_timing *timing)
 {
-    const struct ota_timing *usual = &ota_default_timing;
-#define DEFAULT(field) (timing->field = timing->field != 0 ? timing->field : usual->field)
-    DEFAULT(initial_check);
-    DEFAULT(next_check);
-    DEFAULT(job_wait);
-    DEFAULT(data_wait);
-    DEFAULT(connect_wait);
-    DEFAULT(retry_first);
-    DEFAULT(retry_last);
-    DEFAULT(keep_alive);
-    DEFAULT(connect_tries);
-    DEFAULT(data_tries);
-#undef DEFAULT
+    uint32_t times[OTA_TIMES];
+    uint32_t usual[OTA_TIMES];
+    memcpy(times, timing, sizeof times);
+    memcpy(usual, &ota_default_timing, sizeof usual);
+    for (size_t i = 0; i < OTA_TIMES; i++)
+        if (times[i] == 0)
+            times[i] = usual[i];
+    memcpy(timing, times, sizeof times);
 }
 
 static bool is_topic_level(const char *text)
@@ -261,6 +252,9 @@ static int check_config(struct ota_agent *agent)
     if (config->chunk_size != 0 &&
         (!ota_is_chunk_size(config->chunk_size) || config->chunk_size % sector.unit != 0))
         return OTA_E_ARGUMENT;
+    if (config->piece_size < (config->ways[1] != NULL ? OTA_CHUNK_SIZE : sector.unit))
+        return OTA_E_NO_SPACE;
+    agent->piece = config->piece;
     agent->unit_size = sector.unit;
     agent->erased = sector.erased;
     return 0;

@@ -160,6 +160,10 @@ struct ota_config {
     const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
+    /* Working memory, the caller's: OTA_CHUNK_SIZE bytes with &ota_by_http, else a program unit of
+     * the secondary slot. */
+    uint8_t *piece;
+    size_t piece_size;
     enum ota_answer (*decide)(void *context,
                               struct ota_question *question); /* with `say`; or NULL */
     void *decide_context;

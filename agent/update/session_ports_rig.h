@@ -31,6 +31,7 @@
 struct rig {
     struct flash_sim *sim;
     struct ota_agent agent;
+    uint8_t piece[OTA_CHUNK_SIZE];
     struct ota_config config;
     struct ota_ports ports;
     struct mqtt_port mqtt;

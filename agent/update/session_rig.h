@@ -82,6 +82,8 @@ static inline struct rig *rig_new(void)
     rig->config.ways[1] = &ota_by_http;
     rig->config.archive = &ota_archive;
     rig->config.say = &ota_say;
+    rig->config.piece = rig->piece;
+    rig->config.piece_size = sizeof rig->piece;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";

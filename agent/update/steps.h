@@ -16,10 +16,9 @@ struct ota_row {
     uint8_t state; /* enum ota_state */
     int8_t event;  /* ENTER or an ota_event_type */
     ota_handler *handler;
-    uint32_t next; /* the states that the handler may return besides its own */
 };
 
-#define OTA_ROW(state, event, handler, next, what) {OTA_STATE_##state, event, handler, next},
+#define OTA_ROW(state, event, handler, next, what) {OTA_STATE_##state, event, handler},
 
 /* How to speak by one kind of connection. */
 struct ota_way {
