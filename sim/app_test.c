@@ -165,6 +165,7 @@ static int set_up(void **state)
     bench->config = (struct app_config){
         .behaviour = APP_GOOD,
         .agent = {.protocol = &ota_anycloud,
+                  .ways = {&ota_by_mqtt, &ota_by_http},
                   .identity = {"M", "MI", "P", "S", "B"},
                   .topic_prefix = "anycloud",
                   .primary = {flash, bench->device.primary.address, 0x8000},

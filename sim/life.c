@@ -3,6 +3,7 @@
 #include "agent/protocol/anycloud.h"
 #include "sim/push.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,6 +141,8 @@ static void on_notice(void *context, const struct ota_notice *notice)
 {
     struct sim_life *life = context;
     char line[APP_LINE];
+    assert(notice->state == life->state || ota_state_leads_to(life->state, notice->state));
+    life->state = notice->state;
     if (notice->type == OTA_NOTICE_IDLE)
         say_bytes(life);
     app_notice_line(notice, line);
@@ -287,6 +290,7 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     *out = (struct ota_config){
         .protocol = &ota_anycloud,
         .ways = {&ota_by_mqtt, &ota_by_http},
+        .direct = &ota_direct,
         .archive = &ota_archive,
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},

@@ -8,4 +8,5 @@ static union {
     uint8_t bytes[JSON_ARENA(64)];
 } json;
 
-const struct ota_program ota_program = {ota_crc32_by_words, json.bytes, sizeof json.bytes};
+const struct ota_program ota_program = {
+    .crc32 = ota_crc32_by_words, .json = json.bytes, .json_size = sizeof json.bytes};

@@ -79,6 +79,7 @@ OTA_MUST_CHECK int img_status_confirm(const struct flash_area *area);
  * format, and one with trailers does not link it. */
 struct img_in_status {
     int (*read)(const struct flash_area *area, struct img_status *out);
+    int (*pend)(const struct flash_area *area, enum img_swap_type request);
     int (*ask)(const struct flash_area *area, enum img_swap_type request);
     int (*confirm)(const struct flash_area *area);
 };

@@ -392,9 +392,7 @@ int img_set_pending(const struct flash_area *secondary, const struct img_trailer
     };
 
     if (format->in_status != NULL) {
-        return img_requested(secondary, format) != IMG_SWAP_NONE
-                   ? OTA_OK
-                   : format->in_status->ask(&format->status, record.swap_type);
+        return format->in_status->pend(&format->status, record.swap_type);
     }
     int err = trailer_sector(secondary, format, &sector);
     if (err < 0) {
@@ -444,15 +442,29 @@ int img_prepare_erase(const struct flash_area *secondary, const struct img_trail
     return format->in_status != NULL ? img_withdraw(secondary, format) : OTA_OK;
 }
 
+/* Only beside a GOOD magic a flag says something: it is in *flag then. */
+static bool read_good(const struct flash_area *slot, const struct img_trailer_format *format,
+                      uint32_t distance, enum img_flag *flag)
+{
+    struct flash_sector sector;
+
+    if (trailer_sector(slot, format, &sector) < 0 ||
+        read_magic(slot, format, sector.erased) != IMG_MAGIC_GOOD) {
+        return false;
+    }
+    *flag = read_flag(slot, distance, sector.erased);
+    return true;
+}
+
 int img_confirm(const struct flash_area *primary, const struct img_trailer_format *format)
 {
-    struct img_trailer trailer;
+    enum img_flag image_ok;
 
     if (format->in_status != NULL) {
         return format->in_status->confirm(&format->status);
     }
-    img_trailer_read(primary, format, &trailer);
-    if (trailer.magic != IMG_MAGIC_GOOD || img_flag_on(trailer.image_ok)) {
+    if (!read_good(primary, format, img_trailer_image_ok(format), &image_ok) ||
+        img_flag_on(image_ok)) {
         return OTA_OK;
     }
     return img_trailer_set_image_ok(primary, format);
@@ -466,12 +478,14 @@ bool img_is_trial(const struct img_trailer *primary)
 
 bool img_on_trial(const struct flash_area *primary, const struct img_trailer_format *format)
 {
-    struct img_trailer trailer;
     struct img_status status;
+    enum img_flag copy_done;
+    enum img_flag image_ok;
 
     if (format->in_status != NULL) {
         return format->in_status->read(&format->status, &status) == 0 && status.trial;
     }
-    img_trailer_read(primary, format, &trailer);
-    return img_is_trial(&trailer);
+    return read_good(primary, format, img_trailer_copy_done(format), &copy_done) &&
+           read_good(primary, format, img_trailer_image_ok(format), &image_ok) &&
+           img_flag_on(copy_done) && !img_flag_on(image_ok);
 }

@@ -17,15 +17,13 @@ static int compose_request(struct ota_agent *agent, const struct ota_speaker *sp
 static void compose(struct ota_agent *agent)
 {
     const struct ota_protocol *protocol = agent->config.protocol;
-    struct ota_speaker speaker;
-    ota_speaker(agent, &speaker);
     if (agent->state == OTA_STATE_ASK)
-        agent->text_length = protocol->ask(&speaker, agent->text, OTA_JSON_MAX);
+        agent->text_length = protocol->ask(&agent->speaker, agent->text, OTA_JSON_MAX);
     else if (agent->state == OTA_STATE_REQUEST)
-        agent->text_length = compose_request(agent, &speaker);
+        agent->text_length = compose_request(agent, &agent->speaker);
     else if (agent->state == OTA_STATE_REPORT)
         agent->text_length =
-            protocol->result(&speaker, ota_succeeded(agent), agent->text, OTA_JSON_MAX);
+            protocol->result(&agent->speaker, ota_succeeded(agent), agent->text, OTA_JSON_MAX);
 }
 
 static enum ota_state next(const struct ota_agent *agent)

@@ -27,12 +27,10 @@ static uint32_t step_of(const struct ota_agent *agent)
  * answer in units of the size asked for. */
 static int request(struct ota_agent *agent, uint32_t offset)
 {
-    struct ota_speaker speaker;
-    ota_speaker(agent, &speaker);
     agent->asked[agent->asked_count++] = offset;
-    return ota_publish(agent,
-                       agent->config.protocol->request_chunk(&speaker, offset, step_of(agent),
-                                                             agent->text, sizeof agent->text));
+    return ota_publish(agent, agent->config.protocol->request_chunk(&agent->speaker, offset,
+                                                                    step_of(agent), agent->text,
+                                                                    sizeof agent->text));
 }
 
 /* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for
@@ -67,14 +65,9 @@ enum ota_state ota_request_begin(struct ota_agent *agent, const struct ota_event
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "update request", error);
-        return ota_retry(agent, error);
-    }
     agent->asked[0] = 0;
     agent->asked_count = agent->config.chunk_size != 0;
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_REQUEST;
+    return ota_asked(agent, "update request", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_publish_failed(struct ota_agent *agent, const struct ota_event *event)
@@ -118,7 +111,7 @@ static bool fits_grain(struct ota_agent *agent, const struct ota_chunk *chunk)
 static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
     if (!agent->announced) {
-        int error = ota_announce(agent, &chunk->version);
+        int error = agent->config.direct->announce(agent, &chunk->version);
         if (error != 0)
             return error;
     }
@@ -172,12 +165,10 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
 
 enum ota_state ota_receive_message(struct ota_agent *agent, const struct ota_event *event)
 {
-    struct ota_speaker speaker;
     struct ota_message message;
     if (ota_slot_count(agent, event->length) != 0)
         return ota_fail(agent, OTA_E_TRAFFIC);
-    ota_speaker(agent, &speaker);
-    int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
+    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_CHUNK)
         return agent->state; /* the job once more, or another: this one is finished first */
     if (error == 0)

@@ -174,7 +174,7 @@ static enum ota_state peeked(struct ota_agent *agent)
     if (error == 0 && !agent->announced) {
         error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
-            error = ota_announce(agent, &header.version);
+            error = agent->config.direct->announce(agent, &header.version);
     }
     if (error != 0)
         return ota_slot_failed(agent, error);

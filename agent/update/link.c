@@ -46,7 +46,6 @@ static int name_session(struct ota_agent *agent)
     static const char hex[] = "0123456789abcdef";
     uint8_t chance[8];
     uint64_t nonce = 0;
-    struct ota_speaker speaker;
     int error = agent->ports.random->bytes(agent->ports.random->context, chance, sizeof chance);
     if (error != 0)
         return error;
@@ -64,11 +63,10 @@ static int name_session(struct ota_agent *agent)
     agent->client_id[at] = 0;
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
-    ota_speaker(agent, &speaker);
     const struct ota_protocol *protocol = agent->config.protocol;
     int length = agent->config.send_direct
-                     ? protocol->direct_inbox(&speaker, agent->inbox, sizeof agent->inbox)
-                     : protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
+                     ? protocol->direct_inbox(&agent->speaker, agent->inbox, sizeof agent->inbox)
+                     : protocol->inbox(&agent->speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
 }
 
@@ -188,7 +186,7 @@ static enum ota_state next_state(struct ota_agent *agent)
     bool due = ota_is_due(agent);
     bool to_check = agent->checking && !agent->offered;
     if (!due && !agent->fetching && to_check && agent->config.flow == OTA_FLOW_DIRECT)
-        return ota_begin_direct(agent);
+        return agent->config.direct->begin(agent);
     if (!due && !agent->fetching && !to_check)
         return OTA_STATE_LEAVE;
     return ota_way_of(agent, ota_connection_now(agent))->next(agent);
@@ -251,6 +249,16 @@ enum ota_state ota_retry(struct ota_agent *agent, int code)
     return try_again(agent, reason_of(code));
 }
 
+enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms)
+{
+    if (error != 0) {
+        ota_log(agent, OTA_LOG_NOTICE, what, error);
+        return ota_retry(agent, error);
+    }
+    ota_wait(agent, wait_ms);
+    return agent->state;
+}
+
 enum ota_state ota_retry_request(struct ota_agent *agent, int code)
 {
     ota_log(agent, OTA_LOG_NOTICE, "request failed", code);
@@ -288,15 +296,10 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .will_payload = agent->config.protocol->will_payload,
     };
     int error = mqtt->connect(mqtt->context, &options);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "connect", error);
-        return ota_retry(agent, error);
-    }
-    agent->linked = true;
+    agent->linked = error == 0;
     agent->astray = elsewhere;
     agent->unacked = 0;
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_CONNECT;
+    return ota_asked(agent, "connect", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_connect_answered(struct ota_agent *agent, const struct ota_event *event)
@@ -312,12 +315,7 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
     int error = mqtt->subscribe(mqtt->context, agent->inbox, QOS_AT_LEAST_ONCE);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "subscribe", error);
-        return ota_retry(agent, error);
-    }
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_SUBSCRIBE;
+    return ota_asked(agent, "subscribe", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_subscribe_answered(struct ota_agent *agent, const struct ota_event *event)

@@ -10,24 +10,18 @@
 
 static const struct ota_row rows[] = {OTA_ROWS(OTA_ROW)};
 
-static const struct ota_row *find_in(const struct ota_row *list, size_t count, enum ota_state state,
-                                     int event)
-{
-    for (size_t i = 0; i < count; i++)
-        if (list[i].state == state && list[i].event == event)
-            return &list[i];
-    return NULL;
-}
+static const struct ota_way core = {rows, sizeof rows / sizeof rows[0], NULL, NULL};
 
 static const struct ota_row *find_row(const struct ota_agent *agent, int event)
 {
-    const struct ota_row *row = find_in(rows, sizeof rows / sizeof rows[0], agent->state, event);
-    for (size_t i = 0; i < OTA_WAYS && row == NULL; i++) {
-        const struct ota_way *way = agent->config.ways[i];
-        if (way != NULL)
-            row = find_in(way->rows, way->row_count, agent->state, event);
+    const struct ota_way *way = &core;
+    for (size_t next = 0;; way = agent->config.ways[next++]) {
+        for (size_t i = 0; way != NULL && i < way->row_count; i++)
+            if (way->rows[i].state == agent->state && way->rows[i].event == event)
+                return &way->rows[i];
+        if (next == OTA_WAYS)
+            return NULL;
     }
-    return row;
 }
 
 /* What every state must know: is there a connection, how much does the broker still owe, is there a
@@ -142,16 +136,6 @@ void ota_wait(const struct ota_agent *agent, uint32_t ms)
         ota_log(agent, OTA_LOG_ERROR, "timer", error);
 }
 
-void ota_speaker(const struct ota_agent *agent, struct ota_speaker *out)
-{
-    *out = (struct ota_speaker){
-        .identity = &agent->config.identity,
-        .topic_prefix = agent->config.topic_prefix,
-        .inbox = agent->inbox,
-        .running = agent->running,
-    };
-}
-
 int ota_publish(struct ota_agent *agent, int length)
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
@@ -207,7 +191,8 @@ static bool is_topic_level(const char *text)
 static int check_connection(struct ota_agent *agent)
 {
     struct ota_config *config = &agent->config;
-    if (ota_way_of(agent, config->connection) == NULL)
+    if (ota_way_of(agent, config->connection) == NULL ||
+        (config->flow == OTA_FLOW_DIRECT && config->direct == NULL))
         return OTA_E_ARGUMENT;
     if (config->connection == OTA_BY_MQTT)
         return 0;
@@ -229,19 +214,21 @@ bool ota_is_chunk_size(uint32_t size)
 static int check_config(struct ota_agent *agent)
 {
     const struct ota_config *config = &agent->config;
-    struct ota_speaker speaker;
     struct flash_sector sector;
     if (config->protocol == NULL || config->max_end == 0 ||
         config->max_end > config->secondary.size || !is_topic_level(config->topic_prefix) ||
         !is_topic_level(config->identity.board))
         return OTA_E_ARGUMENT;
-    ota_speaker(agent, &speaker);
+    agent->speaker.identity = &agent->config.identity;
+    agent->speaker.topic_prefix = config->topic_prefix;
+    agent->speaker.inbox = agent->inbox;
     int error = check_connection(agent);
     if (error != 0)
         return error;
-    int length = config->protocol->inbox(&speaker, UINT64_MAX, agent->inbox, sizeof agent->inbox);
+    int length =
+        config->protocol->inbox(&agent->speaker, UINT64_MAX, agent->inbox, sizeof agent->inbox);
     if (length >= 0)
-        length = config->protocol->outbox(&speaker, agent->outbox, sizeof agent->outbox);
+        length = config->protocol->outbox(&agent->speaker, agent->outbox, sizeof agent->outbox);
     if (length < 0)
         return length;
     error = flash_area_sector(&config->secondary, 0, &sector);
@@ -277,7 +264,7 @@ int ota_init(struct ota_agent *agent, const struct ota_config *config,
         error = ota_progress_open(&agent->progress, &config->progress, &config->secondary);
     if (error != 0)
         return error;
-    agent->running = running.header.version;
+    agent->speaker.running = running.header.version;
     agent->inbox[0] = 0; /* nothing is listened to yet */
     return 0;
 }

@@ -127,6 +127,8 @@ extern const struct ota_way ota_by_mqtt;
 extern const struct ota_way ota_by_http; /* and HTTPS */
 struct ota_archive;                      /* how an archive is read in place of an image */
 extern const struct ota_archive ota_archive;
+struct ota_direct; /* direct flow */
+extern const struct ota_direct ota_direct;
 struct ota_say; /* how the application is asked */
 extern const struct ota_say ota_say;
 
@@ -137,6 +139,7 @@ struct ota_config {
     /* &ota_by_mqtt or NULL, &ota_by_http or NULL: what a job asks for and is NULL here is refused
      * as OTA_E_UNSUPPORTED. */
     const struct ota_way *ways[OTA_WAYS];
+    const struct ota_direct *direct;   /* &ota_direct; NULL: job flow only */
     const struct ota_archive *archive; /* &ota_archive; NULL: only images are understood */
     const struct ota_say *say;         /* &ota_say where `decide` is to be asked; NULL: nobody is */
     struct ota_identity identity;

@@ -32,6 +32,7 @@ struct rig {
     struct flash_sim *sim;
     struct ota_agent agent;
     uint8_t piece[OTA_CHUNK_SIZE];
+    unsigned state; /* of the agent, as far as it was told */
     struct ota_config config;
     struct ota_ports ports;
     struct mqtt_port mqtt;
@@ -224,6 +225,11 @@ static inline void rig_notify(void *context, const struct ota_notice *notice)
         [OTA_NOTICE_REPORTED] = "reported", [OTA_NOTICE_IDLE] = "idle",
     };
     const struct img_version *v = &notice->version;
+    struct rig *rig = context;
+    /* Whatever a test does: nobody goes where the table does not lead. */
+    if (notice->type == OTA_NOTICE_STATE && notice->state != rig->state)
+        assert_true(ota_state_leads_to(rig->state, notice->state));
+    rig->state = notice->state;
     if (notice->type == OTA_NOTICE_PROGRESS)
         rig_tell(context, "progress %u %u\n", notice->done, notice->total);
     else if (notice->type == OTA_NOTICE_JOB || notice->type == OTA_NOTICE_PENDING ||

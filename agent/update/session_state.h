@@ -48,34 +48,33 @@ struct ota_reply {
 /* What is small comes first: the nearer to the beginning, the shorter the instruction on a chip. */
 struct ota_agent {
     enum ota_state state;
-
-    /* the device */
     bool trial;     /* the running image will be reverted unless it confirms */
     bool pending;   /* the loader has work: nothing new before a reset */
     uint8_t erased; /* value of the secondary slot's erased bytes */
 
-    /* the session */
-    bool checking;   /* it is to look for an update, not only to report */
-    bool offered;    /* a job document arrived: whatever comes of it is reported */
-    bool fetching;   /* … and was accepted: `offer` is being fetched */
-    bool renewing;   /* … but the place that the job names is gone: a new job comes first */
-    bool linked;     /* an MQTT connection is up or being opened … */
-    bool astray;     /* … to the broker that the job names */
-    bool requested;  /* an HTTP request is under way */
-    bool restart;    /* reset instead of going idle */
-    bool again;      /* what is next is the present state, from its beginning */
-    bool taken_over; /* the application did the work of the present state */
+    /* the session, and its download; by fours, for that is how they are cleared */
+    bool offered;  /* a job document arrived: whatever comes of it is reported */
+    bool fetching; /* … and was accepted: `offer` is being fetched */
+    bool renewing; /* … but the place that the job names is gone: a new job comes first */
+    bool restart;  /* reset instead of going idle */
 
-    /* the download */
     bool announced; /* `offer` is known: from the job, or from the data in direct flow */
-    bool peeked;    /* its first chunk was seen on the server, or lies in the slot */
-    bool prepared;  /* the slot is erased but for what lies there already */
-    bool held;      /* the first chunk waits in `piece` until it is */
-    bool resumed;   /* nothing has confirmed yet that the image is still the recorded one */
-    bool following; /* the first chunk came before the wait for chunks */
     bool past_end;  /* the server said once that there is no such range */
     bool archived;  /* an archive is fetched: chunks are taken in order, the first one first */
     bool written;   /* … by the application, the chunk that is being read */
+
+    bool peeked;   /* its first chunk was seen on the server, or lies in the slot */
+    bool prepared; /* the slot is erased but for what lies there already */
+    bool held;     /* the first chunk waits in `piece` until it is */
+    bool resumed;  /* nothing has confirmed yet that the image is still the recorded one */
+
+    bool linked;     /* an MQTT connection is up or being opened … */
+    bool astray;     /* … to the broker that the job names */
+    bool requested;  /* an HTTP request is under way */
+    bool again;      /* what is next is the present state, from its beginning */
+    bool taken_over; /* the application did the work of the present state */
+    bool checking;   /* the session is to look for an update, not only to report */
+    bool following;  /* the first chunk came before the wait for chunks */
 
     uint32_t unit_size; /* program unit of the secondary slot */
     int failure;        /* what the present state failed with, for the application */
@@ -95,14 +94,14 @@ struct ota_agent {
     uint32_t kept;      /* bytes of an archive's image that were in flash before this session */
     uint32_t unpacked;  /* bytes of it that lie in flash */
     int text_length;    /* of `text`, or the error of writing it */
-    uint8_t *piece;     /* the caller's: a chunk as it comes by HTTP; or the last unit of an image */
+    uint8_t *piece; /* the caller's: a chunk as it comes by HTTP; or the last unit of an image */
 
     struct ota_ports ports;
     struct ota_config config;
 
     struct ota_journal journal;
     struct ota_record record;
-    struct img_version running;
+    struct ota_speaker speaker; /* with the version that runs */
     struct img_version offer;
     uint64_t fetched; /* bytes of data that came, in this session */
     struct ota_reply reply;

@@ -31,13 +31,21 @@ struct ota_way {
     void (*compose)(struct ota_agent *agent);
 };
 
+/* How direct flow goes. */
+struct ota_direct {
+    /* The image is where the configuration says: sets out to fetch it. */
+    enum ota_state (*begin)(struct ota_agent *agent);
+    /* The data says that it is of this version: judges it as an offer. */
+    int (*announce)(struct ota_agent *agent, const struct img_version *version);
+};
+
 /* How an archive is read in place of an image. */
 struct ota_archive {
     /* The first bytes of a download are an archive's. */
     bool (*is_one)(const void *data, size_t length);
     /* Judges its first chunk. OTA_E_ARCHIVE, _UNSUPPORTED: malformed, or not for this device;
      * _IMG_VERSION: of another version than the job; _IMG_SIZE: the image does not fit; _CHANGED:
-     * begin anew; what ota_announce says. */
+     * begin anew; what `announce` of direct flow says. */
     int (*look)(struct ota_agent *agent, const uint8_t *data, uint32_t size);
     /* Reads the next chunk; its image's bytes go into flash unless the application did that
      * (`written`). *skip: bytes behind it that need not be fetched, for they are in flash. */
@@ -90,6 +98,8 @@ enum ota_state ota_proceed(struct ota_agent *agent);
 /* MQTT failed with `code`: gives the connection up and waits for the next try; or, after the last
  * one, ends the session, or resets when the running image is on trial. */
 enum ota_state ota_retry(struct ota_agent *agent, int code);
+/* What begins a state was asked of MQTT: waits for the outcome, or it failed with `error`. */
+enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms);
 /* The same for HTTP; an MQTT connection stays. */
 enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 
@@ -128,10 +138,8 @@ ota_handler ota_parse_begin;
 enum ota_state ota_take_document(struct ota_agent *agent);
 /* Newer than what runs, and not known to fail. */
 int ota_judge_offer(const struct ota_agent *agent);
-/* The data says that it is of this version, in direct flow: judges it as an offer. */
-int ota_announce(struct ota_agent *agent, const struct img_version *version);
-/* Direct flow: the image is where the configuration says. */
-enum ota_state ota_begin_direct(struct ota_agent *agent);
+/* Sets out to fetch what agent->source names. */
+enum ota_state ota_begin_fetch(struct ota_agent *agent);
 /* The data is nothing new (OTA_E_JOB_VERSION in direct flow) or refused. */
 enum ota_state ota_decline(struct ota_agent *agent, int code);
 
@@ -224,7 +232,6 @@ void ota_log(const struct ota_agent *agent, enum ota_log_level level, const char
 void ota_notify(const struct ota_agent *agent, enum ota_notice_type type, int code);
 /* The state's deadline. */
 void ota_wait(const struct ota_agent *agent, uint32_t ms);
-void ota_speaker(const struct ota_agent *agent, struct ota_speaker *out);
 /* Publishes the `length` characters in agent->text; a negative length is passed on as the error
  * that it is. */
 int ota_publish(struct ota_agent *agent, int length);

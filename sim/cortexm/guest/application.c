@@ -41,7 +41,8 @@ static union {
     uint8_t bytes[JSON_ARENA(64)];
 } json;
 
-const struct ota_program ota_program = {ota_crc32_by_nibbles, json.bytes, sizeof json.bytes};
+const struct ota_program ota_program = {
+    .crc32 = ota_crc32_by_nibbles, .json = json.bytes, .json_size = sizeof json.bytes};
 
 struct guest {
     struct guest_settings settings;
