@@ -50,6 +50,11 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(addprefix $(CM_GUEST)/,settings.c settings_session.c application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
+# What a device links that has little: never run, its size is what counts.
+CM_MINIMAL_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
+                  $(call cm_sources,agent/update/*.c) $(call cm_sources,agent/protocol/*.c) \
+                  $(CM_GUEST)/agent_minimal.c
+
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
 
 CM_LOADER_OBJ      := $(call cm_objects,loader,$(CM_LOADER_SRC) $(addprefix lib/,$(CM_LOADER_LIB)))
@@ -57,9 +62,11 @@ CM_PLATFORM_OBJ    := $(call cm_objects,platform,$(CM_PLATFORM_SRC) \
                         $(addprefix lib/,$(CM_PLATFORM_LIB)))
 CM_APPLICATION_OBJ := $(call cm_objects,application,$(CM_APPLICATION_SRC) \
                         $(addprefix lib/,$(CM_APPLICATION_LIB)))
+CM_MINIMAL_OBJ     := $(call cm_objects,minimal,$(CM_MINIMAL_SRC))
 CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
+$(CM_MINIMAL_OBJ): CM_CONFIG := $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
 
@@ -87,6 +94,7 @@ endef
 $(eval $(call cm_rules,loader,$(CM_LOADER_OBJ)))
 $(eval $(call cm_rules,platform,$(CM_PLATFORM_OBJ)))
 $(eval $(call cm_rules,application,$(CM_APPLICATION_OBJ)))
+$(eval $(call cm_rules,minimal,$(CM_MINIMAL_OBJ)))
 
 $(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)/flags
 	@mkdir -p $(@D)
@@ -124,11 +132,17 @@ $(CM)/application-a.bin $(CM)/application-b.bin: %.bin: %.elf
 CM_PRODUCTS := $(CM_LOADERS:%=$(CM)/loader-%.elf) $(CM)/platform.elf \
                $(CM)/application-a.bin $(CM)/application-b.bin
 
+# Libraries and the chip are left out: nothing but the agent and its main is counted.
+$(CM)/agent-minimal.elf: $(CM_MINIMAL_OBJ)
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
+	    -Wl,--unresolved-symbols=ignore-all $^ -o $@
+
 # How much RAM the agent's state takes: the size of an object that is nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
-	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -c $< -o $@
+	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
 
-$(CM)/sizes.md: ci/sizes ci/sizes.awk ci/budgets $(CM_PRODUCTS) $(CM)/agent-state.o
+$(CM)/sizes.md: ci/sizes ci/sizes.awk ci/budgets $(CM_PRODUCTS) $(CM)/agent-state.o $(CM)/agent-minimal.elf
 	@sh ci/sizes $(CM)
 
 .PHONY: cortexm
@@ -149,4 +163,5 @@ cortexm-page: cortexm
 cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
--include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ))
+-include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ) \
+           $(CM_MINIMAL_OBJ) $(CM)/agent-state.o)
