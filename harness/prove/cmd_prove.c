@@ -181,7 +181,8 @@ static void play(void *context, size_t index, struct nb_outcome *outcome)
 {
     const struct plan *plan = context;
     const struct task *task = &plan->tasks[index];
-    int err = nb_bench_run(task->script, &task->cell, outcome);
+    int err = (task->script->needs_cloud ? nb_virtual_run : nb_bench_run)(task->script, &task->cell,
+                                                                          outcome);
     if (err != 0)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(err));
 }

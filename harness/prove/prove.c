@@ -15,22 +15,24 @@ static const char *tears_text(enum nb_tears tears)
 }
 
 /* "v1", "v2" or "v1 or v2" by the names that versions have in scripts. */
-static void rests_text(const struct nb_prove_device *device, unsigned rests, char *out, size_t size)
+static void rests_text(const struct img_version *old, const struct img_version *new, unsigned rests,
+                       char *out, size_t size)
 {
-    char old[24];
-    char new[24];
-    nb_version_print(&device->old, old, sizeof old);
-    nb_version_print(&device->new, new, sizeof new);
-    snprintf(out, size, "%s%s%s", rests & NB_RUNS_OLD ? old : "",
-             rests == (NB_RUNS_OLD | NB_RUNS_NEW) ? " or " : "", rests & NB_RUNS_NEW ? new : "");
+    char old_text[24];
+    char new_text[24];
+    nb_version_print(old, old_text, sizeof old_text);
+    nb_version_print(new, new_text, sizeof new_text);
+    snprintf(out, size, "%s%s%s", rests & NB_RUNS_OLD ? old_text : "",
+             rests == (NB_RUNS_OLD | NB_RUNS_NEW) ? " or " : "",
+             rests & NB_RUNS_NEW ? new_text : "");
 }
 
-static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
-                         struct nb_outcome *outcome)
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome)
 {
-    const struct nb_cell *cell = device->bench->cell;
     char rests[64];
-    rests_text(device, proof->rests, rests, sizeof rests);
+    rests_text(old, new, proof->rests, rests, sizeof rests);
     nb_note_add(outcome, "%s: %u states (%u masked), %llu edges, depth %u, %.2f s%s%s",
                 proof->closed ? "closed" : "not closed", proof->states, proof->masked,
                 (unsigned long long)proof->edges, proof->depth, proof->seconds,
@@ -77,9 +79,9 @@ static int draw(const struct nb_prove_device *device, const struct nb_search *se
     return err;
 }
 
-static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
-                             const struct nb_proof *proof, char reason[NB_LINE],
-                             struct nb_outcome *outcome)
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome)
 {
     if (proof->failures != 0) {
         unsigned cuts = 0;
@@ -88,7 +90,7 @@ static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_ste
         nb_chain_print(proof->chain, proof->chain_length, outcome->cuts, sizeof outcome->cuts);
         snprintf(reason, NB_LINE, "line %u: after %u power cut%s %s (%u such states)", step->line,
                  cuts, cuts == 1 ? "" : "s", proof->reason, proof->failures);
-        if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
+        if (nb_repeat_elsewhere(script, cell, proof, outcome))
             return NB_FAIL;
         snprintf(reason, NB_LINE,
                  "line %u: the prover is at fault: its chain of cuts does not "
@@ -143,10 +145,10 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
         err =
             nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
         if (err == 0) {
-            tell_figures(device, &proof, outcome);
+            nb_prove_tell(bench->cell, &device->old, &device->new, &proof, outcome);
             outcome->proof = proof;
             outcome->points += proof.edges;
-            verdict = judge(device, step, &proof, reason, outcome);
+            verdict = nb_prove_judge(script, bench->cell, step, &proof, reason, outcome);
             if (bench->cell->map != NULL && draw(device, search, outcome) != 0)
                 nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
         }

@@ -13,4 +13,15 @@
 enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
                          struct nb_outcome *outcome);
 
+/* What came of a search, for whoever made its machine: notes on its figures, where `old` and `new`
+ * are what may run. */
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome);
+/* The verdict on it, with a reason; a failure was repeated in another process, and its story is in
+ * `outcome`. */
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome);
+
 #endif
