@@ -157,15 +157,26 @@ static const char *what_is_wrong(struct nb_life_machine *life, int code, bool tr
                : NULL;
 }
 
+/* The result that must have been delivered when the device rests like this: whoever sent a job
+ * learns what became of it. */
+static uint32_t due(const struct nb_life_machine *life, unsigned runs)
+{
+    if (life->report != NULL)
+        return result_of(life->report->expect.word);
+    return !life->answers           ? 0u
+           : runs & NB_RUNS_NEW     ? (uint32_t)NB_TOLD_SUCCESS
+           : life->now.oracle.has_job ? (uint32_t)NB_TOLD_FAILURE
+                                    : 0u;
+}
+
 static enum nb_runs what_runs(const struct nb_life_machine *life)
 {
     const struct nb_oracle *oracle = nb_virtual_oracle(life->virtual);
-    uint32_t demanded = life->report != NULL ? result_of(life->report->expect.word) : 0;
     unsigned runs = !oracle->has_running ? NB_RUNS_NOTHING
                     : img_version_compare(&oracle->running, &life->old) == 0 ? NB_RUNS_OLD
                     : img_version_compare(&oracle->running, &life->new) == 0 ? NB_RUNS_NEW
                                                                              : NB_RUNS_OTHER;
-    return (enum nb_runs)(runs | (demanded & ~life->now.told ? NB_RUNS_UNTOLD : 0u));
+    return (enum nb_runs)(runs | (due(life, runs) & ~life->now.told ? NB_RUNS_UNTOLD : 0u));
 }
 
 static void live(struct nb_life_machine *life, bool trouble, struct nb_end *end)
@@ -295,6 +306,8 @@ int nb_life_open(struct nb_life_machine *life, struct nb_virtual *virtual,
         else if (life->prove != NULL && step->kind == NB_UNTIL_REPORTED)
             life->report = step;
     }
+    life->answers =
+        !script->agent.direct && !script->agent.send_direct && !script->agent.no_result;
     life->port = (struct flash_port){life,        flash_read, flash_program,
                                      flash_erase, flash_sync, flash_sector};
     life->machine = (struct nb_machine){

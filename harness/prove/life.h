@@ -15,7 +15,8 @@ struct nb_life_machine {
     struct nb_virtual *virtual;
     const struct nb_step *prove;  /* what may boot */
     const struct nb_step *stable; /* what runs in the end; NULL: any of these */
-    const struct nb_step *report; /* what is delivered in the end; NULL: whatever */
+    const struct nb_step *report; /* what is delivered in the end; NULL: what fits what runs */
+    bool answers;                 /* a result is sent to whoever sends a job */
     struct img_version old, new;
     struct nb_arounds arounds;
     uint32_t around; /* number of the present ones */
