@@ -51,8 +51,7 @@ static bool make_room(struct nb_arounds *arounds)
 
 uint32_t nb_arounds_add(struct nb_arounds *arounds, const struct nb_around *around)
 {
-    if (arounds->count &&
-        memcmp(arounds->items[arounds->last], around, sizeof *around) == 0)
+    if (arounds->count && memcmp(arounds->items[arounds->last], around, sizeof *around) == 0)
         return arounds->last;
     if (!make_room(arounds))
         return UINT32_MAX;

@@ -1,5 +1,5 @@
-/* Flash that counts in one form only: states are told apart by that form, and kept in it, while runs
- * and torn operations go on with the flash as it is. */
+/* Flash that counts in one form only: states are told apart by that form, and kept in it, while
+ * runs and torn operations go on with the flash as it is. */
 #include "harness/prove/graph.h"
 
 #include <stdlib.h>

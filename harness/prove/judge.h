@@ -35,8 +35,8 @@ enum nb_runs { /* a bit each */
                NB_RUNS_NOTHING = 0,
                NB_RUNS_OLD = 1,
                NB_RUNS_NEW = 2,
-               NB_RUNS_OTHER = 4, /* neither, or not byte for byte */
-               NB_RUNS_ERROR = 8, /* the loader met an error of the flash, and resets */
+               NB_RUNS_OTHER = 4,   /* neither, or not byte for byte */
+               NB_RUNS_ERROR = 8,   /* the loader met an error of the flash, and resets */
                NB_RUNS_UNTOLD = 16, /* … and the result that is demanded was not delivered yet */
 };
 

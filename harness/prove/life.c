@@ -163,16 +163,16 @@ static uint32_t due(const struct nb_life_machine *life, unsigned runs)
 {
     if (life->report != NULL)
         return result_of(life->report->expect.word);
-    return !life->answers           ? 0u
-           : runs & NB_RUNS_NEW     ? (uint32_t)NB_TOLD_SUCCESS
+    return !life->answers             ? 0u
+           : runs & NB_RUNS_NEW       ? (uint32_t)NB_TOLD_SUCCESS
            : life->now.oracle.has_job ? (uint32_t)NB_TOLD_FAILURE
-                                    : 0u;
+                                      : 0u;
 }
 
 static enum nb_runs what_runs(const struct nb_life_machine *life)
 {
     const struct nb_oracle *oracle = nb_virtual_oracle(life->virtual);
-    unsigned runs = !oracle->has_running ? NB_RUNS_NOTHING
+    unsigned runs = !oracle->has_running                                     ? NB_RUNS_NOTHING
                     : img_version_compare(&oracle->running, &life->old) == 0 ? NB_RUNS_OLD
                     : img_version_compare(&oracle->running, &life->new) == 0 ? NB_RUNS_NEW
                                                                              : NB_RUNS_OTHER;
@@ -255,8 +255,8 @@ static void widen(struct nb_machine *machine, const struct sim_region *region)
 static void lay_out(struct nb_life_machine *life)
 {
     const struct sim_device *device = nb_virtual_device(life->virtual);
-    const struct sim_region *regions[] = {&device->primary,  &device->secondary, &device->scratch,
-                                          &device->status,   &device->journal,   &device->progress};
+    const struct sim_region *regions[] = {&device->primary, &device->secondary, &device->scratch,
+                                          &device->status,  &device->journal,   &device->progress};
     struct nb_machine *machine = &life->machine;
     uint32_t end = device->primary.address + device->primary.size;
     for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++)
@@ -267,8 +267,8 @@ static void lay_out(struct nb_life_machine *life)
     }
     machine->loader = device->loader.address;
     machine->loader_end = device->loader.address + device->loader.size;
-    machine->formal[0] = (struct nb_formal){device->journal.address,
-                                            device->journal.address + device->journal.size};
+    machine->formal[0] =
+        (struct nb_formal){device->journal.address, device->journal.address + device->journal.size};
     machine->formal[1] = (struct nb_formal){device->progress.address,
                                             device->progress.address + device->progress.size};
 }
@@ -306,10 +306,9 @@ int nb_life_open(struct nb_life_machine *life, struct nb_virtual *virtual,
         else if (life->prove != NULL && step->kind == NB_UNTIL_REPORTED)
             life->report = step;
     }
-    life->answers =
-        !script->agent.direct && !script->agent.send_direct && !script->agent.no_result;
-    life->port = (struct flash_port){life,        flash_read, flash_program,
-                                     flash_erase, flash_sync, flash_sector};
+    life->answers = !script->agent.direct && !script->agent.send_direct && !script->agent.no_result;
+    life->port =
+        (struct flash_port){life, flash_read, flash_program, flash_erase, flash_sync, flash_sector};
     life->machine = (struct nb_machine){
         .context = life,
         .sim = nb_virtual_flash(virtual),

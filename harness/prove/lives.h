@@ -1,9 +1,9 @@
-/* `prove` in a script with a cloud: an update in all its phases, from the first byte of the download
- * to the report, after any number of power cuts in any of them.
+/* `prove` in a script with a cloud: an update in all its phases, from the first byte of the
+ * download to the report, after any number of power cuts in any of them.
  *
  * Whole lives of the device are the runs of the search (life.h). When cuts stop, and with them
- * the script's faults of cloud and network, each state must come to rest as the script says, or, when it
- * is offered what it refuses, go round in a circle of which each life ends so. */
+ * the script's faults of cloud and network, each state must come to rest as the script says, or,
+ * when it is offered what it refuses, go round in a circle of which each life ends so. */
 #ifndef NOBRICK_HARNESS_PROVE_LIVES_H
 #define NOBRICK_HARNESS_PROVE_LIVES_H
 

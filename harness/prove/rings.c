@@ -38,8 +38,8 @@ static int last_begun(const struct ota_ring *ring, uint32_t at, uint32_t *out)
     if (rc != 0)
         return rc;
     uint32_t step = (ring->kind->size + sector.unit - 1) / sector.unit * sector.unit;
-    uint32_t end = ring->next != ring->area.size ? ring->next
-                                                 : sector.start + sector.size / step * step;
+    uint32_t end =
+        ring->next != ring->area.size ? ring->next : sector.start + sector.size / step * step;
     *out = end - step;
     return 0;
 }

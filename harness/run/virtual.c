@@ -42,7 +42,7 @@ struct nb_virtual {
     size_t running;
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
     uint32_t operations;      /* most flash operations of a device step so far */
-    const struct nb_life *life; /* the present one; NULL: a script is played */
+    const struct nb_life *life;    /* the present one; NULL: a script is played */
     struct anycloud_memory memory; /* the cloud side's after it */
     bool opened;
     struct nb_outcome refusal; /* why it cannot be played at all */
@@ -496,8 +496,8 @@ int nb_virtual_live(struct nb_virtual *virtual, const struct nb_life *life,
     nb_oracle_step(&play->units[0].oracle, NB_CONFIRMS_AFTER_BOOT);
     play->cut_armed = play->fail_armed = play->fail_fired = play->sweep_armed = false;
     play->live_ms = 0;
-    bool good = open_network(virtual, outcome) &&
-                (!life->trouble || nb_play_front(play, NB_FRONT_FAULTS));
+    bool good =
+        open_network(virtual, outcome) && (!life->trouble || nb_play_front(play, NB_FRONT_FAULTS));
     int rc = good ? 0 : OTA_E_ARGUMENT;
     if (rc == 0) {
         anycloud_cloud_recall(play->net.cloud, life->remember);

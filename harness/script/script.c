@@ -325,9 +325,9 @@ static int order_proof(struct parser *p, const struct nb_step *step)
     if (p->prove_line) {
         bool *rests = &p->rests[step->kind == NB_UNTIL_REPORTED];
         if (!is_until(step->kind) || *rests)
-            return fail(
-                p, at, "line %u ends the script: expected at most one 'until' behind 'prove'",
-                p->prove_line);
+            return fail(p, at,
+                        "line %u ends the script: expected at most one 'until' behind 'prove'",
+                        p->prove_line);
         *rests = true;
     }
     if (step->kind != NB_PROVE)
