@@ -59,10 +59,14 @@ struct task {
     const struct nb_script *script;
     const char *path; /* as shown */
     struct nb_cell cell;
+    size_t fault; /* of nb_troubles, in a cell that has one */
 };
 
+#define MAX_FAULTS 64
+
 struct plan {
-    size_t passed_over; /* faults that have no place in a cell */
+    size_t passed_over;      /* cells in which their fault has no place */
+    bool struck[MAX_FAULTS]; /* in some cell */
     struct nb_script *scripts;
     char (*shown)[256];
     size_t script_count;
@@ -80,12 +84,14 @@ static int usage(const char *what, const char *value)
 
 /* ---- which cells ------------------------------------------------------------------------- */
 
-static void add_fault(struct nb_cell *cell, const char *line)
+static void add_fault(struct task *task, size_t fault)
 {
+    struct nb_cell *cell = &task->cell;
+    task->fault = fault;
     cell->drawn_given = true;
     cell->drawn_count = 1;
     cell->drawn[0].step = 1;
-    snprintf(cell->drawn[0].line, sizeof cell->drawn[0].line, "%s", line);
+    snprintf(cell->drawn[0].line, sizeof cell->drawn[0].line, "%s", nb_troubles[fault]);
 }
 
 static int add_cells(struct plan *plan, const struct options *options,
@@ -106,9 +112,9 @@ static int add_cells(struct plan *plan, const struct options *options,
     struct task *grown = realloc(plan->tasks, (plan->task_count + count) * sizeof *plan->tasks);
     for (size_t i = 0; grown != NULL && i < count; i++) {
         struct task *task = &grown[plan->task_count++];
-        *task = (struct task){script, shown, matrix.cells[i % matrix.count]};
+        *task = (struct task){script, shown, matrix.cells[i % matrix.count], 0};
         if (faults != 0)
-            add_fault(&task->cell, nb_troubles[i / matrix.count]);
+            add_fault(task, i / matrix.count);
         task->cell.kit = kit;
         task->cell.tears = options->tears;
         task->cell.unmasked = options->unmasked;
@@ -240,15 +246,32 @@ static void tell(void *context, size_t index, const struct nb_outcome *outcome)
     const struct task *task = &plan->tasks[index];
     char name[256 + NB_TEXT];
     char id[NB_ID];
-    if (task->cell.drawn_count != 0 && outcome->verdict == NB_SKIP) {
+    bool placed = outcome->verdict != NB_SKIP && outcome->verdict != NB_VACUOUS;
+    if (task->cell.drawn_count != 0 && !placed) {
         plan->passed_over++;
         return;
     }
+    plan->struck[task->fault] = true;
     nb_cell_name(&task->cell, name, sizeof name);
     if (task->cell.drawn_count != 0)
         snprintf(name + strlen(name), sizeof name - strlen(name), " %s", task->cell.drawn[0].line);
     nb_replay_id(task->path, &task->cell, outcome->cuts, id, sizeof id);
     nb_verdicts_add(&plan->verdicts, task->path, name, id, outcome);
+}
+
+/* 0, or 3 when some fault has no place in any cell. */
+static int all_struck(const struct plan *plan)
+{
+    int code = 0;
+    fprintf(stderr, "%zu cells are left out, in which their fault has no place\n",
+            plan->passed_over);
+    for (size_t i = 0; nb_troubles[i] != NULL && nb_run_stop == 0; i++) {
+        if (plan->struck[i])
+            continue;
+        fprintf(stderr, "nobrick prove: `%s` strikes in no cell\n", nb_troubles[i]);
+        code = 3;
+    }
+    return code;
 }
 
 static int prove(struct options *options, char *const *names, size_t count)
@@ -266,6 +289,8 @@ static int prove(struct options *options, char *const *names, size_t count)
     else if (err == OTA_E_NO_SPACE)
         fprintf(stderr, "nobrick prove: %s\n", ota_err_text(err));
     int code = err == 0 ? nb_verdicts_end(&plan.verdicts, plan.task_count - plan.passed_over) : 2;
+    if (code == 0 && options->faults)
+        code = all_struck(&plan);
     nb_kit_free(kit);
     free_plan(&plan);
     return nb_run_stop != 0 ? 128 + nb_run_stop : code;

@@ -179,7 +179,9 @@ static int prove_with_faults(const struct nb_script *script, const struct nb_cel
     rc = made != NULL ? nb_script_parse(made, size, script->path, &troubled, &error)
                       : OTA_E_NO_SPACE;
     if (rc == 0) {
-        rc = prove(&troubled, cell, outcome);
+        struct nb_cell plain = *cell;
+        plain.drawn_count = 0; /* they are the script's now */
+        rc = prove(&troubled, &plain, outcome);
         nb_script_free(&troubled);
     } else if (rc == OTA_E_ARGUMENT) {
         nb_outcome_set(outcome, NB_ERROR, "`%.80s`: %.100s", cell->drawn[0].line, error.message);

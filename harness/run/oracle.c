@@ -121,6 +121,7 @@ void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
+    oracle->tampered = oracle->tampered || oracle->was_tampered;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
     oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
@@ -222,6 +223,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->progress_untold = !oracle->reoffered;
     oracle->progress_live = false;
     oracle->asking = oracle->may_have_asked = false;
+    oracle->was_tampered = false;
 }
 
 static void on_reject(struct nb_oracle *oracle)
@@ -232,6 +234,7 @@ static void on_reject(struct nb_oracle *oracle)
     if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
         offered->refused = true;
     oracle->refused_since_job = true;
+    oracle->was_tampered = oracle->was_tampered || oracle->tampered;
     oracle->tampered = false;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
