@@ -109,6 +109,14 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
         oracle->progress_live = false;
 }
 
+/* A new job came for what was refused, and it is to be installed now. */
+static void accept_again(struct nb_oracle *oracle, const struct img_version *version)
+{
+    for (size_t i = 0; i < oracle->image_count; i++)
+        if (same(&oracle->images[i].version, version))
+            oracle->images[i].refused = false;
+}
+
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
@@ -124,6 +132,8 @@ void nb_oracle_cut(struct nb_oracle *oracle)
     oracle->tampered = oracle->tampered || oracle->was_tampered;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
     oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
+    if (oracle->may_have_asked)
+        accept_again(oracle, &oracle->job);
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
@@ -261,9 +271,7 @@ static void on_pending(struct nb_oracle *oracle, const char *word)
     /* Asking again makes nothing good that was refused: it takes a new job. */
     if (!oracle->has_job || oracle->refused_since_job)
         return;
-    for (size_t i = 0; i < oracle->image_count; i++)
-        if (same(&oracle->images[i].version, &version))
-            oracle->images[i].refused = false;
+    accept_again(oracle, &version);
 }
 
 static void on_confirmed(struct nb_oracle *oracle, const char *word)
