@@ -55,8 +55,45 @@ static struct flash_snapshot *normalised(struct nb_search *search, uint64_t *pri
     return found;
 }
 
-uint64_t nb_normal_print(struct nb_search *search, uint64_t raw)
+static void doubt(struct nb_search *search, const struct nb_state *found)
 {
+    struct nb_doubt *added = nb_grow(search, &search->forms.doubts, sizeof *added);
+    if (added == NULL)
+        return;
+    *added = (struct nb_doubt){flash_sim_snapshot(search->machine->sim), found->print,
+                               found->counter, found->phase};
+    search->failed = search->failed || added->flash == NULL;
+}
+
+/* What a run does, and what it leaves, as a number. The flash before it is restored. */
+static uint64_t acts_from(struct nb_search *search, const struct nb_doubt *doubt, bool formal)
+{
+    struct nb_machine *machine = search->machine;
+    struct nb_state state = {.counter = doubt->counter, .phase = doubt->phase};
+    flash_sim_restore(machine->sim, doubt->flash);
+    if (formal && machine->normalise(machine->context) != 0)
+        search->failed = true;
+    uint64_t acts = nb_acts(search, &state);
+    if (machine->normalise(machine->context) != 0)
+        search->failed = true;
+    return nb_mix(acts, nb_pieces_print(machine->sim, 0, flash_sim_size(machine->sim)));
+}
+
+bool nb_forms_hold(struct nb_search *search)
+{
+    struct nb_vector *doubts = &search->forms.doubts;
+    bool holds = true;
+    while (doubts->count > 0 && holds && !search->failed) {
+        struct nb_doubt one = ((struct nb_doubt *)doubts->items)[--doubts->count];
+        holds = acts_from(search, &one, false) == acts_from(search, &one, true);
+        flash_snapshot_free(search->machine->sim, one.flash);
+    }
+    return holds;
+}
+
+uint64_t nb_normal_print(struct nb_search *search, const struct nb_state *found)
+{
+    const uint64_t raw = found->print;
     if (search->machine->normalise == NULL)
         return raw;
     uint64_t part = formal_print(search);
@@ -67,11 +104,13 @@ uint64_t nb_normal_print(struct nb_search *search, uint64_t raw)
     struct nb_form *form = place_of(&search->forms, part);
     if (!form->known) {
         uint64_t normal = part;
-        struct flash_snapshot *found = normalised(search, &normal);
-        if (found == NULL)
+        struct flash_snapshot *snapshot = normalised(search, &normal);
+        if (snapshot == NULL)
             search->failed = true;
         else
-            flash_snapshot_free(search->machine->sim, found);
+            flash_snapshot_free(search->machine->sim, snapshot);
+        if (normal != part)
+            doubt(search, found);
         *form = (struct nb_form){part, normal, true};
         search->forms.used++;
     }

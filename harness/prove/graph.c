@@ -157,7 +157,7 @@ uint32_t nb_add_state(struct nb_search *search, const struct nb_state *found)
     struct nb_table *table = &search->state_table;
     if (!make_room(search, table, key_of_state))
         return NB_NOBODY;
-    const uint64_t print = nb_normal_print(search, found->print);
+    const uint64_t print = nb_normal_print(search, found);
     uint64_t key = state_key(print, found->counter, found->phase);
     for (uint32_t at = (uint32_t)key & (table->room - 1); table->ids[at] != NB_NOBODY;
          at = (at + 1) & (table->room - 1)) {
@@ -333,4 +333,8 @@ void nb_graph_close(struct nb_search *search)
     free(search->op_table.ids);
     free(search->answers.items);
     free(search->forms.items);
+    for (size_t i = 0; i < search->forms.doubts.count; i++)
+        flash_snapshot_free(search->machine->sim,
+                            ((struct nb_doubt *)search->forms.doubts.items)[i].flash);
+    free(search->forms.doubts.items);
 }

@@ -103,6 +103,13 @@ struct nb_answers { /* question and answer to the next question */
     uint32_t used;
 };
 
+/* An array that grows. */
+struct nb_vector {
+    void *items;
+    size_t count;
+    size_t room;
+};
+
 /* The print of formal ranges as they are, and in their one form. */
 struct nb_form {
     uint64_t raw;
@@ -114,6 +121,15 @@ struct nb_forms {
     struct nb_form *items;
     uint32_t room; /* a power of two */
     uint32_t used;
+    struct nb_vector doubts; /* struct nb_doubt */
+};
+
+/* Flash that was met in a form that is not the one form: does a run from both do the same? */
+struct nb_doubt {
+    struct flash_snapshot *flash;
+    uint64_t print;
+    uint32_t counter;
+    uint8_t phase;
 };
 
 struct nb_queue {
@@ -121,13 +137,6 @@ struct nb_queue {
     size_t count;
     size_t room;
     size_t next;
-};
-
-/* An array that grows. */
-struct nb_vector {
-    void *items;
-    size_t count;
-    size_t room;
 };
 
 struct nb_search {
@@ -198,8 +207,11 @@ void nb_graph_close(struct nb_search *search);
 
 /* ---- form.c ---- */
 
-/* The print that the machine's present flash, of print `raw`, has in its one form. */
-uint64_t nb_normal_print(struct nb_search *search, uint64_t raw);
+/* The print that the machine's present flash, of `found`, has in its one form. */
+uint64_t nb_normal_print(struct nb_search *search, const struct nb_state *found);
+/* Runs from each form that was new, and from its one form: both must do the same, and leave what
+ * has the same form. False when one does not. */
+bool nb_forms_hold(struct nb_search *search);
 /* A snapshot of the present flash in its one form; NULL when memory runs out. */
 struct flash_snapshot *nb_normal_snapshot(struct nb_search *search);
 

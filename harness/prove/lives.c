@@ -92,6 +92,14 @@ static enum nb_verdict search(struct nb_life_machine *life, const struct nb_scri
     struct nb_proof proof;
     int rc = nb_search_run(&life->machine, trouble ? NB_PHASE_TROUBLE : NB_PHASE_LIFE, &options,
                            &nb_run_stop, &made, &proof);
+    if (rc == 0 && proof.informal) {
+        nb_note_add(outcome, "the agent's records count in more than one form here: each content "
+                             "is a state of its own");
+        nb_search_free(made);
+        life->machine.normalise = NULL;
+        rc = nb_search_run(&life->machine, trouble ? NB_PHASE_TROUBLE : NB_PHASE_LIFE, &options,
+                           &nb_run_stop, &made, &proof);
+    }
     rc = rc == 0 ? life->err : rc;
     enum nb_verdict verdict = NB_ERROR;
     if (rc == 0) {

@@ -42,7 +42,8 @@ struct nb_machine {
     /* Of these ranges, which every run reads whole, many contents mean the same to the device.
      * `normalise` (NULL: there are none) gives those of the present flash the one form that stands
      * for all of them, as a factory would put it down; it looks at nothing else. A run from either
-     * form must do the same, but for what it writes there, and leave what has the same form. */
+     * form must do the same, but for what it writes there, and leave what has the same form: that
+     * is looked at where each content is met first. */
     struct nb_formal formal[NB_FORMAL];
     int (*normalise)(void *context);
     struct nb_demand demand;
@@ -67,6 +68,7 @@ struct nb_search_options {
 struct nb_proof {
     bool closed;         /* no state is left */
     const char *stopped; /* why it is not closed; static, or NULL */
+    bool informal;       /* it is because the machine's `normalise` promises too much */
     uint32_t states;     /* that were run */
     uint32_t masked;     /* that another one stood for */
     uint64_t edges;
