@@ -421,6 +421,11 @@ struct flash_sim *nb_virtual_flash(struct nb_virtual *virtual)
     return virtual->members[0].sim;
 }
 
+uint64_t nb_virtual_flash_hash(const struct nb_virtual *virtual)
+{
+    return virtual->play.flash_hash;
+}
+
 uint32_t *nb_virtual_counter(struct nb_virtual *virtual)
 {
     return &virtual->members[0].counter;

@@ -58,6 +58,9 @@ void nb_virtual_forget(struct nb_virtual *virtual);
 /* Of the present life, while it runs or after it. */
 void nb_virtual_memory(const struct nb_virtual *virtual, struct anycloud_memory *out);
 
+/* Hash of the flash journal so far, under cell->hash: of all plays and lives. */
+uint64_t nb_virtual_flash_hash(const struct nb_virtual *virtual);
+
 struct flash_sim *nb_virtual_flash(struct nb_virtual *virtual);
 uint32_t *nb_virtual_counter(struct nb_virtual *virtual);
 struct nb_oracle *nb_virtual_oracle(struct nb_virtual *virtual);
