@@ -135,6 +135,42 @@ static void a_life_depends_on_its_state_alone(void **state)
     }
 }
 
+struct looks {
+    uint32_t address;
+    uint32_t length;
+    unsigned count;
+};
+
+static void note_look(void *context, uint32_t address, uint32_t length)
+{
+    struct looks *looks = context;
+    looks->count += looks->address == address && looks->length == length;
+}
+
+/* A digest that is remembered is no read of the device's port: the search must hear of it. */
+static void digests_are_looks(void **state)
+{
+    static const struct anycloud_memory nothing;
+    (void)state;
+    struct nb_cell cell = cell_of("mqtt", "mqtt");
+    struct nb_script script;
+    struct nb_outcome outcome = {0};
+    parse(PROVE, &script);
+    struct nb_virtual *virtual = nb_virtual_new(&script, &cell);
+    assert_non_null(virtual);
+    assert_true(nb_virtual_prepare(virtual, &outcome));
+    struct looks looks = {.address = nb_virtual_device(virtual)->secondary.address,
+                          .length = 0x400 + 5 * 1024}; /* header and payload are hashed */
+    const struct nb_life life = {.remember = &nothing, .looked = note_look, .context = &looks};
+    int code;
+    bool fired;
+    assert_int_equal(nb_virtual_live(virtual, &life, &outcome, &code, &fired), 0);
+    assert_int_equal(code, 0);
+    assert_true(looks.count > 0);
+    nb_virtual_free(virtual);
+    nb_script_free(&script);
+}
+
 /* ---- verdicts ---------------------------------------------------------------------------- */
 
 static void masked_as_unmasked(void **state)
@@ -229,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_life_depends_on_its_state_alone),
+        cmocka_unit_test(digests_are_looks),
         cmocka_unit_test(masked_as_unmasked),
         cmocka_unit_test(faults_strike_in_each_life),
         cmocka_unit_test(a_failure_is_a_chain_that_repeats),
