@@ -147,6 +147,10 @@ static int add_script(struct plan *plan, const struct options *options, const ch
         fprintf(stderr, "nobrick prove: %s: the script has no 'prove' line\n", shown);
         return OTA_E_ARGUMENT;
     }
+    if (options->map != NULL && script->needs_cloud) {
+        fprintf(stderr, "nobrick prove: %s: --map draws a loader, not a whole update\n", shown);
+        return OTA_E_ARGUMENT;
+    }
     if (options->faults && !script->needs_cloud) {
         fprintf(stderr, "nobrick prove: %s: --faults are for a script with a cloud\n", shown);
         return OTA_E_ARGUMENT;
