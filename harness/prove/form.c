@@ -26,7 +26,9 @@ static bool make_room(struct nb_forms *forms)
 {
     if (forms->used * 2 < forms->room)
         return true;
-    struct nb_forms wider = {.room = forms->room != 0 ? forms->room * 2 : 256, .used = forms->used};
+    struct nb_forms wider = {.room = forms->room != 0 ? forms->room * 2 : 256,
+                             .used = forms->used,
+                             .doubts = forms->doubts};
     wider.items = calloc(wider.room, sizeof *wider.items);
     if (wider.items == NULL)
         return false;
