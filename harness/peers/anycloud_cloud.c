@@ -13,7 +13,7 @@
 #define TIMER_CONNECT 0
 #define TIMER_REST    1
 #define WINDOW        8 /* chunks that the broker has not acknowledged */
-#define SESSIONS      16
+#define SESSIONS      ANYCLOUD_SESSIONS
 #define FAULTS        16
 #define HEADER_SIZE   32u
 #define LARGEST_CHUNK 65535u /* the header counts its data in 16 bits */
@@ -587,6 +587,34 @@ void anycloud_cloud_offer(struct anycloud_cloud *cloud, const struct anycloud_of
     cloud->offer = *offer;
     if (cloud->offer.chunk_size == 0 || cloud->offer.chunk_size > LARGEST_CHUNK)
         cloud->offer.chunk_size = 4096;
+}
+
+void anycloud_cloud_memory(const struct anycloud_cloud *cloud, struct anycloud_memory *out)
+{
+    size_t count = 0;
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct session *session = &cloud->sessions[i];
+        size_t at = count;
+        if (session->topic[0] == '\0')
+            continue;
+        for (; at > 0 && strcmp(session->topic, out->topics[at - 1].topic) < 0; at--)
+            out->topics[at] = out->topics[at - 1];
+        memset(&out->topics[at], 0, sizeof out->topics[at]);
+        memcpy(out->topics[at].topic, session->topic, strlen(session->topic));
+        out->topics[at].offered = session->offered;
+        out->topics[at].version = session->version;
+        count++;
+    }
+}
+
+void anycloud_cloud_recall(struct anycloud_cloud *cloud, const struct anycloud_memory *memory)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct anycloud_remembered *topic = &memory->topics[i];
+        cloud->sessions[i] = (struct session){.offered = topic->offered, .version = topic->version};
+        memcpy(cloud->sessions[i].topic, topic->topic, sizeof topic->topic);
+    }
 }
 
 bool anycloud_cloud_ready(const struct anycloud_cloud *cloud)

@@ -81,6 +81,23 @@ size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud);
 void anycloud_cloud_disarm(struct anycloud_cloud *cloud);
 bool anycloud_cloud_ready(const struct anycloud_cloud *cloud); /* connected and subscribed */
 
+/* What the cloud side knows of devices when none is there and all that was asked for is sent: the
+ * version that it last offered on each topic. Nothing else outlives a conversation. In the order of
+ * topics; unused entries are zeros. */
+#define ANYCLOUD_SESSIONS 16
+
+struct anycloud_memory {
+    struct anycloud_remembered {
+        char topic[ANYCLOUD_TOPIC];
+        bool offered;
+        struct img_version version;
+    } topics[ANYCLOUD_SESSIONS];
+};
+
+void anycloud_cloud_memory(const struct anycloud_cloud *cloud, struct anycloud_memory *out);
+/* Another cloud side of the same device remembered this. Before anything happens. */
+void anycloud_cloud_recall(struct anycloud_cloud *cloud, const struct anycloud_memory *memory);
+
 /* The verb `nobrick cloud …`. Returns the exit code. */
 int nb_cmd_cloud(int argc, char **argv);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 struct acts {
+    const struct nb_machine *machine;
     const struct flash_port *port;
     uint64_t hash;
     uint32_t left; /* operations that it may still do */
@@ -24,6 +25,15 @@ static int acts_read(void *context, uint32_t address, void *data, uint32_t lengt
                            : acts->port->read(acts->port->context, address, data, length);
 }
 
+/* What is written there may differ where it means the same. */
+static bool is_formal(const struct nb_machine *machine, uint32_t address)
+{
+    for (size_t i = 0; i < NB_FORMAL; i++)
+        if (address >= machine->formal[i].from && address < machine->formal[i].to)
+            return true;
+    return false;
+}
+
 static int acts_program(void *context, uint32_t address, const void *data, uint32_t length)
 {
     struct acts *acts = context;
@@ -31,7 +41,7 @@ static int acts_program(void *context, uint32_t address, const void *data, uint3
         return OTA_E_POWER;
     acts->left--;
     acts->hash = nb_mix(acts->hash, (uint64_t)address << 32 | length);
-    for (uint32_t i = 0; i < length;) {
+    for (uint32_t i = is_formal(acts->machine, address) ? length : 0; i < length;) {
         uint64_t word = 0;
         uint32_t size = length - i < sizeof word ? length - i : sizeof word;
         memcpy(&word, (const uint8_t *)data + i, size);
@@ -74,7 +84,8 @@ static void ignore(void *context, uint32_t address, uint32_t length)
 uint64_t nb_acts(struct nb_search *search, const struct nb_state *state)
 {
     struct nb_machine *machine = search->machine;
-    struct acts acts = {.port = flash_sim_port(machine->sim),
+    struct acts acts = {.machine = machine,
+                        .port = flash_sim_port(machine->sim),
                         .left = search->options.max_ops != 0 ? search->options.max_ops : 100000};
     const struct flash_port port = {&acts,      acts_read, acts_program,
                                     acts_erase, acts_sync, acts_sector};

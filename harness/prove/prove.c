@@ -42,14 +42,15 @@ void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, 
                 (double)proof->states / seconds, (double)proof->edges / seconds);
 }
 
-static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
-                         struct nb_outcome *outcome)
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome)
 {
-    char old[24];
-    char new[24];
-    nb_version_print(&device->old, old, sizeof old);
-    nb_version_print(&device->new, new, sizeof new);
-    nb_prove_figures(device->bench->cell, proof, old, new, outcome);
+    char old_text[24];
+    char new_text[24];
+    nb_version_print(old, old_text, sizeof old_text);
+    nb_version_print(new, new_text, sizeof new_text);
+    nb_prove_figures(cell, proof, old_text, new_text, outcome);
 }
 
 static int draw(const struct nb_prove_device *device, const struct nb_search *search,
@@ -117,15 +118,15 @@ void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, 
              proof->reason, proof->failures);
 }
 
-static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
-                             const struct nb_proof *proof, char reason[NB_LINE],
-                             struct nb_outcome *outcome)
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome)
 {
     if (proof->failures != 0) {
         char text[NB_LINE - 20];
         nb_prove_failure(proof, outcome, text, sizeof text);
         snprintf(reason, NB_LINE, "line %u: %s", step->line, text);
-        if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
+        if (nb_repeat_elsewhere(script, cell, proof, outcome))
             return NB_FAIL;
         snprintf(reason, NB_LINE,
                  "line %u: the prover is at fault: its chain of cuts does not "
@@ -180,10 +181,10 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
         err =
             nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
         if (err == 0) {
-            tell_figures(device, &proof, outcome);
+            nb_prove_tell(bench->cell, &device->old, &device->new, &proof, outcome);
             outcome->proof = proof;
             outcome->points += proof.edges;
-            verdict = judge(device, step, &proof, reason, outcome);
+            verdict = nb_prove_judge(script, bench->cell, step, &proof, reason, outcome);
             if (bench->cell->map != NULL && draw(device, search, outcome) != 0)
                 nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
         }

@@ -69,6 +69,11 @@ static int drain(struct nb_search *search, const volatile int *stop)
             int err = take(search, id);
             if (err != 0)
                 return err;
+            if (!nb_forms_hold(search)) {
+                search->proof->informal = true;
+                search->proof->stopped = "flash that was to count in one form acts in several ways";
+                return 0;
+            }
         }
         if (search->failed)
             return OTA_E_NO_SPACE;

@@ -2,6 +2,7 @@
 #include "harness/prove/graph.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_wanted(enum nb_tears tears, enum flash_tear tear)
 {
@@ -86,6 +87,14 @@ static void yield_torn(struct nb_search *search, uint32_t id, const struct flash
         *added = edge;
 }
 
+/* Puts the flash before the operation into the machine; returns its print. */
+static uint64_t restore(const struct nb_search *search, const struct nb_op *torn)
+{
+    const struct nb_state *before = nb_state_at(search, torn->before);
+    flash_sim_restore(search->machine->sim, torn->flash != NULL ? torn->flash : before->flash);
+    return torn->flash != NULL ? torn->print : before->print;
+}
+
 /* Does the torn entry in the present flash count as the complete one, which acts like that? */
 static bool counts_as_complete(struct nb_search *search, uint32_t id, const struct flash_op *op,
                                enum flash_tear *tear, uint64_t acts)
@@ -93,7 +102,7 @@ static bool counts_as_complete(struct nb_search *search, uint32_t id, const stru
     const struct nb_op *torn = nb_op_at(search, id);
     struct flash_sim *sim = search->machine->sim;
     bool same = nb_acts(search, nb_state_at(search, torn->after)) == acts;
-    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
+    (void)restore(search, torn);
     search->failed = search->failed || !perform(sim, op, tear);
     return same;
 }
@@ -107,6 +116,8 @@ static bool fetch(struct nb_search *search, const struct nb_op *torn, struct fla
     flash_sim_restore(sim, nb_state_at(search, torn->after)->flash);
     if (data == NULL || flash_sim_peek(sim, op->address, data, op->length) != 0)
         return false;
+    if (torn->data != NULL)
+        memcpy(data, torn->data, op->length);
     op->data = op->kind == FLASH_OP_PROGRAM ? data : NULL;
     return true;
 }
@@ -123,18 +134,22 @@ void nb_tear_up(struct nb_search *search, uint32_t id)
     search->failed = search->failed || !fetch(search, torn, &op, data);
     bool entry = nb_writes_entry(search, &op);
     uint64_t acts = entry ? nb_acts(search, nb_state_at(search, torn->after)) : 0;
-    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
-    uint64_t rest =
-        nb_state_at(search, torn->before)->print - nb_pieces_print(sim, op.address, op.length);
+    uint64_t rest = restore(search, nb_op_at(search, id));
+    rest -= nb_pieces_print(sim, op.address, op.length);
     size_t count = list(search, &op, tears);
     for (size_t i = 0; i < count && !search->failed; i++) {
         search->failed = !perform(sim, &op, &tears[i]);
         if (!entry || !counts_as_complete(search, id, &op, &tears[i], acts))
             yield_torn(search, id, &op, tears[i],
                        rest + nb_pieces_print(sim, op.address, op.length));
-        flash_sim_restore(sim, nb_state_at(search, nb_op_at(search, id)->before)->flash);
+        (void)restore(search, nb_op_at(search, id));
     }
     torn = nb_op_at(search, id);
     torn->edge_count = (uint32_t)search->edges.count - torn->edges;
     free(data);
+    if (torn->flash != NULL)
+        flash_snapshot_free(sim, torn->flash);
+    free(torn->data);
+    torn->flash = NULL;
+    torn->data = NULL;
 }

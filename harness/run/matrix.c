@@ -286,9 +286,11 @@ static void add_escaped(const char *text, char *out, size_t size)
 static void add_drawn(const struct nb_cell *cell, char *out, size_t size)
 {
     size_t used = strlen(out);
-    if (!cell->explored)
+    if (!cell->explored && !cell->drawn_given)
         return;
-    used += (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
+    if (cell->explored)
+        used +=
+            (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
     if (cell->drawn_given)
         used += (size_t)snprintf(out + used, size - used, ":faults=");
     for (size_t i = 0; cell->drawn_given && i < cell->drawn_count && used < size; i++) {

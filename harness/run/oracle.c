@@ -109,6 +109,14 @@ void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
         oracle->progress_live = false;
 }
 
+/* A new job came for what was refused, and it is to be installed now. */
+static void accept_again(struct nb_oracle *oracle, const struct img_version *version)
+{
+    for (size_t i = 0; i < oracle->image_count; i++)
+        if (same(&oracle->images[i].version, version))
+            oracle->images[i].refused = false;
+}
+
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 {
     oracle->confirms = confirms;
@@ -121,8 +129,11 @@ void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
 void nb_oracle_cut(struct nb_oracle *oracle)
 {
     oracle->cut_since_boot = true;
+    oracle->tampered = oracle->tampered || oracle->was_tampered;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
     oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
+    if (oracle->may_have_asked)
+        accept_again(oracle, &oracle->job);
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
@@ -222,6 +233,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->progress_untold = !oracle->reoffered;
     oracle->progress_live = false;
     oracle->asking = oracle->may_have_asked = false;
+    oracle->was_tampered = false;
 }
 
 static void on_reject(struct nb_oracle *oracle)
@@ -232,6 +244,7 @@ static void on_reject(struct nb_oracle *oracle)
     if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
         offered->refused = true;
     oracle->refused_since_job = true;
+    oracle->was_tampered = oracle->was_tampered || oracle->tampered;
     oracle->tampered = false;
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
@@ -258,9 +271,7 @@ static void on_pending(struct nb_oracle *oracle, const char *word)
     /* Asking again makes nothing good that was refused: it takes a new job. */
     if (!oracle->has_job || oracle->refused_since_job)
         return;
-    for (size_t i = 0; i < oracle->image_count; i++)
-        if (same(&oracle->images[i].version, &version))
-            oracle->images[i].refused = false;
+    accept_again(oracle, &version);
 }
 
 static void on_confirmed(struct nb_oracle *oracle, const char *word)

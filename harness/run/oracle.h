@@ -75,6 +75,7 @@ struct nb_oracle {
     bool progress_untold;     /* since the boot nothing was said of what was fetched before it */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
+    bool was_tampered;       /* … before it was rejected in this life: a cut may leave it there */
     bool tampered;           /* what comes, or lies in the secondary, was changed on its way */
     char violation[NB_LINE]; /* the first one; "" */
 };

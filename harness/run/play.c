@@ -554,6 +554,23 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     return done(play, step, rc, &error);
 }
 
+static enum nb_front front_of(enum nb_step_kind kind)
+{
+    return kind == NB_CLOUD_OFFER || kind == NB_CLOUD_NONE ? NB_FRONT_CLOUD
+           : kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET  ? NB_FRONT_FAULTS
+                                                           : NB_FRONT_FLASH;
+}
+
+bool nb_play_front(struct nb_play *play, enum nb_front front)
+{
+    const struct nb_script *script = play->script;
+    bool good = true;
+    for (size_t i = 0; good && i < script->step_count && script->steps[i].kind != NB_PROVE; i++)
+        if (front_of(script->steps[i].kind) == front)
+            good = play_step(play, &script->steps[i]);
+    return good;
+}
+
 /* ---- one cell ---------------------------------------------------------------------------- */
 
 static void cannot_begin(struct nb_play *play, int rc, const char *reason)

@@ -95,6 +95,15 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
+/* The steps in front of a `prove` line, of one kind. */
+enum nb_front {
+    NB_FRONT_FLASH,  /* what lies in flash, and the counter */
+    NB_FRONT_CLOUD,  /* what is on offer; the network has started */
+    NB_FRONT_FAULTS, /* of cloud and network */
+};
+/* False, with an outcome, when one of them fails. */
+bool nb_play_front(struct nb_play *play, enum nb_front front);
+
 /* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
  * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);

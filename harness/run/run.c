@@ -362,15 +362,20 @@ int nb_cmd_run(int argc, char **argv)
 
 /* ---- the verb replay --------------------------------------------------------------------- */
 
+static bool has_proof(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
 /* What an id says of a script that the script does not have: NULL when there is nothing. */
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
     size_t sweeps = 0;
-    bool proves = false;
-    for (size_t i = 0; i < script->step_count; i++) {
+    for (size_t i = 0; i < script->step_count; i++)
         sweeps += script->steps[i].all;
-        proves = proves || script->steps[i].kind == NB_PROVE;
-    }
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
@@ -378,8 +383,9 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
         return "seeds and faults are for the virtual world";
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
-    if (proves)
-        return NULL;
+    if (has_proof(script))
+        return cell->drawn_count && !script->needs_cloud ? "faults are for a script with a cloud"
+                                                         : NULL;
     if (cell->cut_count && sweeps == 0)
         return "the id has cuts, and the script neither a '@flash:*' nor a 'prove' line";
     for (size_t i = 0; i < cell->cut_count; i++)
@@ -458,6 +464,8 @@ int nb_cmd_replay(int argc, char **argv)
     nb_paths_free(&paths);
     if (rc)
         return 2;
+    if (has_proof(&script))
+        cell.explored = false; /* its faults are those of every life */
     const char *wrong = not_in_script(&script, &cell);
     int code = wrong ? usage("replay", wrong, argv[1 + hash]) : replay(&script, shown, &cell);
     nb_script_free(&script);
