@@ -32,6 +32,10 @@ struct nb_machine {
     /* Status entries, or from == to: only whether one is erased matters. The search believes it of
      * torn ones that boot as complete ones do, and looks at each. */
     uint32_t entries, entries_end;
+    /* Status records (agent/ring.h), several to a sector, or records == records_end: only which
+     * whole one is the newest matters, not the place where it lies. A torn one that boots as if it
+     * had never been begun counts as not begun; each is looked at. */
+    uint32_t records, records_end;
     struct nb_demand demand;
     /* Performs the action on the present flash and counter. May not keep anything between runs. */
     void (*run)(void *context, enum nb_action action, const struct nb_seam *seam,
