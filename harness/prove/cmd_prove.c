@@ -23,7 +23,8 @@ static const char help[] =
     "for, with good and bad images, in four sizes (boot/prove-*.ota in the data directory).\n"
     "\n"
     "  --scheme SCHEME  this boot scheme instead of all that fit\n"
-    "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
+    "  --part PART      this flash part, or '*': each that fits; without it and --device:\n"
+    "                   128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
     "  --request NAME   test, permanent, confirm, pending or bad only\n"
     "  --size SIZE      smaller, equal, larger or maximal only\n"
@@ -32,6 +33,7 @@ static const char help[] =
     "  --jobs N         so many cells side by side (default: one a processor)\n"
     "  --map FILE       draws the first cell: what a cut in each operation comes to (SVG)\n"
     "  --json           one JSON document\n"
+    "  --table          a Markdown table, a row a part and scheme\n"
     "\n"
     "exit: 0 closed and good, 1 a device can be bricked, 2 bad script or usage, or not closed\n"
     "\n"
@@ -44,6 +46,7 @@ struct options {
     enum nb_tears tears;
     bool unmasked;
     bool json;
+    bool table;
     const char *map;
     size_t jobs;
 };
@@ -190,16 +193,15 @@ static void tell(void *context, size_t index, const struct nb_outcome *outcome)
 {
     struct plan *plan = context;
     const struct task *task = &plan->tasks[index];
-    char name[256];
     char id[NB_ID];
-    nb_cell_name(&task->cell, name, sizeof name);
     nb_replay_id(task->path, &task->cell, outcome->cuts, id, sizeof id);
-    nb_verdicts_add(&plan->verdicts, task->path, name, id, outcome);
+    nb_verdicts_add(&plan->verdicts, task->path, &task->cell, id, outcome);
 }
 
 static int prove(struct options *options, char *const *names, size_t count)
 {
-    struct plan plan = {.verdicts = {.json = options->json, .out = stdout}};
+    struct plan plan = {
+        .verdicts = {.json = options->json, .table = options->table, .out = stdout}};
     nb_run_catch_signals();
     char reason[NB_LINE] = "";
     struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
@@ -250,7 +252,7 @@ static bool take_jobs(struct options *options, const char *word)
     return *word && !*end && count > 0 && count <= 64;
 }
 
-enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, HELP };
+enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, TABLE, HELP };
 
 /* False: the value is not good. */
 static bool take_option(struct options *options, int option, const char *value)
@@ -260,7 +262,8 @@ static bool take_option(struct options *options, int option, const char *value)
     case SCHEME:
         return take(choice->scheme, sizeof choice->scheme, value);
     case PART:
-        return take(choice->part, sizeof choice->part, value);
+        choice->every_part = strcmp(value, "*") == 0;
+        return choice->every_part || take(choice->part, sizeof choice->part, value);
     case DEVICE:
         return take(choice->device, sizeof choice->device, value);
     case SIZE:
@@ -278,6 +281,9 @@ static bool take_option(struct options *options, int option, const char *value)
     case JSON:
         options->json = true;
         return true;
+    case TABLE:
+        options->table = true;
+        return true;
     default:
         options->unmasked = true;
         return true;
@@ -287,12 +293,19 @@ static bool take_option(struct options *options, int option, const char *value)
 int nb_cmd_prove(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"scheme", required_argument, NULL, SCHEME}, {"part", required_argument, NULL, PART},
-        {"device", required_argument, NULL, DEVICE}, {"request", required_argument, NULL, REQUEST},
-        {"size", required_argument, NULL, SIZE},     {"tears", required_argument, NULL, TEARS},
-        {"unmasked", no_argument, NULL, UNMASKED},   {"jobs", required_argument, NULL, JOBS},
-        {"map", required_argument, NULL, MAP},       {"json", no_argument, NULL, JSON},
-        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+        {"scheme", required_argument, NULL, SCHEME},
+        {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE},
+        {"request", required_argument, NULL, REQUEST},
+        {"size", required_argument, NULL, SIZE},
+        {"tears", required_argument, NULL, TEARS},
+        {"unmasked", no_argument, NULL, UNMASKED},
+        {"jobs", required_argument, NULL, JOBS},
+        {"map", required_argument, NULL, MAP},
+        {"json", no_argument, NULL, JSON},
+        {"table", no_argument, NULL, TABLE},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {.jobs = usual_jobs()};
     optind = 1;
@@ -310,7 +323,10 @@ int nb_cmd_prove(int argc, char **argv)
     }
     if (options.choice.scheme[0] && sim_scheme_find(options.choice.scheme) == NULL)
         return usage("no such scheme (nobrick list schemes)", options.choice.scheme);
-    if (options.choice.device[0] && (options.choice.part[0] || options.choice.scheme[0]))
+    if (options.json && options.table)
+        return usage("--json or --table, not both", NULL);
+    if (options.choice.device[0] &&
+        (options.choice.part[0] || options.choice.every_part || options.choice.scheme[0]))
         return usage("a device has its own part and scheme: expected --device alone", NULL);
     if (options.request != NULL && optind < argc)
         return usage("--request is for the built-in matrix: expected no script", argv[optind]);

@@ -65,7 +65,7 @@ struct nb_proof {
     unsigned rests;    /* what runs where boots change nothing: a set of nb_runs */
     uint32_t failures; /* states that fail */
     unsigned rounds;   /* of the liveness check, until it held */
-    double seconds;
+    double seconds;    /* of this process's processor time */
     /* of the failing state with the fewest cuts; the chain ends with the run that shows it */
     const char *reason;
     struct nb_cut chain[NB_CUTS];
