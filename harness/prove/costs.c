@@ -33,18 +33,25 @@ static struct nb_cost erasing(const struct flash_part *part, uint64_t sectors)
     return (struct nb_cost){.erases = sectors, .us = sectors * part->t_erase_us};
 }
 
-/* Programming `data` into erased flash; blank pieces need no program. */
+/* Programming `data` into erased flash: as few programs as cover all that is not erased, and of the
+ * time what such pieces take. */
 static struct nb_cost programming(const struct flash_part *part, const uint8_t *data, uint32_t size)
 {
     struct nb_cost cost = {0};
     uint32_t most = largest_program(part);
-    for (uint32_t at = 0; at < size; at += most) {
-        uint32_t length = size - at < most ? size - at : most;
-        if (is_blank(data + at, length, part->erased))
+    for (uint32_t at = 0; at < size;) {
+        if (data[at] == part->erased) {
+            at++;
             continue;
+        }
+        uint32_t end = at + most - (part->page != 0 ? at % most : 0);
+        end = end < size ? end : size;
         cost.programs++;
-        if (part->program_per != 0)
-            cost.us += (length + part->program_per - 1) / part->program_per * part->t_program_us;
+        for (uint32_t from = at; from < end && part->program_per != 0; from += part->program_per) {
+            uint32_t length = end - from < part->program_per ? end - from : part->program_per;
+            cost.us += is_blank(data + from, length, part->erased) ? 0 : part->t_program_us;
+        }
+        at = end;
     }
     return cost;
 }
