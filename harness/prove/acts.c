@@ -9,6 +9,9 @@ struct acts {
     const struct flash_port *port;
     uint64_t hash;
     uint32_t left; /* operations that it may still do */
+    /* What is left of a torn record, until it is erased: nothing may be programmed over it. */
+    uint32_t torn;
+    uint32_t torn_end;
 };
 
 bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op)
@@ -42,6 +45,8 @@ static int acts_program(void *context, uint32_t address, const void *data, uint3
     if (acts->left == 0)
         return OTA_E_POWER;
     acts->left--;
+    if (address < acts->torn_end && address + length > acts->torn)
+        acts->hash = nb_mix(acts->hash, 1);
     uint32_t place = in_records(acts->search, address) ? 0 : address;
     acts->hash = nb_mix(acts->hash, (uint64_t)place << 32 | length);
     for (uint32_t i = 0; i < length;) {
@@ -61,6 +66,10 @@ static int acts_erase(void *context, uint32_t address)
     if (acts->left == 0)
         return OTA_E_POWER;
     acts->left--;
+    struct flash_sector sector;
+    if (acts->torn_end != 0 && acts->port->sector(acts->port->context, address, &sector) == 0 &&
+        acts->torn - sector.start < sector.size)
+        acts->torn_end = 0;
     /* When a ring of records comes around depends on the place of the newest one. */
     if (!in_records(acts->search, address))
         acts->hash = nb_mix(acts->hash, ~(uint64_t)address);
@@ -86,11 +95,16 @@ static void ignore(void *context, uint32_t address, uint32_t length)
     (void)length;
 }
 
-uint64_t nb_acts(struct nb_search *search, const struct nb_state *state)
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
+                 const struct flash_op *torn)
 {
     struct nb_machine *machine = search->machine;
     const uint32_t limit = search->options.max_ops != 0 ? search->options.max_ops : 100000;
     struct acts acts = {.search = search, .port = flash_sim_port(machine->sim), .left = limit};
+    if (torn != NULL && nb_writes_record(search, torn)) {
+        acts.torn = torn->address;
+        acts.torn_end = torn->address + torn->length;
+    }
     const struct flash_port port = {&acts,      acts_read, acts_program,
                                     acts_erase, acts_sync, acts_sector};
     const struct nb_seam seam = {&port, ignore, NULL};

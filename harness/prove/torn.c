@@ -103,7 +103,7 @@ static bool counts_as(struct nb_search *search, uint32_t id, const struct flash_
 {
     const struct nb_op *torn = nb_op_at(search, id);
     struct flash_sim *sim = search->machine->sim;
-    bool same = nb_acts(search, nb_state_at(search, torn->before)) == acts;
+    bool same = nb_acts(search, nb_state_at(search, torn->before), op) == acts;
     flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
     search->failed = search->failed || !perform(sim, op, tear);
     return same;
@@ -136,7 +136,7 @@ void nb_tear_up(struct nb_search *search, uint32_t id)
     uint64_t acts = 0;
     if (like != NB_NOBODY) {
         flash_sim_restore(sim, nb_state_at(search, like)->flash);
-        acts = nb_acts(search, nb_state_at(search, like));
+        acts = nb_acts(search, nb_state_at(search, like), NULL);
     }
     flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
     uint64_t rest =
