@@ -54,7 +54,8 @@ help:
 	@echo 'make test       unit tests and scenarios'
 	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, bricks, house rules'
 	@echo 'make bricks     are the tests worth anything: every mistake of scenarios/bricks must be found'
-	@echo 'make bench      measure what the README quotes'
+	@echo 'make bench      measure what README.md and harness/BENCH.md quote, and write it there'
+	@echo 'make closures   prove every scheme on every part, and write the table (a quarter of an hour)'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
 	@echo 'make cortexm    loader, platform and application of the Cortex-M board'
@@ -154,7 +155,12 @@ bricks: $(BUILD)/nobrick
 
 .PHONY: bench
 bench: $(BUILD)/nobrick
-	@$(BUILD)/nobrick bench
+	@sh ci/figures $(BUILD) write
+	@$(BUILD)/nobrick bench download
+
+.PHONY: closures
+closures: $(BUILD)/nobrick
+	@sh ci/figures $(BUILD) closures
 
 include sim/cortexm/cortexm.mk
 

@@ -1,14 +1,17 @@
 /* What a machine does from a state, without yielding anything: to see that a status entry that is
- * torn counts as one that is complete. */
+ * torn counts as one that is complete, and a status record that is torn as one not begun. */
 #include "harness/prove/graph.h"
 
 #include <string.h>
 
 struct acts {
-    const struct nb_machine *machine;
+    const struct nb_search *search;
     const struct flash_port *port;
     uint64_t hash;
     uint32_t left; /* operations that it may still do */
+    /* What is left of a torn record, until it is erased: nothing may be programmed over it. */
+    uint32_t torn;
+    uint32_t torn_end;
 };
 
 bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op)
@@ -16,6 +19,17 @@ bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op)
     const struct nb_machine *machine = search->machine;
     return op->kind == FLASH_OP_PROGRAM && op->address >= machine->entries &&
            op->address + op->length <= machine->entries_end;
+}
+
+static bool in_records(const struct nb_search *search, uint32_t address)
+{
+    const struct nb_machine *machine = search->machine;
+    return address >= machine->records && address < machine->records_end;
+}
+
+bool nb_writes_record(const struct nb_search *search, const struct flash_op *op)
+{
+    return op->kind == FLASH_OP_PROGRAM && in_records(search, op->address);
 }
 
 static int acts_read(void *context, uint32_t address, void *data, uint32_t length)
@@ -40,8 +54,11 @@ static int acts_program(void *context, uint32_t address, const void *data, uint3
     if (acts->left == 0)
         return OTA_E_POWER;
     acts->left--;
-    acts->hash = nb_mix(acts->hash, (uint64_t)address << 32 | length);
-    for (uint32_t i = is_formal(acts->machine, address) ? length : 0; i < length;) {
+    if (address < acts->torn_end && address + length > acts->torn)
+        acts->hash = nb_mix(acts->hash, 1);
+    uint32_t place = in_records(acts->search, address) ? 0 : address;
+    acts->hash = nb_mix(acts->hash, (uint64_t)place << 32 | length);
+    for (uint32_t i = is_formal(acts->search->machine, address) ? length : 0; i < length;) {
         uint64_t word = 0;
         uint32_t size = length - i < sizeof word ? length - i : sizeof word;
         memcpy(&word, (const uint8_t *)data + i, size);
@@ -58,7 +75,13 @@ static int acts_erase(void *context, uint32_t address)
     if (acts->left == 0)
         return OTA_E_POWER;
     acts->left--;
-    acts->hash = nb_mix(acts->hash, ~(uint64_t)address);
+    struct flash_sector sector;
+    if (acts->torn_end != 0 && acts->port->sector(acts->port->context, address, &sector) == 0 &&
+        acts->torn - sector.start < sector.size)
+        acts->torn_end = 0;
+    /* When a ring of records comes around depends on the place of the newest one. */
+    if (!in_records(acts->search, address))
+        acts->hash = nb_mix(acts->hash, ~(uint64_t)address);
     return acts->port->erase(acts->port->context, address);
 }
 
@@ -81,19 +104,23 @@ static void ignore(void *context, uint32_t address, uint32_t length)
     (void)length;
 }
 
-uint64_t nb_acts(struct nb_search *search, const struct nb_state *state)
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
+                 const struct flash_op *torn)
 {
     struct nb_machine *machine = search->machine;
-    struct acts acts = {.machine = machine,
-                        .port = flash_sim_port(machine->sim),
-                        .left = search->options.max_ops != 0 ? search->options.max_ops : 100000};
+    const uint32_t limit = search->options.max_ops != 0 ? search->options.max_ops : 100000;
+    struct acts acts = {.search = search, .port = flash_sim_port(machine->sim), .left = limit};
+    if (torn != NULL && nb_writes_record(search, torn)) {
+        acts.torn = torn->address;
+        acts.torn_end = torn->address + torn->length;
+    }
     const struct flash_port port = {&acts,      acts_read, acts_program,
                                     acts_erase, acts_sync, acts_sector};
     const struct nb_seam seam = {&port, ignore, NULL};
     struct nb_end end = {0};
     *machine->counter = state->counter;
     machine->run(machine->context, nb_phase_action((enum nb_phase)state->phase), &seam, &end);
-    return nb_mix(nb_mix(acts.hash, acts.left),
+    return nb_mix(nb_mix(acts.hash, acts.left == 0),
                   (uint64_t)*machine->counter << 16 | (uint64_t)end.runs << 8 |
                       (uint64_t)end.trial << 1 | (uint64_t)end.refused);
 }

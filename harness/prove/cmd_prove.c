@@ -25,7 +25,8 @@ static const char help[] =
     "for, with good and bad images, in four sizes (boot/prove-*.ota in the data directory).\n"
     "\n"
     "  --scheme SCHEME  this boot scheme instead of all that fit\n"
-    "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
+    "  --part PART      this flash part, or '*': each that fits; without it and --device:\n"
+    "                   128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
     "  --plugin SO      a bootloader of yours, on the device that --device FILE describes\n"
     "  --update         whole updates with a network, from the download to the report "
@@ -38,6 +39,7 @@ static const char help[] =
     "  --jobs N         so many cells side by side (default: one a processor)\n"
     "  --map FILE       draws the first cell: what a cut in each operation comes to (SVG)\n"
     "  --json           one JSON document\n"
+    "  --table          a Markdown table, a row a part and scheme\n"
     "\n"
     "exit: 0 closed and good, 1 a device can be bricked, 2 bad script or usage, or not closed\n"
     "\n"
@@ -53,6 +55,7 @@ struct options {
     bool json;
     bool update;
     bool faults;
+    bool table;
     const char *map;
     const char *plugin;
     size_t jobs;
@@ -264,7 +267,7 @@ static void tell(void *context, size_t index, const struct nb_outcome *outcome)
     if (task->cell.drawn_count != 0)
         snprintf(name + strlen(name), sizeof name - strlen(name), " %s", task->cell.drawn[0].line);
     nb_replay_id(task->path, &task->cell, outcome->cuts, id, sizeof id);
-    nb_verdicts_add(&plan->verdicts, task->path, name, id, outcome);
+    nb_verdicts_add(&plan->verdicts, task->path, name, &task->cell, id, outcome);
 }
 
 /* 0, or 3 when some fault has no place in any cell. */
@@ -284,7 +287,8 @@ static int all_struck(const struct plan *plan)
 
 static int prove(struct options *options, char *const *names, size_t count)
 {
-    struct plan plan = {.verdicts = {.json = options->json, .out = stdout}};
+    struct plan plan = {
+        .verdicts = {.json = options->json, .table = options->table, .out = stdout}};
     nb_run_catch_signals();
     char reason[NB_LINE] = "";
     struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
@@ -350,6 +354,7 @@ enum {
     JOBS,
     MAP,
     JSON,
+    TABLE,
     PLUGIN,
     HELP
 };
@@ -362,7 +367,8 @@ static bool take_option(struct options *options, int option, const char *value)
     case SCHEME:
         return take(choice->scheme, sizeof choice->scheme, value);
     case PART:
-        return take(choice->part, sizeof choice->part, value);
+        choice->every_part = strcmp(value, "*") == 0;
+        return choice->every_part || take(choice->part, sizeof choice->part, value);
     case DEVICE:
         return take(choice->device, sizeof choice->device, value);
     case SIZE:
@@ -389,6 +395,9 @@ static bool take_option(struct options *options, int option, const char *value)
     case FAULTS:
         options->faults = true;
         return true;
+    case TABLE:
+        options->table = true;
+        return true;
     default:
         options->unmasked = true;
         return true;
@@ -402,8 +411,9 @@ static int prove_plugin(const struct options *options, const char *script)
         .tears = options->tears, .unmasked = options->unmasked, .map = options->map};
     if (!choice->device[0])
         return usage("--plugin wants --device FILE: its areas and images", NULL);
-    if (choice->scheme[0] || choice->part[0] || choice->size[0] || options->request != NULL)
-        return usage("a plugin has no --scheme, --part, --request or --size", NULL);
+    if (choice->scheme[0] || choice->part[0] || choice->every_part || choice->size[0] ||
+        options->request != NULL || options->table)
+        return usage("a plugin has no --scheme, --part, --request, --size or --table", NULL);
     if (script != NULL)
         return usage("a plugin plays no script", script);
     snprintf(cell.world, sizeof cell.world, "%s", NB_PLUGIN_WORLD);
@@ -414,21 +424,14 @@ static int prove_plugin(const struct options *options, const char *script)
 int nb_cmd_prove(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"scheme", required_argument, NULL, SCHEME},
-        {"part", required_argument, NULL, PART},
-        {"device", required_argument, NULL, DEVICE},
-        {"request", required_argument, NULL, REQUEST},
-        {"size", required_argument, NULL, SIZE},
-        {"tears", required_argument, NULL, TEARS},
-        {"unmasked", no_argument, NULL, UNMASKED},
-        {"jobs", required_argument, NULL, JOBS},
-        {"map", required_argument, NULL, MAP},
-        {"json", no_argument, NULL, JSON},
-        {"update", no_argument, NULL, UPDATE},
-        {"faults", no_argument, NULL, FAULTS},
-        {"plugin", required_argument, NULL, PLUGIN},
-        {"help", no_argument, NULL, HELP},
-        {NULL, 0, NULL, 0},
+        {"scheme", required_argument, NULL, SCHEME}, {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE}, {"request", required_argument, NULL, REQUEST},
+        {"size", required_argument, NULL, SIZE},     {"tears", required_argument, NULL, TEARS},
+        {"unmasked", no_argument, NULL, UNMASKED},   {"jobs", required_argument, NULL, JOBS},
+        {"map", required_argument, NULL, MAP},       {"json", no_argument, NULL, JSON},
+        {"update", no_argument, NULL, UPDATE},       {"faults", no_argument, NULL, FAULTS},
+        {"plugin", required_argument, NULL, PLUGIN}, {"table", no_argument, NULL, TABLE},
+        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
     };
     struct options options = {.jobs = usual_jobs()};
     optind = 1;
@@ -448,7 +451,10 @@ int nb_cmd_prove(int argc, char **argv)
         return prove_plugin(&options, argv[optind]);
     if (options.choice.scheme[0] && sim_scheme_find(options.choice.scheme) == NULL)
         return usage("no such scheme (nobrick list schemes)", options.choice.scheme);
-    if (options.choice.device[0] && (options.choice.part[0] || options.choice.scheme[0]))
+    if (options.json && options.table)
+        return usage("--json or --table, not both", NULL);
+    if (options.choice.device[0] &&
+        (options.choice.part[0] || options.choice.every_part || options.choice.scheme[0]))
         return usage("a device has its own part and scheme: expected --device alone", NULL);
     if (options.update && optind < argc)
         return usage("--update has its own scripts: expected none", argv[optind]);

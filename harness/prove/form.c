@@ -75,7 +75,7 @@ static uint64_t acts_from(struct nb_search *search, const struct nb_doubt *doubt
     flash_sim_restore(machine->sim, doubt->flash);
     if (formal && machine->normalise(machine->context) != 0)
         search->failed = true;
-    uint64_t acts = nb_acts(search, &state);
+    uint64_t acts = nb_acts(search, &state, NULL);
     if (machine->normalise(machine->context) != 0)
         search->failed = true;
     return nb_mix(acts, nb_pieces_print(machine->sim, 0, flash_sim_size(machine->sim)));

@@ -235,9 +235,14 @@ void nb_tear_up(struct nb_search *search, uint32_t op);
 
 /* Is it a program of status entries? */
 bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op);
-/* What a boot from the machine's present flash does, as a number: its operations and its end. The
- * flash is another one afterwards. */
-uint64_t nb_acts(struct nb_search *search, const struct nb_state *state);
+/* Is it a program of a status record? */
+bool nb_writes_record(const struct nb_search *search, const struct flash_op *op);
+/* What a boot from the machine's present flash does, as a number: its operations and its end. Of
+ * status records it counts what is written, and not where. The flash is another one afterwards.
+ * `torn` (may be NULL) was torn in it: a record's place is then to be left alone until it is
+ * erased. */
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
+                 const struct flash_op *torn);
 
 /* ---- merge.c ---- */
 

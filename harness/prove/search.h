@@ -39,6 +39,10 @@ struct nb_machine {
     /* Status entries, or from == to: only whether one is erased matters. The search believes it of
      * torn ones that boot as complete ones do, and looks at each. */
     uint32_t entries, entries_end;
+    /* Status records (agent/ring.h), several to a sector, or records == records_end: only which
+     * whole one is the newest matters, not the place where it lies. A torn one that boots as if it
+     * had never been begun counts as not begun; each is looked at. */
+    uint32_t records, records_end;
     /* Of these ranges, which every run reads whole, many contents mean the same to the device.
      * `normalise` (NULL: there are none) gives those of the present flash the one form that stands
      * for all of them, as a factory would put it down; it looks at nothing else. A run from either
@@ -79,7 +83,7 @@ struct nb_proof {
     unsigned rests;    /* what runs where boots change nothing: a set of nb_runs */
     uint32_t failures; /* states that fail */
     unsigned rounds;   /* of the liveness check, until it held */
-    double seconds;
+    double seconds;    /* of this process's processor time */
     /* of the failing state with the fewest cuts; the chain ends with the run that shows it */
     const char *reason;
     struct nb_cut chain[NB_CUTS];

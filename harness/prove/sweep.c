@@ -195,7 +195,7 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
 {
     struct sweep sweep = {.bench = bench, .index = index, .outcome = outcome};
     uint32_t operations = 0;
-    double begin = nb_seconds();
+    double begin = nb_cpu_seconds();
     struct crypto_counts before;
     struct crypto_counts after;
     bench->sweep_armed = false;
@@ -210,7 +210,7 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
     if (err == 0 && outcome->verdict == NB_PASS)
         err = sweep_points(&sweep, &operations);
     crypto_openssl_counts(bench->crypto, &after);
-    double seconds = nb_seconds() - begin;
+    double seconds = nb_cpu_seconds() - begin;
     if (err == 0 && outcome->verdict == NB_PASS && outcome->points == 0)
         nb_outcome_set(outcome, NB_VACUOUS, "the swept step does nothing to the flash");
     nb_note_add(outcome, "%u operations, %llu power cuts in %.2f s: %.0f points/s, %llu failed",

@@ -95,13 +95,24 @@ static uint64_t restore(const struct nb_search *search, const struct nb_op *torn
     return torn->flash != NULL ? torn->print : before->print;
 }
 
-/* Does the torn entry in the present flash count as the complete one, which acts like that? */
-static bool counts_as_complete(struct nb_search *search, uint32_t id, const struct flash_op *op,
-                               enum flash_tear *tear, uint64_t acts)
+/* The state that a torn status entry or record may count as; NB_NOBODY when the operation writes
+ * neither. */
+static uint32_t likeness(const struct nb_search *search, const struct nb_op *torn,
+                         const struct flash_op *op)
+{
+    return nb_writes_entry(search, op)    ? torn->after
+           : nb_writes_record(search, op) ? torn->before
+                                          : NB_NOBODY;
+}
+
+/* Does the torn entry or record in the present flash count as its likeness, which acts like that?
+ */
+static bool counts_as(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                      enum flash_tear *tear, uint64_t acts)
 {
     const struct nb_op *torn = nb_op_at(search, id);
     struct flash_sim *sim = search->machine->sim;
-    bool same = nb_acts(search, nb_state_at(search, torn->after)) == acts;
+    bool same = nb_acts(search, nb_state_at(search, torn->before), op) == acts;
     (void)restore(search, torn);
     search->failed = search->failed || !perform(sim, op, tear);
     return same;
@@ -132,14 +143,18 @@ void nb_tear_up(struct nb_search *search, uint32_t id)
     torn->torn = true;
     torn->edges = (uint32_t)search->edges.count;
     search->failed = search->failed || !fetch(search, torn, &op, data);
-    bool entry = nb_writes_entry(search, &op);
-    uint64_t acts = entry ? nb_acts(search, nb_state_at(search, torn->after)) : 0;
+    uint32_t like = likeness(search, torn, &op);
+    uint64_t acts = 0;
+    if (like != NB_NOBODY) {
+        flash_sim_restore(sim, nb_state_at(search, like)->flash);
+        acts = nb_acts(search, nb_state_at(search, like), NULL);
+    }
     uint64_t rest = restore(search, nb_op_at(search, id));
     rest -= nb_pieces_print(sim, op.address, op.length);
     size_t count = list(search, &op, tears);
     for (size_t i = 0; i < count && !search->failed; i++) {
         search->failed = !perform(sim, &op, &tears[i]);
-        if (!entry || !counts_as_complete(search, id, &op, &tears[i], acts))
+        if (like == NB_NOBODY || !counts_as(search, id, &op, &tears[i], acts))
             yield_torn(search, id, &op, tears[i],
                        rest + nb_pieces_print(sim, op.address, op.length));
         (void)restore(search, nb_op_at(search, id));

@@ -112,6 +112,8 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
 
 /* A monotonic clock, for rates and durations. */
 double nb_seconds(void);
+/* The processor time of this process, for rates of one core: others may use the machine, too. */
+double nb_cpu_seconds(void);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */
