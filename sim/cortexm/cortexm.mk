@@ -47,7 +47,7 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(call cm_sources,agent/boot/*.c) $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
-                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c application.c)
+                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c net/net.c application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
@@ -62,6 +62,7 @@ CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
+$(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
 
 $(CM)/flags: FORCE
 	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK))

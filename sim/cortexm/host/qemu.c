@@ -71,6 +71,8 @@ const char *cortexm_missing(void)
     return NULL;
 }
 
+const char *const cortexm_user_network[] = {"-nic", "user,model=lan9118,ipv6=off", NULL};
+
 /* ---- the process ------------------------------------------------------------------------- */
 
 struct command {

@@ -26,6 +26,10 @@ struct cortexm_board_config {
     const char *const *more; /* further arguments, NULL-terminated; NULL: none (no network) */
 };
 
+/* For `more`: QEMU's user network. The board gets its address by DHCP; its gateway, and to the
+ * board also localhost, is this machine's 127.0.0.1. */
+extern const char *const cortexm_user_network[];
+
 struct cortexm_board {
     pid_t pid;
     int in;
