@@ -116,6 +116,8 @@ $(BUILD)/fuzz/$(subst /,_,$(1:.c=)): $(BUILD)/obj/$(1:.c=.o) $(BUILD)/libnobrick
 endef
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
 
+include sim/cortexm/host/plugin/plugin.mk
+
 # Parts that ci/ asks for by name.
 .PHONY: test-programs fuzz-programs
 test-programs: $(TESTBIN)

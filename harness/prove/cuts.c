@@ -15,16 +15,27 @@ void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
     if (list->count + count > list->room) {
         size_t room = (list->count + count) * 2;
         struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);
-        if (!cuts) {
+        struct flash_op *ops = realloc(list->ops, room * sizeof *ops);
+        list->cuts = cuts ? cuts : list->cuts;
+        list->ops = ops ? ops : list->ops;
+        if (!cuts || !ops) {
             list->failed = true;
             return;
         }
-        list->cuts = cuts;
         list->room = room;
     }
-    for (size_t i = 0; i < count; i++)
-        list->cuts[list->count++] = (struct nb_cut){.op = number, .fails = fails, .tear = tears[i]};
+    for (size_t i = 0; i < count; i++) {
+        list->cuts[list->count] = (struct nb_cut){.op = number, .fails = fails, .tear = tears[i]};
+        list->ops[list->count] = *op;
+        list->ops[list->count++].data = NULL;
+    }
     list->operations++;
+}
+
+void nb_cut_list_free(struct nb_cut_list *list)
+{
+    free(list->cuts);
+    free(list->ops);
 }
 
 /* One cut; the first failure of the worst kind is kept in `outcome`. */
@@ -77,6 +88,6 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
                 seconds > 0 ? (double)outcome->points / seconds : 0.0,
                 (unsigned long long)failures);
     nb_virtual_free(virtual);
-    free(list.cuts);
+    nb_cut_list_free(&list);
     return nb_run_stop ? OTA_E_CANCELLED : 0;
 }

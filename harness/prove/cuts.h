@@ -9,11 +9,14 @@
 
 struct nb_cut_list {
     struct nb_cut *cuts;
+    struct flash_op *ops; /* that each is in, without its data */
     size_t count;
     size_t room;
     uint32_t operations;
     bool failed; /* memory ran out */
 };
+
+void nb_cut_list_free(struct nb_cut_list *list);
 
 /* Adds the ways to cut this operation in the present content of `sim`; or, when it `fails`, that it
  * does. */

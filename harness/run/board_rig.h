@@ -89,6 +89,7 @@ static inline void make_device(const char *part_name, const char *scheme, uint32
     bench.counter = 0;
     bench.rsa = false;
     bench.forged = false;
+    bench.filler = false;
     bench.network = false;
     bench.payload = PAYLOAD;
     bench.filler = false;

@@ -3,6 +3,7 @@
 #include "sim/device_flash.h"
 #include "sim/life.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,32 @@ void nb_play_journal_line(void *context, const char *line)
 {
     struct nb_play *play = context;
     play->flash_hash = sim_journal_hash(play->flash_hash, line);
+    if (play->journal)
+        fprintf(play->journal, "%s\n", line);
+}
+
+struct sim_session nb_play_session(const struct nb_play *play)
+{
+    const struct nb_agent_switches *agent = &play->script->agent;
+    return (struct sim_session){.by_http = nb_net_via_http(&play->net),
+                                .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT
+                                                                            : OTA_FLOW_JOB,
+                                .file = agent->direct ? ANYCLOUD_FILE : NULL,
+                                .send_direct = agent->send_direct,
+                                .chunk_size = agent->chunk,
+                                .answers = agent->answers,
+                                .no_result = agent->no_result,
+                                .permanent = agent->permanent,
+                                .stay = agent->stay,
+                                .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
+                                           .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
+                                           .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
+                                           .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
+                                           .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
+                                           .retry_first = 1000 * agent->seconds[NB_RETRY],
+                                           .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
+                                           .connect_tries = agent->seconds[NB_CONNECT_TRIES],
+                                           .data_tries = agent->seconds[NB_DATA_TRIES]}};
 }
 
 /* ---- the cloud side ---------------------------------------------------------------------- */
@@ -431,8 +458,9 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
-            step->kind == NB_DEVICE_PUSH)
+        if (play->script->needs_cloud &&
+            (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
+             step->kind == NB_DEVICE_PUSH))
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;
@@ -579,6 +607,18 @@ static void cannot_begin(struct nb_play *play, int rc, const char *reason)
                    reason[0] ? reason : ota_err_text(rc));
 }
 
+/* Can all images of the script be made? What is too small for the board's program is told first. */
+static int make_images(struct nb_play *play, struct flash_text_error *error)
+{
+    const struct nb_script *script = play->script;
+    struct nb_blob blob;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < script->image_count && play->cell->programs; i++)
+        rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, &script->images[i],
+                          &blob, error);
+    return rc;
+}
+
 bool nb_play_open(struct nb_play *play)
 {
     struct flash_text_error error = {0};
@@ -588,6 +628,8 @@ bool nb_play_open(struct nb_play *play)
     play->has_device = rc == 0;
     play->unit_count = play->script->devices;
     play->unit = &play->units[0];
+    if (rc == 0)
+        rc = make_images(play, &error);
     if (rc == 0)
         rc = play->stage->prepare(play, &error);
     for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
@@ -653,10 +695,44 @@ static void tell_story(struct nb_play *play)
     nb_story_add(outcome, "%s", last);
 }
 
+static bool open_journal(struct nb_play *play)
+{
+    const char *path = play->cell->journal;
+    play->journal = path ? fopen(path, "w") : NULL;
+    if (!path || play->journal)
+        return true;
+    nb_outcome_set(play->outcome, NB_ERROR, "%.120s: %s", path, strerror(errno));
+    return false;
+}
+
+static void close_journal(struct nb_play *play)
+{
+    if (!play->journal)
+        return;
+    fprintf(play->journal, "flash %016llx\n", (unsigned long long)play->outcome->flash_hash);
+    bool good = !ferror(play->journal);
+    if (fclose(play->journal) != 0 || !good)
+        nb_outcome_set(play->outcome, NB_ERROR, "%.120s: cannot be written", play->cell->journal);
+    play->journal = NULL;
+}
+
+static void note_hashes(struct nb_play *play)
+{
+    struct nb_outcome *outcome = play->outcome;
+    int rc = fingerprint_all(play, &outcome->flash_hash);
+    if (rc)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
+    outcome->journal_hash = play->flash_hash;
+    nb_note_add(outcome, "history %016llx flash %016llx", (unsigned long long)play->history_hash,
+                (unsigned long long)play->flash_hash);
+}
+
 void nb_play_steps(struct nb_play *play)
 {
     char reason[NB_LINE] = "";
     int rc = 0;
+    if (!open_journal(play))
+        return;
     play->net.line = nb_play_cloud_line;
     play->net.context = play;
     if (play->script->needs_cloud)
@@ -667,8 +743,8 @@ void nb_play_steps(struct nb_play *play)
         play_all(play);
     nb_net_stop(&play->net);
     if (play->cell->hash)
-        nb_note_add(play->outcome, "history %016llx flash %016llx",
-                    (unsigned long long)play->history_hash, (unsigned long long)play->flash_hash);
+        note_hashes(play);
+    close_journal(play);
     if (play->outcome->verdict != NB_PASS)
         tell_story(play);
 }

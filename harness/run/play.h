@@ -10,7 +10,10 @@
 #include "harness/run/net.h"
 #include "harness/run/oracle.h"
 #include "harness/run/trace.h"
+#include "sim/life.h"
 #include "sim/world.h"
+
+#include <stdio.h>
 
 struct nb_play;
 
@@ -83,6 +86,7 @@ struct nb_play {
     /* hashes so far, under cell->hash: of every line said, and of the flash journal */
     uint64_t history_hash;
     uint64_t flash_hash;
+    FILE *journal; /* cell->journal, while the steps are played */
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,
@@ -108,6 +112,8 @@ bool nb_play_front(struct nb_play *play, enum nb_front front);
  * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);
 void nb_play_cloud_line(void *context, const char *text);
+/* The `agent` line and the cell's links, as a device is told of them. */
+struct sim_session nb_play_session(const struct nb_play *play);
 /* A line of the flash journal. `context` is the play. */
 void nb_play_journal_line(void *context, const char *line);
 

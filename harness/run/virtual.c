@@ -210,31 +210,13 @@ static void on_ended(void *context, struct virtual_device *device, int code)
 static struct virtual_device *start(struct member *member, bool boot_only)
 {
     struct nb_play *play = &member->of->play;
-    const struct nb_agent_switches *agent = &play->script->agent;
     struct virtual_device_config config = {
         .device = &member->device,
         .sim = member->sim,
         .counter = &member->counter,
         .world = member->of->world,
         .random = play->unit_count > 1 ? &member->random : NULL,
-        .session = {.by_http = nb_net_via_http(&play->net),
-                    .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
-                    .file = agent->direct ? ANYCLOUD_FILE : NULL,
-                    .send_direct = agent->send_direct,
-                    .chunk_size = agent->chunk,
-                    .answers = agent->answers,
-                    .no_result = agent->no_result,
-                    .permanent = agent->permanent,
-                    .stay = agent->stay,
-                    .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
-                               .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
-                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
-                               .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
-                               .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
-                               .retry_first = 1000 * agent->seconds[NB_RETRY],
-                               .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
-                               .connect_tries = agent->seconds[NB_CONNECT_TRIES],
-                               .data_tries = agent->seconds[NB_DATA_TRIES]}},
+        .session = nb_play_session(play),
         .timing = SIM_TIMING_FAST,
         .once = play->live_ms == 0,
         .boot_only = boot_only,

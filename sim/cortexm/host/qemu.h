@@ -40,6 +40,9 @@ struct cortexm_board {
  * runs, or beside one of the two directories above. False: there is none with programs in it. */
 bool cortexm_programs(char *out, size_t size);
 
+/* The plugin that watches its flash lies beside that directory. False: it is not there. */
+bool cortexm_plugin(char *out, size_t size);
+
 /* Why this machine cannot run the board, in words; NULL: it can. Static. */
 const char *cortexm_missing(void);
 
