@@ -1,5 +1,6 @@
 #include "harness/prove/explore.h"
 #include "harness/files/files.h"
+#include "harness/prove/tale.h"
 #include "harness/run/virtual.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ struct nb_explorer {
     struct nb_script base; /* the history without faults: its header and images are everybody's */
     struct nb_virtual *virtual;
     struct nb_ending ending;
+    struct nb_tale tale; /* of the history without faults */
     struct nb_draw_room room;
     char *text; /* what is played next */
     struct nb_script script;
@@ -120,6 +122,9 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     explorer->cell.seed = seed;
     nb_virtual_script(explorer->virtual, &explorer->script);
     nb_virtual_play(explorer->virtual, NULL, outcome);
+    if (outcome->verdict == NB_PASS && nb_tale_judge(&explorer->script, nb_explorer_trace(explorer),
+                                                     &explorer->tale, outcome) != 0)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
 }
 
 /* ---- what is learned first --------------------------------------------------------------- */
@@ -182,9 +187,16 @@ static bool learn_ending(struct nb_explorer *explorer, struct nb_outcome *outcom
     unsigned steps = explorer->history.steps;
     unsigned masked = steps < MASKED_STEPS ? steps : MASKED_STEPS;
     /* the last ones: what was missed long ago shows least */
-    for (uint32_t mask = 0; mask < 1u << masked; mask++)
+    struct nb_tale tale = {0};
+    for (uint32_t mask = 0; mask < 1u << masked; mask++) {
         if (!play_base(explorer, mask << (steps - masked), &lesson, outcome))
             return false;
+        if (mask == 0 && nb_tale_take(nb_explorer_trace(explorer), &tale) != 0) {
+            nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+            return false;
+        }
+    }
+    explorer->tale = tale;
     size_t used = 0;
     struct nb_ending *ending = &explorer->ending;
     for (size_t i = 0; i < lesson.count; i++)
@@ -225,10 +237,43 @@ static void learn_room(struct nb_explorer *explorer)
 
 /* ---- one script and cell ----------------------------------------------------------------- */
 
+/* A script without faults of its own says what is to happen: that must be so before anything is
+ * drawn. What another script expects speaks of its faults. */
+static bool passes_as_it_stands(struct nb_explorer *explorer, const char *text,
+                                struct nb_outcome *outcome)
+{
+    struct nb_script script;
+    struct flash_text_error error = {0};
+    struct nb_outcome one = {0};
+    bool faults = false;
+    int rc = nb_script_parse(text, strlen(text), explorer->path, &script, &error);
+    if (rc) {
+        nb_outcome_set(outcome, NB_ERROR, "line %u: %s", error.line,
+                       rc == OTA_E_ARGUMENT ? error.message : ota_err_text(rc));
+        return false;
+    }
+    for (size_t i = 0; i < script.step_count; i++)
+        faults = faults || nb_is_fault(&script.steps[i]);
+    struct nb_virtual *virtual = faults ? NULL : nb_virtual_new(&script, &explorer->cell);
+    if (virtual)
+        nb_virtual_play(virtual, NULL, &one);
+    else if (!faults)
+        nb_outcome_set(&one, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+    nb_virtual_free(virtual);
+    nb_script_free(&script);
+    if (one.verdict == NB_PASS)
+        return true;
+    *outcome = one;
+    snprintf(outcome->reason, sizeof outcome->reason, "as it stands: %.150s", one.reason);
+    return false;
+}
+
 static bool open_explorer(struct nb_explorer *explorer, const char *text,
                           struct nb_outcome *outcome)
 {
     struct flash_text_error error = {0};
+    if (!passes_as_it_stands(explorer, text, outcome))
+        return false;
     int rc = nb_history_new(text, strlen(text), &explorer->history);
     if (rc == 0)
         rc = take(explorer, NULL, 0, 0, NULL, &error);
@@ -285,6 +330,7 @@ void nb_explorer_free(struct nb_explorer *explorer)
     if (!explorer)
         return;
     nb_virtual_free(explorer->virtual);
+    nb_tale_free(&explorer->tale);
     drop_script(explorer);
     nb_script_free(&explorer->base);
     nb_history_free(&explorer->history);

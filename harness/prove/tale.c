@@ -1,0 +1,202 @@
+#include "harness/prove/tale.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES      1u /* that bearable faults of one step may cost together */
+#define UNBEARABLE 99u
+#define HEADER     32u /* of a chunk */
+
+#define MOST_LATENCY 20u /* ms, both ways: tests wait some hundred for an answer */
+#define LEAST_RATE   65536u
+
+/* ---- what a device must bear ------------------------------------------------------------- */
+
+/* Tries that one fault of a kind costs. */
+static const uint8_t prices[NB_FAULT_KINDS] = {
+    [NB_NET_REFUSE] = 1,
+    [NB_NET_RESET] = 1,
+    [NB_NET_HALF_CLOSE] = 1,
+    [NB_NET_STALL] = 1,
+    [NB_NET_LATENCY] = 0,
+    [NB_NET_RATE] = 0,
+    [NB_NET_SLICE] = 0,
+    [NB_NET_TRUNCATE] = 1,
+    [NB_CLOCK_JUMP] = UNBEARABLE,
+    [NB_NET_DNS] = 1,
+    [NB_NET_CORRUPT] = UNBEARABLE,
+    [NB_MQTT_DROP_PUBACK] = 1,
+    [NB_MQTT_DOUBLE_PUBACK] = 0,
+    [NB_MQTT_DROP_PUBLISH] = UNBEARABLE, /* it may be the job */
+    [NB_MQTT_DOUBLE_PUBLISH] = 0,
+    [NB_MQTT_SWAP_PUBLISH] = UNBEARABLE,
+    [NB_MQTT_NO_CONNACK] = 1,
+    [NB_MQTT_NO_PINGRESP] = 1,
+    [NB_MQTT_DOUBLE_PINGRESP] = 0,
+    [NB_MQTT_TAKE_OVER] = 1,
+    [NB_HTTP_WRONG_LENGTH] = 1,
+    [NB_HTTP_SHORT_BODY] = 1,
+    [NB_HTTP_NO_LENGTH] = 1,
+    [NB_HTTP_WRONG_RANGE] = 1,
+    [NB_HTTP_WRONG_TOTAL] = UNBEARABLE, /* the image may be another one */
+    [NB_HTTP_STAR_TOTAL] = 1,
+    [NB_HTTP_NO_RANGE] = 1,
+    [NB_HTTP_IGNORE_RANGE] = 1,
+    [NB_HTTP_CHUNKED] = 0,
+    [NB_HTTP_BROKEN_CHUNKS] = 1,
+    [NB_HTTP_EMPTY] = 1,
+    [NB_HTTP_OTHER_IMAGE] = UNBEARABLE,
+    [NB_HTTP_ETAG_CHANGE] = UNBEARABLE,
+    [NB_HTTP_LONG_HEADERS] = 0,
+    [NB_HTTP_CLOSE] = 0,
+    [NB_HTTP_STATUS] = 1,
+    [NB_HTTP_BUSY] = 1,
+    [NB_HTTP_REDIRECT] = 1,
+    [NB_HTTP_REDIRECT_RELATIVE] = 1,
+    [NB_HTTP_REDIRECT_NOWHERE] = 1,
+    [NB_HTTP_RAW] = UNBEARABLE,
+    [NB_HTTP_EXPIRE] = UNBEARABLE,
+};
+
+/* A line as slow as that outlasts what a device waits for an answer. */
+static bool is_too_slow(const struct nb_fault *fault)
+{
+    return (fault->kind == NB_NET_LATENCY && fault->value > MOST_LATENCY) ||
+           (fault->kind == NB_NET_RATE && fault->value < LEAST_RATE);
+}
+
+static unsigned price_of_net(const struct nb_fault *fault)
+{
+    unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
+    bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
+                  fault->kind == NB_MQTT_DOUBLE_PINGRESP;
+    if (price == 0 || price == UNBEARABLE || copies)
+        return price;
+    return fault->times > TRIES ? UNBEARABLE : price * fault->times;
+}
+
+static unsigned price_of_chunk(const struct nb_step *step)
+{
+    switch (step->chunk_fault) {
+    case NB_CHUNK_REPEAT:
+        return 0;
+    case NB_CHUNK_DROP:
+    case NB_CHUNK_LATE:
+    case NB_CHUNK_RAW:
+        return 1;
+    case NB_CHUNK_PATCH: /* of the header: whoever looks at it asks for the chunk once more */
+        return step->patch_at + step->raw_size <= HEADER ? 1 : UNBEARABLE;
+    default:
+        return UNBEARABLE;
+    }
+}
+
+static unsigned price_of(const struct nb_step *fault)
+{
+    switch (fault->kind) {
+    case NB_FAULT_NET:
+        return price_of_net(&fault->fault);
+    case NB_FAULT_CHUNK:
+        return price_of_chunk(fault);
+    case NB_FAULT_REVERSE:
+        return 0;
+    default:
+        return UNBEARABLE;
+    }
+}
+
+bool nb_is_fault(const struct nb_step *step)
+{
+    return step->kind >= NB_FAULT_CUT && step->kind <= NB_FAULT_NET;
+}
+
+/* ---- tales ------------------------------------------------------------------------------- */
+
+/* Whether a boot went on with a swap is not told, nor what a device does in between. */
+static int tell_line(FILE *out, const char *text)
+{
+    static const char *const words[] = {"boot ",      "refused ",  "reject ", "pending ",
+                                        "confirmed ", "reported ", "idle "};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strncmp(text, words[i], strlen(words[i])) == 0)
+            return fprintf(out, "%s; ", text);
+    return 0;
+}
+
+static char *tell_step(const struct nb_trace *trace, unsigned step)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < trace->count; i++)
+        if (trace->lines[i].step == step && !trace->lines[i].cloud)
+            tell_line(out, trace->lines[i].text);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+int nb_tale_take(const struct nb_trace *trace, struct nb_tale *out)
+{
+    *out = (struct nb_tale){0};
+    for (unsigned step = 1; step <= trace->step && step <= NB_TALE_STEPS; step++) {
+        out->steps[step] = tell_step(trace, step);
+        if (!out->steps[step]) {
+            nb_tale_free(out);
+            return OTA_E_NO_SPACE;
+        }
+    }
+    return 0;
+}
+
+void nb_tale_free(struct nb_tale *tale)
+{
+    for (size_t i = 0; i <= NB_TALE_STEPS; i++)
+        free(tale->steps[i]);
+    *tale = (struct nb_tale){0};
+}
+
+/* Where two tales part: the words from there on. */
+static const char *parting(const char *told, const char *other)
+{
+    size_t from = 0;
+    for (size_t i = 0; told[i] && told[i] == other[i]; i++)
+        if (told[i] == ';')
+            from = i + 2;
+    return told + from;
+}
+
+int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
+                  const struct nb_tale *told, struct nb_outcome *outcome)
+{
+    unsigned step = 0;
+    unsigned price = 0;
+    for (size_t i = 0; i < script->step_count; i++) {
+        const struct nb_step *line = &script->steps[i];
+        price += nb_is_fault(line) ? price_of(line) : 0;
+        if (line->kind == NB_DEVICE_LIVE || price > TRIES)
+            return 0;
+        if (line->kind != NB_DEVICE_CHECK && line->kind != NB_DEVICE_BOOT)
+            continue;
+        step++;
+        price = 0;
+        if (step > NB_TALE_STEPS || !told->steps[step])
+            return 0;
+        char *now = tell_step(trace, step);
+        if (!now)
+            return OTA_E_NO_SPACE;
+        if (strcmp(now, told->steps[step]) != 0)
+            nb_outcome_set(outcome, NB_FAIL,
+                           "line %u: a fault that is to be borne shows: `%.60s`, not `%.60s`",
+                           line->line, parting(now, told->steps[step]),
+                           parting(told->steps[step], now));
+        free(now);
+        if (outcome->verdict == NB_FAIL)
+            return 0;
+    }
+    return 0;
+}
