@@ -1,5 +1,6 @@
 #include "harness/prove/explore.h"
 #include "harness/files/files.h"
+#include "harness/prove/intake.h"
 #include "harness/prove/tale.h"
 #include "harness/run/virtual.h"
 
@@ -122,6 +123,9 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     explorer->cell.seed = seed;
     nb_virtual_script(explorer->virtual, &explorer->script);
     nb_virtual_play(explorer->virtual, NULL, outcome);
+    if (outcome->verdict == NB_PASS)
+        nb_intake_judge(&explorer->script, nb_explorer_trace(explorer),
+                        nb_virtual_board(explorer->virtual), outcome);
     if (outcome->verdict == NB_PASS && nb_tale_judge(&explorer->script, nb_explorer_trace(explorer),
                                                      &explorer->tale, outcome) != 0)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));

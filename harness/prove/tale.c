@@ -47,13 +47,13 @@ static const uint8_t prices[NB_FAULT_KINDS] = {
     [NB_HTTP_BROKEN_CHUNKS] = 1,
     [NB_HTTP_EMPTY] = 1,
     [NB_HTTP_OTHER_IMAGE] = UNBEARABLE,
-    [NB_HTTP_ETAG_CHANGE] = UNBEARABLE,
+    [NB_HTTP_ETAG_CHANGE] = 1,
     [NB_HTTP_LONG_HEADERS] = 0,
     [NB_HTTP_CLOSE] = 0,
     [NB_HTTP_STATUS] = 1,
     [NB_HTTP_BUSY] = 1,
-    [NB_HTTP_REDIRECT] = 1,
-    [NB_HTTP_REDIRECT_RELATIVE] = 1,
+    [NB_HTTP_REDIRECT] = 0,
+    [NB_HTTP_REDIRECT_RELATIVE] = 0,
     [NB_HTTP_REDIRECT_NOWHERE] = 1,
     [NB_HTTP_RAW] = UNBEARABLE,
     [NB_HTTP_EXPIRE] = UNBEARABLE,
@@ -69,8 +69,15 @@ static bool is_too_slow(const struct nb_fault *fault)
 static unsigned price_of_net(const struct nb_fault *fault)
 {
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
+    bool redirects =
+        fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
+    bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
                   fault->kind == NB_MQTT_DOUBLE_PINGRESP;
+    if (whole_job)
+        return 0;
+    if (redirects && fault->times > 1)
+        return UNBEARABLE; /* in a circle, perhaps */
     if (price == 0 || price == UNBEARABLE || copies)
         return price;
     return fault->times > TRIES ? UNBEARABLE : price * fault->times;
@@ -87,8 +94,8 @@ static unsigned price_of_chunk(const struct nb_step *step)
         return 1;
     case NB_CHUNK_PATCH: /* of the header: whoever looks at it asks for the chunk once more */
         return step->patch_at + step->raw_size <= HEADER ? 1 : UNBEARABLE;
-    default:
-        return UNBEARABLE;
+    default: /* a job in between: the one before is finished first */
+        return step->chunk_fault == NB_CHUNK_JOB ? 0 : UNBEARABLE;
     }
 }
 
@@ -104,6 +111,14 @@ static unsigned price_of(const struct nb_step *fault)
     default:
         return UNBEARABLE;
     }
+}
+
+/* … of it the device must believe that the image is another one. */
+static bool makes_anew(const struct nb_step *step)
+{
+    return step->kind == NB_FAULT_NET && (step->fault.kind == NB_HTTP_OTHER_IMAGE ||
+                                          step->fault.kind == NB_HTTP_ETAG_CHANGE ||
+                                          step->fault.kind == NB_HTTP_IGNORE_RANGE);
 }
 
 bool nb_is_fault(const struct nb_step *step)
@@ -160,6 +175,35 @@ void nb_tale_free(struct nb_tale *tale)
     *tale = (struct nb_tale){0};
 }
 
+/* Does what was fetched become less within the step? NULL, or the line that says so. */
+static const char *falls_back(const struct nb_trace *trace, unsigned step)
+{
+    unsigned long before = 0;
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct nb_trace_line *line = &trace->lines[i];
+        if (line->cloud || line->step != step)
+            continue;
+        if (strncmp(line->text, "job ", 4) == 0 || strncmp(line->text, "boot ", 5) == 0)
+            continue;
+        if (strncmp(line->text, "progress ", 9) != 0)
+            continue;
+        unsigned long now = strtoul(line->text + 9, NULL, 10);
+        if (now < before)
+            return line->text;
+        before = now;
+    }
+    return NULL;
+}
+
+static unsigned pauses(const struct nb_trace *trace, unsigned step)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < trace->count; i++)
+        count += !trace->lines[i].cloud && trace->lines[i].step == step &&
+                 strcmp(trace->lines[i].text, "state pause") == 0;
+    return count;
+}
+
 /* Where two tales part: the words from there on. */
 static const char *parting(const char *told, const char *other)
 {
@@ -175,17 +219,28 @@ int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
 {
     unsigned step = 0;
     unsigned price = 0;
+    bool anew = false;
     for (size_t i = 0; i < script->step_count; i++) {
         const struct nb_step *line = &script->steps[i];
+        anew = anew || makes_anew(line);
         price += nb_is_fault(line) ? price_of(line) : 0;
         if (line->kind == NB_DEVICE_LIVE || price > TRIES)
             return 0;
         if (line->kind != NB_DEVICE_CHECK && line->kind != NB_DEVICE_BOOT)
             continue;
         step++;
-        price = 0;
         if (step > NB_TALE_STEPS || !told->steps[step])
             return 0;
+        const char *less = falls_back(trace, step);
+        if (less && !anew)
+            nb_outcome_set(outcome, NB_FAIL,
+                           "line %u: a fault that is to be borne costs what was fetched: %.40s",
+                           line->line, less);
+        if (price == 0 && pauses(trace, step) > 0)
+            nb_outcome_set(outcome, NB_FAIL,
+                           "line %u: a harmless fault costs the device a try", line->line);
+        price = 0;
+        anew = false;
         char *now = tell_step(trace, step);
         if (!now)
             return OTA_E_NO_SPACE;

@@ -326,6 +326,11 @@ uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
     return virtual->operations;
 }
 
+const char *nb_virtual_board(const struct nb_virtual *virtual)
+{
+    return virtual->play.device.board;
+}
+
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
 {
     return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
