@@ -109,8 +109,9 @@ static void draw_hex(struct drawing *d)
 static void draw_field(struct drawing *d, uint32_t size)
 {
     static const uint32_t values[] = {0, 1, 8, 31, 33, 255, 4095, 4096, 65535, UINT32_MAX};
-    uint32_t value = choose(d->choice, 2) == 0 ? choose(d->choice, 40)
-                                               : one_of(d, values, sizeof values / sizeof values[0]);
+    uint32_t value = choose(d->choice, 2) == 0
+                         ? choose(d->choice, 40)
+                         : one_of(d, values, sizeof values / sizeof values[0]);
     for (; size > 0; size--, value >>= 8)
         put(d, "%02x", value & 0xFF);
 }
@@ -144,8 +145,8 @@ static void draw_job(struct drawing *d)
         {"Message", {"\"Update Available\"", "\"No Update Available\"", "\"Hello\"", "1", ""}},
         {"Board", {"\"CY8CPROTO_062_4343W\"", "\"CY8CKIT_064\"", "\"\"", "7", ""}},
         {"Version",
-         {"\"2.0.0\"", "\"2\"", "\"2.0\"", "\"2.0.0.0\"", "\"2.x.0\"", "\"2.0.70000\"", "\"\"",
-          "2", ""}},
+         {"\"2.0.0\"", "\"2\"", "\"2.0\"", "\"2.0.0.0\"", "\"2.x.0\"", "\"2.0.70000\"", "\"\"", "2",
+          ""}},
         {"Connection", {"\"HTTP\"", "\"MQTT\"", "\"FTP\"", "\"\"", "1", ""}},
         {"Server", {"\"127.0.0.1\"", "\"\"", "1"}},
         {"Port", {"\"80\"", "\"70000\"", "70000", "\"-1\"", "\"8x\"", "99999999999", "\"\""}},

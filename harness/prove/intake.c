@@ -152,8 +152,7 @@ static void judge_chunks(const struct nb_trace *trace, struct nb_outcome *outcom
             continue;
         while (sent < trace->count && !says(&trace->lines[sent], true, "chunk "))
             sent++;
-        if (sent < trace->count &&
-            sscanf(trace->lines[sent].text, "chunk %*u %lu", &offset) == 1 &&
+        if (sent < trace->count && sscanf(trace->lines[sent].text, "chunk %*u %lu", &offset) == 1 &&
             becomes_pending(trace, sent) && !sent_elsewhere(trace, sent, offset))
             nb_outcome_set(outcome, NB_FAIL,
                            "the chunk at %lu came with a wrong header only, and counts", offset);

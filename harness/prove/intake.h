@@ -1,8 +1,8 @@
-/* What a device must not take in, whatever comes of it: a job that is none, and a chunk whose header
- * is wrong. Often the update ends well all the same, so only the trace shows it.
+/* What a device must not take in, whatever comes of it: a job that is none, and a chunk whose
+ * header is wrong. Often the update ends well all the same, so only the trace shows it.
  *
- * Judged by a reading of the documents of our own, with nothing of the agent's. It takes the virtual
- * world's order of lines between device and cloud. Private to harness/prove. */
+ * Judged by a reading of the documents of our own, with nothing of the agent's. It takes the
+ * virtual world's order of lines between device and cloud. Private to harness/prove. */
 #ifndef NOBRICK_HARNESS_PROVE_INTAKE_H
 #define NOBRICK_HARNESS_PROVE_INTAKE_H
 

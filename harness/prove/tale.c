@@ -69,8 +69,7 @@ static bool is_too_slow(const struct nb_fault *fault)
 static unsigned price_of_net(const struct nb_fault *fault)
 {
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
-    bool redirects =
-        fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
+    bool redirects = fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
     bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
                   fault->kind == NB_MQTT_DOUBLE_PINGRESP;
@@ -116,9 +115,9 @@ static unsigned price_of(const struct nb_step *fault)
 /* … of it the device must believe that the image is another one. */
 static bool makes_anew(const struct nb_step *step)
 {
-    return step->kind == NB_FAULT_NET && (step->fault.kind == NB_HTTP_OTHER_IMAGE ||
-                                          step->fault.kind == NB_HTTP_ETAG_CHANGE ||
-                                          step->fault.kind == NB_HTTP_IGNORE_RANGE);
+    return step->kind == NB_FAULT_NET &&
+           (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
+            step->fault.kind == NB_HTTP_IGNORE_RANGE);
 }
 
 bool nb_is_fault(const struct nb_step *step)
@@ -237,8 +236,8 @@ int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
                            "line %u: a fault that is to be borne costs what was fetched: %.40s",
                            line->line, less);
         if (price == 0 && pauses(trace, step) > 0)
-            nb_outcome_set(outcome, NB_FAIL,
-                           "line %u: a harmless fault costs the device a try", line->line);
+            nb_outcome_set(outcome, NB_FAIL, "line %u: a harmless fault costs the device a try",
+                           line->line);
         price = 0;
         anew = false;
         char *now = tell_step(trace, step);

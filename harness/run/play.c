@@ -498,6 +498,8 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
     play->fail_fired = false;
     play->fail_op = step->value;
     play->failure = step->failure;
+    for (size_t i = 0; i < play->unit_count && step->failure != FLASH_FAIL_ERROR; i++)
+        nb_oracle_unkept(&play->units[i].oracle);
     if (step->all && play->fail_armed)
         play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
@@ -562,6 +564,15 @@ static void cannot_begin(struct nb_play *play, int rc, const char *reason)
                    reason[0] ? reason : ota_err_text(rc));
 }
 
+/* The application takes some step over from its agent. */
+static bool does_itself(const struct nb_script *script)
+{
+    for (size_t i = 0; i < APP_ANSWERS; i++)
+        if (strncmp(script->agent.answer_words[i], "done=", 5) == 0)
+            return true;
+    return false;
+}
+
 bool nb_play_open(struct nb_play *play)
 {
     struct flash_text_error error = {0};
@@ -577,6 +588,7 @@ bool nb_play_open(struct nb_play *play)
         play->unit = &play->units[i];
         nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
                        play->device.validate_primary);
+        play->unit->oracle.own_checks = does_itself(play->script);
         rc = nb_play_fill_flash(play, &error);
     }
     play->unit = &play->units[0];
