@@ -2,6 +2,7 @@
 #include "harness/files/files.h"
 #include "harness/prove/intake.h"
 #include "harness/prove/tale.h"
+#include "harness/run/apart.h"
 #include "harness/run/virtual.h"
 
 #include <errno.h>
@@ -122,6 +123,7 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     }
     explorer->cell.seed = seed;
     nb_virtual_script(explorer->virtual, &explorer->script);
+    nb_apart_note("");
     nb_virtual_play(explorer->virtual, NULL, outcome);
     if (outcome->verdict == NB_PASS)
         nb_intake_judge(&explorer->script, nb_explorer_trace(explorer),
@@ -129,6 +131,26 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     if (outcome->verdict == NB_PASS && nb_tale_judge(&explorer->script, nb_explorer_trace(explorer),
                                                      &explorer->tale, outcome) != 0)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+}
+
+struct turn {
+    struct nb_explorer *explorer;
+    uint64_t seed;
+};
+
+static int take_turn(void *context, struct nb_outcome *outcome)
+{
+    const struct turn *turn = context;
+    nb_explorer_play(turn->explorer, turn->seed, outcome);
+    return 0;
+}
+
+void nb_explorer_play_apart(struct nb_explorer *explorer, uint64_t seed, struct nb_outcome *outcome)
+{
+    struct turn turn = {explorer, seed};
+    int rc = nb_apart(take_turn, &turn, outcome);
+    if (rc)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
 }
 
 /* ---- what is learned first --------------------------------------------------------------- */
@@ -241,27 +263,54 @@ static void learn_room(struct nb_explorer *explorer)
 
 /* ---- one script and cell ----------------------------------------------------------------- */
 
+/* What it expects of the way there, of the cloud's lines or of how long it takes, speaks of the
+ * faults. */
+static bool speaks_of_faults(const struct nb_step *step)
+{
+    static const bool ends[NB_EXPECT_KINDS] = {
+        [NB_EXPECT_BOOT] = true,    [NB_EXPECT_REPORT] = true,    [NB_EXPECT_JOB] = true,
+        [NB_EXPECT_PENDING] = true, [NB_EXPECT_CONFIRMED] = true, [NB_EXPECT_REFUSED] = true,
+    };
+    return nb_is_fault(step) || (step->kind == NB_EXPECT && !ends[step->expect.kind]) ||
+           step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_EXPECT_LASTS ||
+           step->kind == NB_EXPECT_TOPICS || step->kind == NB_EXPECT_WEAR;
+}
+
 /* A script without faults of its own says what is to happen: that must be so before anything is
- * drawn. What another script expects speaks of its faults. */
+ * drawn. So must the end of one whose faults are to be borne, without them. What others expect
+ * speaks of their faults. False: there is nothing to be said of this one. */
+static bool keep_what_holds(struct nb_script *script)
+{
+    size_t kept = 0;
+    bool faults = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        faults = faults || nb_is_fault(&script->steps[i]);
+    if (faults && !nb_tale_is_borne(script))
+        return false;
+    for (size_t i = 0; i < script->step_count; i++)
+        if (!faults || !speaks_of_faults(&script->steps[i]))
+            script->steps[kept++] = script->steps[i];
+    script->step_count = kept;
+    return true;
+}
+
 static bool passes_as_it_stands(struct nb_explorer *explorer, const char *text,
                                 struct nb_outcome *outcome)
 {
     struct nb_script script;
     struct flash_text_error error = {0};
     struct nb_outcome one = {0};
-    bool faults = false;
     int rc = nb_script_parse(text, strlen(text), explorer->path, &script, &error);
     if (rc) {
         nb_outcome_set(outcome, NB_ERROR, "line %u: %s", error.line,
                        rc == OTA_E_ARGUMENT ? error.message : ota_err_text(rc));
         return false;
     }
-    for (size_t i = 0; i < script.step_count; i++)
-        faults = faults || nb_is_fault(&script.steps[i]);
-    struct nb_virtual *virtual = faults ? NULL : nb_virtual_new(&script, &explorer->cell);
+    bool holds = keep_what_holds(&script);
+    struct nb_virtual *virtual = holds ? nb_virtual_new(&script, &explorer->cell) : NULL;
     if (virtual)
         nb_virtual_play(virtual, NULL, &one);
-    else if (!faults)
+    else if (holds)
         nb_outcome_set(&one, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
     nb_virtual_free(virtual);
     nb_script_free(&script);

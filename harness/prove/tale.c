@@ -69,12 +69,17 @@ static bool is_too_slow(const struct nb_fault *fault)
 static unsigned price_of_net(const struct nb_fault *fault)
 {
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
+    bool half_a_job = fault->phase == NB_PHASE_JOB &&
+                      (fault->kind == NB_HTTP_SHORT_BODY || fault->kind == NB_HTTP_NO_LENGTH ||
+                       fault->kind == NB_HTTP_EMPTY);
     bool redirects = fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
     bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
                   fault->kind == NB_MQTT_DOUBLE_PINGRESP;
     if (whole_job)
         return 0;
+    if (half_a_job)
+        return UNBEARABLE; /* it looks whole, and is no JSON */
     if (redirects && fault->times > 1)
         return UNBEARABLE; /* in a circle, perhaps */
     if (price == 0 || price == UNBEARABLE || copies)
@@ -112,9 +117,11 @@ static unsigned price_of(const struct nb_step *fault)
     }
 }
 
-/* … of it the device must believe that the image is another one. */
+/* After it the image may be another one, or an archive after all. */
 static bool makes_anew(const struct nb_step *step)
 {
+    if (step->kind == NB_FAULT_REVERSE)
+        return true;
     return step->kind == NB_FAULT_NET &&
            (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
             step->fault.kind == NB_HTTP_IGNORE_RANGE);
@@ -123,6 +130,18 @@ static bool makes_anew(const struct nb_step *step)
 bool nb_is_fault(const struct nb_step *step)
 {
     return step->kind >= NB_FAULT_CUT && step->kind <= NB_FAULT_NET;
+}
+
+bool nb_tale_is_borne(const struct nb_script *script)
+{
+    unsigned price = 0;
+    for (size_t i = 0; i < script->step_count && price <= TRIES; i++) {
+        const struct nb_step *line = &script->steps[i];
+        bool device = line->kind == NB_DEVICE_CHECK || line->kind == NB_DEVICE_BOOT ||
+                      line->kind == NB_DEVICE_LIVE;
+        price = device ? 0 : price + (nb_is_fault(line) ? price_of(line) : 0);
+    }
+    return price <= TRIES;
 }
 
 /* ---- tales ------------------------------------------------------------------------------- */
@@ -154,11 +173,21 @@ static char *tell_step(const struct nb_trace *trace, unsigned step)
     return NULL;
 }
 
+static unsigned pauses(const struct nb_trace *trace, unsigned step)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < trace->count; i++)
+        count += !trace->lines[i].cloud && trace->lines[i].step == step &&
+                 strcmp(trace->lines[i].text, "state pause") == 0;
+    return count;
+}
+
 int nb_tale_take(const struct nb_trace *trace, struct nb_tale *out)
 {
     *out = (struct nb_tale){0};
     for (unsigned step = 1; step <= trace->step && step <= NB_TALE_STEPS; step++) {
         out->steps[step] = tell_step(trace, step);
+        out->pauses[step] = pauses(trace, step);
         if (!out->steps[step]) {
             nb_tale_free(out);
             return OTA_E_NO_SPACE;
@@ -194,15 +223,6 @@ static const char *falls_back(const struct nb_trace *trace, unsigned step)
     return NULL;
 }
 
-static unsigned pauses(const struct nb_trace *trace, unsigned step)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < trace->count; i++)
-        count += !trace->lines[i].cloud && trace->lines[i].step == step &&
-                 strcmp(trace->lines[i].text, "state pause") == 0;
-    return count;
-}
-
 /* Where two tales part: the words from there on. */
 static const char *parting(const char *told, const char *other)
 {
@@ -235,7 +255,7 @@ int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
             nb_outcome_set(outcome, NB_FAIL,
                            "line %u: a fault that is to be borne costs what was fetched: %.40s",
                            line->line, less);
-        if (price == 0 && pauses(trace, step) > 0)
+        if (price == 0 && pauses(trace, step) > told->pauses[step])
             nb_outcome_set(outcome, NB_FAIL, "line %u: a harmless fault costs the device a try",
                            line->line);
         price = 0;

@@ -14,10 +14,14 @@
 /* Of each device step, from 1: its boots, rejections, reports and so on, a word list. */
 struct nb_tale {
     char *steps[NB_TALE_STEPS + 1]; /* malloc'ed; NULL: nothing was told */
+    unsigned pauses[NB_TALE_STEPS + 1];
 };
 
 /* Is it a line that begins with @? */
 bool nb_is_fault(const struct nb_step *step);
+
+/* Are all faults of the script such that a device must bear them, in each of its steps? */
+bool nb_tale_is_borne(const struct nb_script *script);
 
 /* Takes down what a trace tells. OTA_E_NO_SPACE. */
 OTA_MUST_CHECK int nb_tale_take(const struct nb_trace *trace, struct nb_tale *out);

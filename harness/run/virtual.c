@@ -2,6 +2,7 @@
 #include "flashsim/failing.h"
 #include "harness/prove/cuts.h"
 #include "harness/prove/explore.h"
+#include "harness/run/apart.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
 #include "sim/virtual/choice.h"
@@ -392,6 +393,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_virtual *virtual = nb_virtual_new(script, cell);
     if (!virtual)
         return OTA_E_NO_SPACE;
+    nb_apart_note("");
     nb_virtual_play(virtual, NULL, outcome);
     nb_virtual_free(virtual);
     return 0;
