@@ -14,6 +14,7 @@ struct drawing {
     struct choice *choice;
     const struct nb_script_verb *verb;
     uint32_t operations;
+    uint32_t chunks;
     bool placed; /* a place was drawn: it has said the @ */
     char *out;
     size_t used;
@@ -36,7 +37,7 @@ static uint32_t one_of(struct drawing *d, const uint32_t *values, uint32_t count
 static void draw_number(struct drawing *d)
 {
     bool chunk = d->verb->kind == NB_FAULT_CHUNK;
-    put(d, "%u", choose(d->choice, chunk ? 18 : d->operations + 1));
+    put(d, "%u", choose(d->choice, (chunk ? d->chunks : d->operations) + 1));
 }
 
 static void draw_place(struct drawing *d)
@@ -122,20 +123,22 @@ static void draw_patch(struct drawing *d)
     static const struct {
         uint8_t at;
         uint8_t size;
-    } fields[] = {{8, 2},  {10, 2}, {12, 2}, {14, 2}, {16, 2},
-                  {18, 4}, {22, 4}, {26, 2}, {28, 2}, {30, 2}};
+    } fields[] = {{8, 2}, {12, 2}, {14, 2}, {16, 2}, {18, 4}, {22, 4}, {26, 2}, {28, 2}, {30, 2}};
     uint32_t field = choose(d->choice, sizeof fields / sizeof fields[0] + 2);
     if (field < sizeof fields / sizeof fields[0]) {
         put(d, "%u:", fields[field].at);
-        draw_field(d, choose(d->choice, 4) == 0 ? 1 : fields[field].size);
+        draw_field(d, choose(d->choice, 2) == 0 ? 1 : fields[field].size);
         return;
     }
     bool magic = field == sizeof fields / sizeof fields[0];
-    put(d, "%u:", choose(d->choice, magic ? 8 : 40));
+    if (magic && choose(d->choice, 2) == 0)
+        put(d, "7:"); /* its last letter */
+    else
+        put(d, "%u:", choose(d->choice, magic ? 8 : 40));
     draw_bytes(d, magic ? 1 : 1 + choose(d->choice, 40));
 }
 
-/* A job as it should be, but for one field, or two. */
+/* A job as it should be, but for one field. */
 static void draw_job(struct drawing *d)
 {
     static const struct {
@@ -153,13 +156,16 @@ static void draw_job(struct drawing *d)
         {"File", {"\"/a\"", "\"\"", "1", ""}},
     };
     const uint32_t count = sizeof fields / sizeof fields[0];
-    const uint32_t wrong[] = {choose(d->choice, count), choose(d->choice, 2 * count)};
+    uint32_t wrong = choose(d->choice, 35); /* so many values there are, the right ones aside */
     const char *between = "{";
     for (uint32_t i = 0; i < count; i++) {
         uint32_t values = 0;
         while (values < 10 && fields[i].values[values])
             values++;
-        uint32_t taken = i == wrong[0] || i == wrong[1] ? choose(d->choice, values) : 0;
+        uint32_t taken = wrong < values - 1 ? wrong + 1 : 0;
+        wrong = wrong < values - 1    ? UINT32_MAX
+                : wrong == UINT32_MAX ? wrong
+                                      : wrong - (values - 1);
         if (fields[i].values[taken][0] == '\0')
             continue;
         put(d, "%s\"%s\":%s", between, fields[i].name, fields[i].values[taken]);
@@ -249,10 +255,14 @@ static bool draw_element(struct drawing *d, const char *element, size_t length)
     return class == end || draw_word(d, class, (size_t)(end - class));
 }
 
-bool nb_draw_line(struct choice *choice, const struct nb_script_verb *verb, uint32_t operations,
-                  char out[NB_TEXT])
+bool nb_draw_line(struct choice *choice, const struct nb_script_verb *verb,
+                  const struct nb_draw_room *room, char out[NB_TEXT])
 {
-    struct drawing d = {.choice = choice, .verb = verb, .operations = operations, .out = out};
+    struct drawing d = {.choice = choice,
+                        .verb = verb,
+                        .operations = room->operations,
+                        .chunks = room->chunks,
+                        .out = out};
     out[0] = '\0';
     if (verb->group != NB_GROUP_FAULT || strchr(verb->pattern, '*'))
         return false;
@@ -280,19 +290,41 @@ static unsigned family_of(const struct nb_script_verb *verb)
 
 #define FAMILIES 5u
 
+/* How often a kind is drawn when it is the only one: some are many faults in one. */
+static unsigned weight_of(const struct nb_script_verb *verb)
+{
+    if (verb->kind == NB_FAULT_CHUNK && verb->variant == NB_CHUNK_PATCH)
+        return 16;
+    return verb->kind == NB_FAULT_JOB_RAW ? 6 : verb->kind == NB_FAULT_CUT ? 3 : 1;
+}
+
+static size_t draw_kind(struct choice *choice, const struct nb_draw_room *room,
+                        size_t kinds[NB_VERBS_MAX])
+{
+    unsigned weights = 0;
+    for (size_t i = 0; i < nb_script_verb_count; i++)
+        weights += room->usable[i] ? weight_of(&nb_script_verbs[i]) : 0;
+    if (weights == 0)
+        return 0;
+    unsigned drawn = choose(choice, weights);
+    for (size_t i = 0; i < nb_script_verb_count; i++) {
+        unsigned weight = room->usable[i] ? weight_of(&nb_script_verbs[i]) : 0;
+        kinds[0] = i;
+        if (drawn < weight)
+            break;
+        drawn -= weight;
+    }
+    return 1;
+}
+
 /* Kinds that this history has at all; `few`: one. */
 static size_t draw_kinds(struct choice *choice, const struct nb_draw_room *room, bool few,
                          size_t kinds[NB_VERBS_MAX])
 {
     bool families[FAMILIES];
     size_t count = 0;
-    for (size_t i = 0; few && i < nb_script_verb_count; i++)
-        if (room->usable[i])
-            kinds[count++] = i;
-    if (count > 0) {
-        kinds[0] = kinds[choose(choice, (uint32_t)count)];
-        return 1;
-    }
+    if (few)
+        return draw_kind(choice, room, kinds);
     for (size_t i = 0; i < FAMILIES; i++)
         families[i] = choose(choice, 2) == 1;
     for (size_t i = 0; i < nb_script_verb_count; i++)
@@ -316,7 +348,7 @@ size_t nb_draw(struct choice *choice, const struct nb_draw_room *room,
                struct nb_drawn out[NB_DRAWN])
 {
     size_t kinds[NB_VERBS_MAX];
-    bool few = choose(choice, 2) == 0; /* what a device must bear shows best alone */
+    bool few = choose(choice, 3) > 0; /* what a device must bear shows best alone */
     size_t kind_count = draw_kinds(choice, room, few, kinds);
     size_t wanted = few ? 1 : choose(choice, MOST_FAULTS + 1);
     size_t count = 0;
@@ -326,7 +358,7 @@ size_t nb_draw(struct choice *choice, const struct nb_draw_room *room,
             &nb_script_verbs[kinds[choose(choice, (uint32_t)kind_count)]];
         unsigned step = 1 + choose(choice, room->steps);
         bool flash = is_flash(verb);
-        if (!nb_draw_line(choice, verb, room->operations, out[count].line) ||
+        if (!nb_draw_line(choice, verb, room, out[count].line) ||
             refuses_the_result(out[count].line))
             continue;
         if (flash ? (flash_steps & 1u << step % 32) != 0 : !room->networked(room->context, step))

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MAX_SCRIPT   (256u * 1024u)
+#define MOST_MS      (15u * 60u * 1000u) /* that a check may take, beside its images */
 #define MASKED_STEPS 4u /* so many device steps are left out in every combination */
 
 struct nb_explorer {
@@ -115,6 +116,26 @@ size_t nb_explorer_draw(struct nb_explorer *explorer, uint64_t seed,
 
 /* ---- playing ----------------------------------------------------------------------------- */
 
+/* A check comes to an end, whatever a server does: of the usual timing in minutes. */
+static void judge_time(const struct nb_explorer *explorer, struct nb_outcome *outcome)
+{
+    const struct nb_script *script = &explorer->script;
+    uint64_t longest = nb_virtual_longest(explorer->virtual);
+    uint64_t most = MOST_MS;
+    bool other_timing = false;
+    for (size_t i = 0; i < NB_AGENT_TIMINGS; i++)
+        other_timing = other_timing || script->agent.seconds[i] != 0;
+    for (size_t i = 0; i < script->image_count; i++)
+        most += script->images[i].size; /* at a thousand bytes a second */
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_DEVICE_LIVE ||
+            (script->steps[i].kind == NB_FAULT_NET && script->steps[i].fault.kind == NB_CLOCK_JUMP))
+            return;
+    if (longest > most && !other_timing)
+        nb_outcome_set(outcome, NB_FAIL, "a check takes %llu s, more than %llu",
+                       (unsigned long long)longest / 1000, (unsigned long long)most / 1000);
+}
+
 void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_outcome *outcome)
 {
     if (!explorer->has_script) {
@@ -125,6 +146,8 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     nb_virtual_script(explorer->virtual, &explorer->script);
     nb_apart_note("");
     nb_virtual_play(explorer->virtual, NULL, outcome);
+    if (outcome->verdict == NB_PASS)
+        judge_time(explorer, outcome);
     if (outcome->verdict == NB_PASS)
         nb_intake_judge(&explorer->script, nb_explorer_trace(explorer),
                         nb_virtual_board(explorer->virtual), outcome);
@@ -237,11 +260,25 @@ static bool networked(const void *context, unsigned step)
     return nb_history_networked(context, step);
 }
 
+/* Of the largest image that came by MQTT in the latest play. */
+static uint32_t chunks_of(const struct nb_trace *trace)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < trace->count; i++) {
+        uint32_t index = 0;
+        if (trace->lines[i].cloud && sscanf(trace->lines[i].text, "chunk %u", &index) == 1 &&
+            index >= count)
+            count = index + 1;
+    }
+    return count;
+}
+
 /* A kind of fault is usable where its example would be. */
 static void learn_room(struct nb_explorer *explorer)
 {
     struct nb_draw_room *room = &explorer->room;
     room->operations = nb_virtual_operations(explorer->virtual);
+    room->chunks = chunks_of(nb_explorer_trace(explorer));
     room->steps = explorer->history.steps;
     room->networked = networked;
     room->context = &explorer->history;
@@ -254,7 +291,7 @@ static void learn_room(struct nb_explorer *explorer)
         struct flash_text_error error;
         bool for_good = verb->kind == NB_FAULT_NET && verb->variant == NB_HTTP_EXPIRE &&
                         explorer->base.agent.direct; /* without a job there is no new link */
-        if (for_good || !nb_draw_line(&explorer->choice, verb, room->operations, drawn.line))
+        if (for_good || !nb_draw_line(&explorer->choice, verb, room, drawn.line))
             continue;
         snprintf(drawn.line, sizeof drawn.line, "%s", verb->example);
         room->usable[i] = nb_explorer_arm(explorer, &drawn, 1, &error) == 0;

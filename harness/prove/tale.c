@@ -6,9 +6,15 @@
 
 #define TRIES      1u /* that bearable faults of one step may cost together */
 #define UNBEARABLE 99u
-#define HEADER     32u /* of a chunk */
+#define HEADER     32u /* of a chunk; in it, the size of the image: */
+#define TOTAL      18u
+#define TOTAL_END  22u
 
 #define MOST_LATENCY 20u /* ms, both ways: tests wait some hundred for an answer */
+#define MOST_COPIES  5u
+#define MOST_TIMES   3u    /* the bytes that come without faults … */
+#define MOST_HEADER  1024u /* of a message, and what else comes */
+#define MOST_MORE    32768u
 #define LEAST_RATE   65536u
 
 /* ---- what a device must bear ------------------------------------------------------------- */
@@ -82,9 +88,20 @@ static unsigned price_of_net(const struct nb_fault *fault)
         return UNBEARABLE; /* it looks whole, and is no JSON */
     if (redirects && fault->times > 1)
         return UNBEARABLE; /* in a circle, perhaps */
+    if (copies && fault->times > MOST_COPIES)
+        return UNBEARABLE;
     if (price == 0 || price == UNBEARABLE || copies)
         return price;
     return fault->times > TRIES ? UNBEARABLE : price * fault->times;
+}
+
+/* No image has no bytes, or as many as that. */
+static bool is_no_total(const struct nb_step *step)
+{
+    static const uint8_t none[] = {0, 0, 0, 0};
+    static const uint8_t all[] = {0xFF, 0xFF, 0xFF, 0xFF};
+    return step->patch_at == TOTAL && step->raw_size == sizeof none &&
+           (memcmp(step->raw, none, sizeof none) == 0 || memcmp(step->raw, all, sizeof all) == 0);
 }
 
 static unsigned price_of_chunk(const struct nb_step *step)
@@ -96,7 +113,11 @@ static unsigned price_of_chunk(const struct nb_step *step)
     case NB_CHUNK_LATE:
     case NB_CHUNK_RAW:
         return 1;
-    case NB_CHUNK_PATCH: /* of the header: whoever looks at it asks for the chunk once more */
+    case NB_CHUNK_PATCH: /* of the header: whoever looks at it asks for the chunk once more. The
+                          * first chunk is believed in what it says of the whole */
+        if (step->value == 0 && step->patch_at < TOTAL_END &&
+            step->patch_at + step->raw_size > TOTAL && !is_no_total(step))
+            return UNBEARABLE;
         return step->patch_at + step->raw_size <= HEADER ? 1 : UNBEARABLE;
     default: /* a job in between: the one before is finished first */
         return step->chunk_fault == NB_CHUNK_JOB ? 0 : UNBEARABLE;
@@ -111,10 +132,20 @@ static unsigned price_of(const struct nb_step *fault)
     case NB_FAULT_CHUNK:
         return price_of_chunk(fault);
     case NB_FAULT_REVERSE:
-        return 0;
+        return 1; /* then the last chunk is the first to speak of the whole */
     default:
         return UNBEARABLE;
     }
+}
+
+/* Messages that come once more because of the fault. */
+static unsigned copies_of(const struct nb_step *step)
+{
+    if (step->kind == NB_FAULT_CHUNK)
+        return step->chunk_fault == NB_CHUNK_REPEAT || step->chunk_fault == NB_CHUNK_JOB;
+    return step->kind == NB_FAULT_NET && step->fault.kind == NB_MQTT_DOUBLE_PUBLISH
+               ? step->fault.times
+               : 0;
 }
 
 /* After it the image may be another one, or an archive after all. */
@@ -182,12 +213,26 @@ static unsigned pauses(const struct nb_trace *trace, unsigned step)
     return count;
 }
 
+/* Bytes that came to the device in a step, as it counts them. */
+static unsigned long long traffic(const struct nb_trace *trace, unsigned step)
+{
+    unsigned long long sum = 0;
+    for (size_t i = 0; i < trace->count; i++) {
+        unsigned long long bytes = 0;
+        if (!trace->lines[i].cloud && trace->lines[i].step == step &&
+            sscanf(trace->lines[i].text, "bytes %llu", &bytes) == 1)
+            sum += bytes;
+    }
+    return sum;
+}
+
 int nb_tale_take(const struct nb_trace *trace, struct nb_tale *out)
 {
     *out = (struct nb_tale){0};
     for (unsigned step = 1; step <= trace->step && step <= NB_TALE_STEPS; step++) {
         out->steps[step] = tell_step(trace, step);
         out->pauses[step] = pauses(trace, step);
+        out->traffic[step] = traffic(trace, step);
         if (!out->steps[step]) {
             nb_tale_free(out);
             return OTA_E_NO_SPACE;
@@ -223,6 +268,19 @@ static const char *falls_back(const struct nb_trace *trace, unsigned step)
     return NULL;
 }
 
+/* Bytes of the largest chunk's message. */
+static unsigned largest(const struct nb_trace *trace)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < trace->count; i++) {
+        unsigned size = 0;
+        if (trace->lines[i].cloud && sscanf(trace->lines[i].text, "chunk %*u %*u %u", &size) == 1 &&
+            size > most)
+            most = size;
+    }
+    return most + MOST_HEADER;
+}
+
 /* Where two tales part: the words from there on. */
 static const char *parting(const char *told, const char *other)
 {
@@ -238,10 +296,12 @@ int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
 {
     unsigned step = 0;
     unsigned price = 0;
+    unsigned copies = 0;
     bool anew = false;
     for (size_t i = 0; i < script->step_count; i++) {
         const struct nb_step *line = &script->steps[i];
         anew = anew || makes_anew(line);
+        copies += copies_of(line);
         price += nb_is_fault(line) ? price_of(line) : 0;
         if (line->kind == NB_DEVICE_LIVE || price > TRIES)
             return 0;
@@ -255,10 +315,19 @@ int nb_tale_judge(const struct nb_script *script, const struct nb_trace *trace,
             nb_outcome_set(outcome, NB_FAIL,
                            "line %u: a fault that is to be borne costs what was fetched: %.40s",
                            line->line, less);
+        unsigned long long bytes = traffic(trace, step);
+        unsigned long long most =
+            price == 0 ? told->traffic[step] + told->traffic[step] / 4 + copies * largest(trace)
+                       : MOST_TIMES * told->traffic[step] + MOST_MORE;
+        if (bytes > most && strstr(told->steps[step], "pending "))
+            nb_outcome_set(outcome, NB_FAIL,
+                           "line %u: faults that are to be borne cost %llu bytes, and without them "
+                           "it takes %llu",
+                           line->line, bytes, told->traffic[step]);
         if (price == 0 && pauses(trace, step) > told->pauses[step])
             nb_outcome_set(outcome, NB_FAIL, "line %u: a harmless fault costs the device a try",
                            line->line);
-        price = 0;
+        price = copies = 0;
         anew = false;
         char *now = tell_step(trace, step);
         if (!now)

@@ -15,6 +15,7 @@
 struct nb_tale {
     char *steps[NB_TALE_STEPS + 1]; /* malloc'ed; NULL: nothing was told */
     unsigned pauses[NB_TALE_STEPS + 1];
+    unsigned long long traffic[NB_TALE_STEPS + 1]; /* bytes to the device */
 };
 
 /* Is it a line that begins with @? */

@@ -175,6 +175,7 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     uint64_t begin = world->now_ms(world->context);
     int rc = play->stage->run_device(play, boot_only, codes);
     play->lasted = world->now_ms(world->context) - begin;
+    play->longest = play->lasted > play->longest ? play->lasted : play->longest;
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;

@@ -68,6 +68,7 @@ struct nb_play {
     struct nb_unit *unit; /* the present device */
     uint32_t live_ms;     /* of the present device step; 0: until the check ends */
     uint64_t lasted;      /* ms of the last device step */
+    uint64_t longest;     /* … of the longest one since the script began */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */

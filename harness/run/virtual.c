@@ -327,6 +327,11 @@ uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
     return virtual->operations;
 }
 
+uint64_t nb_virtual_longest(const struct nb_virtual *virtual)
+{
+    return virtual->play.longest;
+}
+
 const char *nb_virtual_board(const struct nb_virtual *virtual)
 {
     return virtual->play.device.board;
@@ -374,6 +379,7 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
     play->outcome = outcome;
     play->history_hash = play->flash_hash = 0;
     play->next_cut = 0;
+    play->longest = 0;
     play->cut_armed = play->fail_armed = play->fail_fired = false;
     play->err = 0;
     virtual->cuts = cuts;

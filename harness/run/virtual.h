@@ -28,6 +28,8 @@ void nb_virtual_script(struct nb_virtual *virtual, const struct nb_script *scrip
 const struct nb_trace *nb_virtual_trace(const struct nb_virtual *virtual);
 /* The most flash operations that any device step had in any play so far. */
 uint32_t nb_virtual_operations(const struct nb_virtual *virtual);
+/* Milliseconds of the longest device step of the latest play. */
+uint64_t nb_virtual_longest(const struct nb_virtual *virtual);
 /* The device's board, as jobs name it. */
 const char *nb_virtual_board(const struct nb_virtual *virtual);
 /* Why this cell has no place for the fault, or NULL. */
