@@ -37,7 +37,10 @@ static uint32_t one_of(struct drawing *d, const uint32_t *values, uint32_t count
 static void draw_number(struct drawing *d)
 {
     bool chunk = d->verb->kind == NB_FAULT_CHUNK;
-    put(d, "%u", choose(d->choice, (chunk ? d->chunks : d->operations) + 1));
+    if (chunk && choose(d->choice, 4) == 0)
+        put(d, "0"); /* the one that says what is to come */
+    else
+        put(d, "%u", choose(d->choice, (chunk ? d->chunks : d->operations) + 1));
 }
 
 static void draw_place(struct drawing *d)
@@ -156,7 +159,7 @@ static void draw_job(struct drawing *d)
         {"File", {"\"/a\"", "\"\"", "1", ""}},
     };
     const uint32_t count = sizeof fields / sizeof fields[0];
-    uint32_t wrong = choose(d->choice, 35); /* so many values there are, the right ones aside */
+    uint32_t wrong = choose(d->choice, 35); /* there are 32 wrong values; else it is a good one */
     const char *between = "{";
     for (uint32_t i = 0; i < count; i++) {
         uint32_t values = 0;

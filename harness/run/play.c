@@ -10,6 +10,7 @@
 #define STABLE_BOOTS  8
 #define REPORT_CHECKS 8
 #define POLL_MS       10
+#define HISTORY_S     (8 * 3600)
 #define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
 #define SIGNAL_EXIT   128 /* and more: killed by a signal */
 
@@ -249,7 +250,7 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
         nb_play_cloud_line(play, "fault fail");
     if (rc == OTA_E_TIMEOUT)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, play->stage->limit_s);
+                       step->line, nb_play_limit_s(play));
     else if (rc)
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
     if (rc)
@@ -261,6 +262,12 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     }
     play->unit = &play->units[0];
     return faults_fired(play, step, cut_armed);
+}
+
+uint32_t nb_play_limit_s(const struct nb_play *play)
+{
+    uint32_t most = play->stage->limit_s;
+    return play->cell->explored && most > HISTORY_S ? HISTORY_S : most;
 }
 
 /* Of the flash of all devices together. */

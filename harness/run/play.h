@@ -96,6 +96,10 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
+/* The longest that a device may take, in seconds: the stage's, and less in histories, which are
+ * many and have the usual timing. */
+uint32_t nb_play_limit_s(const struct nb_play *play);
+
 /* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
  * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);

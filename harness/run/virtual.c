@@ -231,7 +231,8 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         started = started && member->device_now;
     }
     if (started)
-        (void)play->world->run(play->world->context, play->live_ms ? play->live_ms : DEVICE_MS);
+        (void)play->world->run(play->world->context,
+                               play->live_ms ? play->live_ms : 1000 * nb_play_limit_s(play));
     int rc = started ? 0 : OTA_E_NO_SPACE;
     for (size_t i = 0; i < own->member_count; i++) {
         struct member *member = &own->members[i];
