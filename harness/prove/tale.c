@@ -6,7 +6,8 @@
 
 #define TRIES      1u /* that bearable faults of one step may cost together */
 #define UNBEARABLE 99u
-#define HEADER     32u /* of a chunk; in it, the size of the image: */
+#define HEADER     32u /* of a chunk; in it, version and size of the image: */
+#define VERSION    12u
 #define TOTAL      18u
 #define TOTAL_END  22u
 
@@ -116,7 +117,7 @@ static unsigned price_of_chunk(const struct nb_step *step)
     case NB_CHUNK_PATCH: /* of the header: whoever looks at it asks for the chunk once more. The
                           * first chunk is believed in what it says of the whole */
         if (step->value == 0 && step->patch_at < TOTAL_END &&
-            step->patch_at + step->raw_size > TOTAL && !is_no_total(step))
+            step->patch_at + step->raw_size > VERSION && !is_no_total(step))
             return UNBEARABLE;
         return step->patch_at + step->raw_size <= HEADER ? 1 : UNBEARABLE;
     default: /* a job in between: the one before is finished first */

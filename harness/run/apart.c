@@ -1,6 +1,8 @@
 #include "harness/run/apart.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LOOK_MS 50
 
 /* What parent and child share. */
 struct shared {
@@ -63,23 +67,39 @@ static void note_death(struct shared *shared, int status)
         nb_outcome_set(outcome, NB_FAIL, "the program itself ends with %d", WEXITSTATUS(status));
 }
 
+/* For a moment, or until it is closed: a signal is never missed for longer. */
+static bool is_open(int end)
+{
+    struct pollfd pollfd = {.fd = end, .events = POLLIN};
+    return poll(&pollfd, 1, LOOK_MS) <= 0;
+}
+
 int nb_apart(int (*play)(void *context, struct nb_outcome *outcome), void *context,
              struct nb_outcome *outcome)
 {
     struct shared *shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int ends[2]; /* of a pipe that nobody writes to: it closes when the child ends */
     int status = 0;
     bool asked = false;
     if (shared == MAP_FAILED)
         return OTA_E_NO_SPACE;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        munmap(shared, sizeof *shared);
+        return OTA_E_IO;
+    }
     pid_t parent = getpid();
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
         be_child(shared, parent, play, context);
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+    close(ends[1]);
+    while (child > 0 && is_open(ends[0]))
         if (nb_run_stop && !asked)
             asked = kill(child, SIGTERM) == 0;
+    close(ends[0]);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
     if (child > 0 && !shared->ended && !nb_run_stop)
         note_death(shared, status);
     *outcome = shared->outcome;
