@@ -29,6 +29,11 @@ struct delay {
     uint64_t due;
 };
 
+struct client {
+    int fd;         /* -1: this place is free */
+    bool is_served; /* its request is complete and the answer not yet sent */
+};
+
 struct nb_http_server {
     struct posix_loop *loop;
     struct posix_clock *clock;
@@ -42,6 +47,7 @@ struct nb_http_server {
     char *ca;
     struct delay delays[MAX_DELAYS];
     size_t delay_count;
+    struct client clients[CONNECTIONS];
 };
 
 struct nb_peer_exchange {
@@ -74,6 +80,21 @@ static unsigned connections(const struct nb_http_server *server)
     return info != NULL ? info->num_connections : 0;
 }
 
+/* The daemon misses the end of a stream that came together with a piece of a request: its epoll is
+ * edge-triggered, and it takes a short read for "no more for now". Such connections would stay
+ * until they time out, and 64 of them lock everybody out. Shutting a socket down makes a new edge.
+ * Who closed only its sending half, and waits for an answer, is let alone. */
+static void drop_gone_clients(const struct nb_http_server *server)
+{
+    char byte;
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        const struct client *client = &server->clients[i];
+        if (client->fd >= 0 && !client->is_served &&
+            recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            (void)shutdown(client->fd, SHUT_RDWR);
+    }
+}
+
 /* The daemon works when its descriptor is readable and when it says so itself. And once more when
  * connections went: it listens again, after it was full, only in the next round. */
 static void run(struct nb_http_server *server)
@@ -84,6 +105,8 @@ static void run(struct nb_http_server *server)
     do {
         before = connections(server);
         (void)MHD_run(server->daemon);
+        if (connections(server) == CONNECTIONS)
+            drop_gone_clients(server);
     } while (connections(server) < before);
     if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
         clock->disarm(clock->context, TIMER_DAEMON);
@@ -195,6 +218,15 @@ static void collect(struct nb_peer_exchange *exchange, const char *data, size_t 
     exchange->body_size += size;
 }
 
+static void set_served(struct MHD_Connection *connection, bool is_served)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct client *client = info != NULL ? info->socket_context : NULL;
+    if (client != NULL)
+        client->is_served = is_served;
+}
+
 /* Called when the headers are there, for each piece of a body, at the end, and after a delay. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
@@ -224,6 +256,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                             .body_cut = exchange->body_cut,
                                             .again = exchange->asked};
     exchange->asked = true;
+    set_served(connection, true);
     exchange->result = MHD_NO; /* unless the handler replies */
     if (server->handler.request != NULL)
         server->handler.request(server->handler.owner, &request);
@@ -233,7 +266,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
                          enum MHD_RequestTerminationCode code)
 {
-    (void)context, (void)connection, (void)code;
+    (void)context, (void)code;
+    set_served(connection, false);
     free(*slot);
     *slot = NULL;
 }
@@ -272,20 +306,40 @@ static int on_certificate(gnutls_session_t session)
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* The daemon asks clients for a certificate but goes on without one: here the handshake fails. */
-static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode code)
+static struct client *add_client(struct nb_http_server *server, struct MHD_Connection *connection)
 {
-    const struct nb_http_server *server = context;
-    (void)socket_context;
-    if (code != MHD_CONNECTION_NOTIFY_STARTED || !server->wants_certificate)
-        return;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    for (size_t i = 0; info != NULL && i < CONNECTIONS; i++)
+        if (server->clients[i].fd < 0) {
+            server->clients[i] = (struct client){.fd = info->connect_fd};
+            return &server->clients[i];
+        }
+    return NULL;
+}
+
+/* The daemon asks clients for a certificate but goes on without one: here the handshake fails. */
+static void demand_certificate(struct MHD_Connection *connection)
+{
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info == NULL || info->tls_session == NULL)
         return;
     gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(info->tls_session, on_certificate);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct nb_http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = add_client(server, connection);
+        if (server->wants_certificate)
+            demand_certificate(connection);
+    } else if (*socket_context != NULL) {
+        ((struct client *)*socket_context)->fd = -1;
+    }
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -406,6 +460,8 @@ struct nb_http_server *nb_http_server_new(struct posix_loop *loop,
         return NULL;
     server->loop = loop;
     server->epoll_fd = -1;
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        server->clients[i].fd = -1;
     server->peer = (struct nb_peer_server){.context = server,
                                            .tls = config->cert_path != NULL,
                                            .serve = serve,
