@@ -199,6 +199,16 @@ static size_t encode_chunk(struct anycloud_cloud *cloud, const struct img_versio
     return HEADER_SIZE + chunk->size;
 }
 
+/* What is no other header after it is not worth a word. */
+static void patch_message(struct anycloud_cloud *cloud, const struct fault *patch)
+{
+    uint8_t before[HEADER_SIZE];
+    memcpy(before, cloud->message, HEADER_SIZE);
+    memcpy(cloud->message + patch->at, patch->raw, patch->raw_size);
+    if (memcmp(before, cloud->message, HEADER_SIZE) != 0)
+        tell(cloud, "header patched %u", patch->index);
+}
+
 /* Sends one chunk, faults included. *repeat: it is to be sent once more. */
 static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
                       const struct img_version *version, const struct chunk *chunk, bool *repeat)
@@ -220,7 +230,7 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
         cloud->message[HEADER_SIZE + chunk->size / 2] ^= 0x01;
     const struct fault *patch = fire(cloud, ANYCLOUD_PATCH_CHUNK, number);
     if (patch != NULL && patch->at <= size && patch->raw_size <= size - patch->at)
-        memcpy(cloud->message + patch->at, patch->raw, patch->raw_size);
+        patch_message(cloud, patch);
     *repeat = fire(cloud, ANYCLOUD_REPEAT_CHUNK, number) != NULL;
     int result = publish(cloud, topic, cloud->message, size);
     if (result == OTA_OK)

@@ -61,7 +61,8 @@ struct anycloud_fault {
 /* What the cloud saw and did, as a line for logs and scenario `expect`s:
  *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC
  *   direct TOPIC | request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
- *   result success TOPIC | result failure TOPIC | fault WORD INDEX | bad WHY */
+ *   result success TOPIC | result failure TOPIC | fault WORD INDEX | header patched INDEX
+ *   bad WHY */
 typedef void (*anycloud_observer)(void *context, const char *line);
 
 struct anycloud_cloud *anycloud_cloud_new(const struct mqtt_port *mqtt,

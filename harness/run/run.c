@@ -2,6 +2,7 @@
 #include "harness/cli/paths.h"
 #include "harness/prove/plugin_prove.h"
 #include "harness/report/report.h"
+#include "harness/run/apart.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
@@ -95,6 +96,28 @@ static nb_engine *engine_of(const struct nb_script *script, const struct nb_cell
     return strcmp(cell->world, "posix") == 0 ? nb_posix_run : nb_virtual_run;
 }
 
+struct turn {
+    nb_engine *engine;
+    const struct nb_script *script;
+    const struct nb_cell *cell;
+};
+
+static int take_turn(void *context, struct nb_outcome *outcome)
+{
+    const struct turn *turn = context;
+    return turn->engine(turn->script, turn->cell, outcome);
+}
+
+/* The engines that play agent and loader in this process do so in a child. */
+static int play_cell(const struct nb_script *script, const struct nb_cell *cell,
+                     struct nb_outcome *outcome)
+{
+    struct turn turn = {engine_of(script, cell), script, cell};
+    if (turn.engine == nb_posix_run)
+        return take_turn(&turn, outcome);
+    return nb_apart(take_turn, &turn, outcome);
+}
+
 static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
                      struct nb_outcome *outcome)
 {
@@ -110,7 +133,7 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        int rc = engine_of(script, cell)(script, cell, outcome);
+        int rc = play_cell(script, cell, outcome);
         clock_gettime(CLOCK_MONOTONIC, &end);
         outcome->seconds =
             (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;

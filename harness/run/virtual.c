@@ -3,6 +3,7 @@
 #include "harness/prove/cuts.h"
 #include "harness/prove/explore.h"
 #include "harness/prove/lives.h"
+#include "harness/run/apart.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
 #include "sim/virtual/choice.h"
@@ -252,7 +253,8 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         started = started && member->device_now;
     }
     if (started)
-        (void)play->world->run(play->world->context, play->live_ms ? play->live_ms : DEVICE_MS);
+        (void)play->world->run(play->world->context,
+                               play->live_ms ? play->live_ms : 1000 * nb_play_limit_s(play));
     int rc = started ? 0 : OTA_E_NO_SPACE;
     for (size_t i = 0; i < own->member_count; i++) {
         struct member *member = &own->members[i];
@@ -348,6 +350,16 @@ uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
     return virtual->operations;
 }
 
+uint64_t nb_virtual_longest(const struct nb_virtual *virtual)
+{
+    return virtual->play.longest;
+}
+
+const char *nb_virtual_board(const struct nb_virtual *virtual)
+{
+    return virtual->play.device.board;
+}
+
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
 {
     return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
@@ -390,6 +402,7 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
     play->outcome = outcome;
     play->history_hash = play->flash_hash = 0;
     play->next_cut = 0;
+    play->longest = 0;
     play->cut_armed = play->fail_armed = play->fail_fired = false;
     play->err = 0;
     virtual->cuts = cuts;
@@ -524,6 +537,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_virtual *virtual = nb_virtual_new(script, cell);
     if (!virtual)
         return OTA_E_NO_SPACE;
+    nb_apart_note("");
     nb_virtual_play(virtual, NULL, outcome);
     nb_virtual_free(virtual);
     return 0;

@@ -68,6 +68,10 @@ const struct sim_device *nb_virtual_device(const struct nb_virtual *virtual);
 
 /* The most flash operations that any device step had in any play so far. */
 uint32_t nb_virtual_operations(const struct nb_virtual *virtual);
+/* Milliseconds of the longest device step of the latest play. */
+uint64_t nb_virtual_longest(const struct nb_virtual *virtual);
+/* The device's board, as jobs name it. */
+const char *nb_virtual_board(const struct nb_virtual *virtual);
 /* Why this cell has no place for the fault, or NULL. */
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step);
 
