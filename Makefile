@@ -61,6 +61,7 @@ help:
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
 	@echo 'make cortexm    loader, platform and application of the Cortex-M board'
+	@echo 'make cortexm-full  every power cut on that board, and 200 kills: hours'
 	@echo 'make install    into PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'Variables: BUILD CC CFLAGS PREFIX DESTDIR V=1. Missing packages: sh ci/setup'

@@ -8,11 +8,9 @@
 
 #define MAX_FAILURES 100u /* then the verdict is clear enough */
 
-void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
-                     const struct flash_op *op, uint32_t number, bool fails, enum flash_tears kind)
+static void add_all(struct nb_cut_list *list, const struct flash_op *op, uint32_t number,
+                    bool fails, const enum flash_tear *tears, size_t count)
 {
-    enum flash_tear tears[FLASH_TEAR_COUNT] = {FLASH_TEAR_NONE};
-    size_t count = fails ? 1 : flash_sim_tears_of(sim, op, kind, tears);
     if (list->count + count > list->room) {
         size_t room = (list->count + count) * 2;
         struct nb_cut *cuts = realloc(list->cuts, room * sizeof *cuts);
@@ -31,6 +29,26 @@ void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
         list->ops[list->count++].data = NULL;
     }
     list->operations++;
+}
+
+void nb_cut_list_add(struct nb_cut_list *list, const struct flash_sim *sim,
+                     const struct flash_op *op, uint32_t number, bool fails, enum flash_tears kind)
+{
+    enum flash_tear tears[FLASH_TEAR_COUNT] = {FLASH_TEAR_NONE};
+    size_t count = fails ? 1 : flash_sim_tears_of(sim, op, kind, tears);
+    add_all(list, op, number, fails, tears, count);
+}
+
+void nb_cut_list_add_blind(struct nb_cut_list *list, const struct flash_op *op)
+{
+    static const enum flash_tear of_program[] = {FLASH_TEAR_BEFORE, FLASH_TEAR_HALF,
+                                                 FLASH_TEAR_AFTER};
+    static const enum flash_tear of_erase[] = {FLASH_TEAR_BEFORE, FLASH_TEAR_LOWER,
+                                               FLASH_TEAR_UPPER, FLASH_TEAR_AFTER};
+    if (op->kind == FLASH_OP_ERASE)
+        add_all(list, op, op->index, false, of_erase, sizeof of_erase / sizeof of_erase[0]);
+    else
+        add_all(list, op, op->index, false, of_program, sizeof of_program / sizeof of_program[0]);
 }
 
 void nb_cut_list_free(struct nb_cut_list *list)

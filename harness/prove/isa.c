@@ -95,7 +95,7 @@ static void keep(struct isa *isa, const struct nb_outcome *one)
 static bool board_agrees(struct isa *isa, const struct nb_outcome *host)
 {
     struct nb_outcome board = {0};
-    int rc = nb_cortexm_play(isa->script, &isa->cell, &board);
+    int rc = nb_cortexm_play(isa->script, &isa->cell, NULL, &board);
     if (rc)
         nb_outcome_set(&board, NB_ERROR, "%s", ota_err_text(rc));
     if (nb_run_stop)
@@ -147,32 +147,72 @@ static void sweep(struct isa *isa)
         going_on = try_cut(isa, i);
 }
 
+/* Somebody else's firmware runs on no host: its own run tells the operations. */
+static void foreign_sweep(struct isa *isa)
+{
+    struct nb_outcome one = {0};
+    const size_t stride = isa->cell.sample ? isa->cell.sample : 1;
+    uint64_t misfits = 0;
+    int rc = nb_cortexm_play(isa->script, &isa->cell, &isa->list, &one);
+    if (rc || isa->list.failed)
+        nb_outcome_set(&one, NB_ERROR, "%s", ota_err_text(rc ? rc : OTA_E_NO_SPACE));
+    else if (one.verdict == NB_PASS && isa->list.count == 0)
+        nb_outcome_set(&one, NB_VACUOUS, "the swept step does nothing to the flash");
+    isa->cell.cut_count = one.verdict == NB_PASS;
+    for (size_t i = 0; one.verdict == NB_PASS && i < isa->list.count && !nb_run_stop; i += stride) {
+        isa->cell.cuts[0] = isa->list.cuts[i];
+        rc = nb_cortexm_play(isa->script, &isa->cell, NULL, &one);
+        if (rc)
+            nb_outcome_set(&one, NB_ERROR, "%s", ota_err_text(rc));
+        isa->outcome->points++;
+        if (one.verdict == NB_VACUOUS && strstr(one.reason, "does not fit")) {
+            misfits++;
+            memset(&one, 0, sizeof one);
+        }
+    }
+    if (one.verdict != NB_PASS)
+        keep(isa, &one);
+    nb_note_add(isa->outcome,
+                "%u operations, %llu power cuts on the board, %llu of them without effect",
+                isa->list.operations, (unsigned long long)isa->outcome->points,
+                (unsigned long long)misfits);
+}
+
+static void own_sweep(struct isa *isa)
+{
+    double begin = nb_seconds();
+    isa->virtual = nb_virtual_new(isa->script, &isa->cell);
+    if (!isa->virtual) {
+        nb_outcome_set(isa->outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+        return;
+    }
+    sweep(isa);
+    nb_note_add(isa->outcome,
+                "%u operations, %llu power cuts of %zu classes on the host, %llu on the board in "
+                "%.1f s",
+                isa->list.operations, (unsigned long long)isa->tried, isa->class_count,
+                (unsigned long long)isa->outcome->points, nb_seconds() - begin);
+    nb_virtual_free(isa->virtual);
+}
+
 int nb_isa_sweep(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome)
 {
     struct isa *isa = calloc(1, sizeof *isa);
     struct flash_text_error error;
-    double begin = nb_seconds();
     if (!isa)
         return OTA_E_NO_SPACE;
     isa->script = script;
     isa->cell = *cell;
-    isa->cell.hash = true;
     isa->cell.journal = NULL; /* one file cannot take them all */
     isa->outcome = outcome;
     int rc = nb_cell_device(script, cell, &isa->device, &error);
+    isa->cell.hash = rc == 0 && !isa->device.foreign;
     if (rc == 0) {
-        isa->virtual = nb_virtual_new(script, &isa->cell);
-        rc = isa->virtual ? 0 : OTA_E_NO_SPACE;
-    }
-    if (rc == 0) {
-        sweep(isa);
-        nb_note_add(outcome,
-                    "%u operations, %llu power cuts of %zu classes on the host, %llu on the board "
-                    "in %.1f s",
-                    isa->list.operations, (unsigned long long)isa->tried, isa->class_count,
-                    (unsigned long long)outcome->points, nb_seconds() - begin);
-        nb_virtual_free(isa->virtual);
+        if (isa->device.foreign)
+            foreign_sweep(isa);
+        else
+            own_sweep(isa);
         sim_device_free(&isa->device);
     }
     nb_cut_list_free(&isa->list);

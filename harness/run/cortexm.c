@@ -12,7 +12,9 @@
 #include "sim/cortexm/host/qemu.h"
 #include "sim/cortexm/host/settings.h"
 #include "sim/cortexm/host/watch.h"
+#include "sim/device_flash.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +38,11 @@ static int prepare(struct nb_play *play, struct flash_text_error *error)
 }
 
 /* ---- the board --------------------------------------------------------------------------- */
+
+struct board {
+    struct nb_play *play;
+    struct cortexm_board qemu;
+};
 
 static void on_line(void *context, const char *text)
 {
@@ -96,6 +103,21 @@ static int write_settings(struct nb_play *play, bool boot_only, const char *path
     return cortexm_settings_write(&settings, path);
 }
 
+/* Who has an RSA key needs a loader that can check one. */
+static bool needs_rsa(const struct sim_device *device)
+{
+    bool rsa = false;
+    for (size_t i = 0; i < device->key_count; i++)
+        rsa = rsa || device->keys[i].scheme != CRYPTO_ECDSA_P256;
+    return rsa;
+}
+
+static const char *journal_of(const struct nb_play *play)
+{
+    const struct nb_posix *own = play->own;
+    return play->cell->hash || own->cuts ? own->journal_path : NULL;
+}
+
 static int watch_words(const struct nb_play *play, char out[CORTEXM_WATCH_SIZE])
 {
     const struct nb_posix *own = play->own;
@@ -104,8 +126,8 @@ static int watch_words(const struct nb_play *play, char out[CORTEXM_WATCH_SIZE])
                                         .flash = own->flash_path,
                                         .parts_dir = nb_parts_dir(),
                                         .device = &play->device,
-                                        .journal = play->cell->hash ? own->journal_path : NULL,
-                                        .rings = true,
+                                        .journal = journal_of(play),
+                                        .rings = !play->device.foreign,
                                         .is_cut = play->cut_armed,
                                         .cut_operation = play->cut.op,
                                         .cut_tear = play->cut.tear};
@@ -114,29 +136,71 @@ static int watch_words(const struct nb_play *play, char out[CORTEXM_WATCH_SIZE])
     return cortexm_watch_words(&watch, out);
 }
 
-/* As SIGTERM ends a device process. */
+/* As SIGTERM ends a device process; somebody else's firmware takes no orders, and killed is killed.
+ */
 static void switch_off(void *device)
 {
-    const struct cortexm_board *board = device;
-    if (write(board->in, "stop\n", 5) != 5)
+    const struct board *board = device;
+    const struct nb_posix *own = board->play->own;
+    if (own->kill_ms)
+        kill(board->qemu.pid, SIGKILL);
+    else if (board->play->device.foreign)
+        kill(board->qemu.pid, SIGTERM);
+    else if (write(board->qemu.in, "stop\n", 5) != 5)
         return; /* it has gone already: its lines end now */
 }
 
 static int play_board(struct nb_play *play, const struct cortexm_board_config *config, int *code)
 {
     struct nb_posix *own = play->own;
-    struct cortexm_board board;
-    const struct nb_spawn spawn = {
-        .loop = own->loop, .line = on_line, .context = play, .live_ms = play->live_ms};
+    struct board board = {.play = play};
+    const struct nb_spawn spawn = {.loop = own->loop,
+                                   .line = on_line,
+                                   .context = play,
+                                   .live_ms = own->kill_ms ? own->kill_ms : play->live_ms};
     int rc = cortexm_flash_widen(own->flash_path);
     if (rc == 0)
-        rc = cortexm_board_start(config, &board);
+        rc = cortexm_board_start(config, &board.qemu);
     if (rc)
         return rc;
-    rc = nb_spawn_read(&spawn, board.out, switch_off, &board, BOARD_MS, &nb_run_stop);
-    *code = cortexm_board_end(&board, rc == 0 ? END_MS : 0);
+    rc = nb_spawn_read(&spawn, board.qemu.out, switch_off, &board, BOARD_MS, &nb_run_stop);
+    *code = cortexm_board_end(&board.qemu, rc == 0 ? END_MS : 0);
+    if (play->device.foreign && play->live_ms)
+        *code = NB_SWITCHED_OFF;
     int narrowed = cortexm_flash_narrow(own->flash_path, cortexm_flash_end(&play->device));
     return rc ? rc : narrowed;
+}
+
+/* The ways to cut each operation that the journal names. */
+static int list_cuts(struct nb_play *play)
+{
+    struct nb_posix *own = play->own;
+    char line[SIM_JOURNAL_LINE];
+    FILE *journal = fopen(own->journal_path, "r");
+    int rc = journal ? 0 : OTA_E_IO;
+    while (rc == 0 && fgets(line, sizeof line, journal)) {
+        char kind[16] = "";
+        struct flash_op op = {.kind = FLASH_OP_PROGRAM};
+        if (sscanf(line, "%u %15s 0x%x %u", &op.index, kind, &op.address, &op.length) != 4)
+            rc = OTA_E_IO;
+        if (strcmp(kind, "erase") == 0)
+            op.kind = FLASH_OP_ERASE;
+        nb_cut_list_add_blind(own->cuts, &op);
+    }
+    if (journal)
+        fclose(journal);
+    return rc;
+}
+
+static int take_journal(struct nb_play *play)
+{
+    struct nb_posix *own = play->own;
+    int rc = 0;
+    if (!journal_of(play) || own->unwatched || access(own->journal_path, F_OK) != 0)
+        return 0;
+    if (own->cuts && play->sweep_armed)
+        rc = list_cuts(play);
+    return rc ? rc : nb_posix_journal(play);
 }
 
 static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
@@ -151,19 +215,19 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
     const struct cortexm_board_config config = {
         .programs = programs,
         .scheme = play->device.scheme->name,
+        .rsa = needs_rsa(&play->device),
+        .loader = play->device.foreign ? play->device.foreign->loader : NULL,
         .flash = own->flash_path,
         .settings = settings,
         .log = own->log_path,
-        .plugin = words,
+        .plugin = own->unwatched ? NULL : words,
         .more = play->script->needs_cloud ? cortexm_user_network : NULL};
     int rc = write_settings(play, boot_only, settings);
     if (rc == 0)
         rc = watch_words(play, words);
     if (rc == 0)
         rc = play_board(play, &config, &codes[0]);
-    if (rc == 0 && play->cell->hash && access(own->journal_path, F_OK) == 0)
-        rc = nb_posix_journal(play);
-    return rc;
+    return rc ? rc : take_journal(play);
 }
 
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
@@ -180,8 +244,7 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
     return NULL;
 }
 
-int nb_cortexm_play(const struct nb_script *script, const struct nb_cell *cell,
-                    struct nb_outcome *outcome)
+struct nb_stage nb_cortexm_stage(void)
 {
     struct nb_stage stage = nb_posix_stage;
     stage.prepare = prepare;
@@ -189,7 +252,14 @@ int nb_cortexm_play(const struct nb_script *script, const struct nb_cell *cell,
     stage.cannot = cannot;
     stage.expect_ms *= 2;
     stage.limit_s = BOARD_MS / 1000;
-    return nb_posix_play(script, cell, &stage, outcome);
+    return stage;
+}
+
+int nb_cortexm_play(const struct nb_script *script, const struct nb_cell *cell,
+                    struct nb_cut_list *cuts, struct nb_outcome *outcome)
+{
+    const struct nb_stage stage = nb_cortexm_stage();
+    return nb_posix_play(script, cell, &stage, cuts, outcome);
 }
 
 int nb_cortexm_run(const struct nb_script *script, const struct nb_cell *cell,
@@ -206,5 +276,5 @@ int nb_cortexm_run(const struct nb_script *script, const struct nb_cell *cell,
     for (size_t i = 0; i < script->step_count; i++)
         sweeps = sweeps || script->steps[i].all;
     return sweeps && !cell->cut_count ? nb_isa_sweep(script, &own, outcome)
-                                      : nb_cortexm_play(script, &own, outcome);
+                                      : nb_cortexm_play(script, &own, NULL, outcome);
 }

@@ -325,6 +325,27 @@ static int read_golden(const struct nb_image *image, struct made *made,
     return 0;
 }
 
+/* Somebody else's image: it is what it is. */
+static int read_foreign(const struct sim_foreign *foreign, const struct nb_image *image,
+                        struct made *made, struct flash_text_error *error)
+{
+    size_t size = 0;
+    bool is_there = image->number >= 1 && image->number <= SIM_FOREIGN_IMAGES &&
+                    foreign->images[image->number - 1][0] != '\0';
+    if (!is_there) {
+        snprintf(error->message, sizeof error->message, "the device file has no 'image %u'",
+                 image->number);
+        return OTA_E_ARGUMENT;
+    }
+    const char *path = foreign->images[image->number - 1];
+    int rc = nb_read_file(path, MAX_GOLDEN, &made->data, &size);
+    if (rc)
+        snprintf(error->message, sizeof error->message, "image %.100s: %s", path, strerror(errno));
+    made->blob.size = made->blob.end = (uint32_t)size;
+    made->blob.genuine = true;
+    return rc;
+}
+
 static int write_file(const char *path, const uint8_t *data, size_t size,
                       struct flash_text_error *error)
 {
@@ -370,8 +391,9 @@ int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struc
     struct made *made = calloc(1, sizeof *made);
     if (!made)
         return OTA_E_NO_SPACE;
-    int rc = image->file[0] ? read_golden(image, made, error)
-                            : make_numbered(kit, script, cell, device, image, made, error);
+    int rc = image->file[0]    ? read_golden(image, made, error)
+             : device->foreign ? read_foreign(device->foreign, image, made, error)
+                               : make_numbered(kit, script, cell, device, image, made, error);
     snprintf(made->blob.path, sizeof made->blob.path, "%s/image-%u.img", kit->dir,
              kit->image_count++);
     if (rc == 0)

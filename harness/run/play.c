@@ -645,6 +645,11 @@ bool nb_play_open(struct nb_play *play)
         return false;
     int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
     play->has_device = rc == 0;
+    if (rc == 0 && play->device.foreign && strcmp(play->cell->world, "cortexm") != 0) {
+        snprintf(error.message, sizeof error.message,
+                 "the device's firmware is somebody else's: it needs the cortexm world");
+        rc = OTA_E_UNSUPPORTED;
+    }
     play->unit_count = play->script->devices;
     play->unit = &play->units[0];
     if (rc == 0)

@@ -210,7 +210,8 @@ const struct nb_stage nb_posix_stage = {
 };
 
 int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
-                  const struct nb_stage *stage, struct nb_outcome *outcome)
+                  const struct nb_stage *stage, struct nb_cut_list *cuts,
+                  struct nb_outcome *outcome)
 {
     struct nb_play *play = calloc(1, sizeof *play);
     struct nb_posix *own = calloc(1, sizeof *own);
@@ -221,6 +222,7 @@ int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
     bool ready = play && own && own->world;
     if (ready) {
         own->net.loop = own->loop;
+        own->cuts = cuts;
         *play = (struct nb_play){.script = script,
                                  .cell = cell,
                                  .outcome = outcome,
@@ -243,5 +245,5 @@ int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
 int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome)
 {
-    return nb_posix_play(script, cell, &nb_posix_stage, outcome);
+    return nb_posix_play(script, cell, &nb_posix_stage, NULL, outcome);
 }

@@ -114,9 +114,20 @@ static void add_option(struct command *command, char text[TEXT_SIZE], const char
     add(command, text);
 }
 
-static void compose(const struct cortexm_board_config *config, struct command *command)
+static void add_ours(const struct cortexm_board_config *config, struct command *command)
 {
     char path[TEXT_SIZE];
+    snprintf(command->text[2], TEXT_SIZE, "%s/loader-%s%s.elf", config->programs, config->scheme,
+             config->rsa ? "-rsa" : "");
+    add(command, command->text[2]);
+    snprintf(path, sizeof path, "%s/platform.elf", config->programs);
+    add_option(command, command->text[3], "-device", "loader,file=", path, "");
+    add_option(command, command->text[4], "-device", "loader,file=", config->settings,
+               ",addr=" SETTINGS_ADDR ",force-raw=on");
+}
+
+static void compose(const struct cortexm_board_config *config, struct command *command)
+{
     /* The board's time is that of its instructions, 2 ns each, and the machine's own while it
      * sleeps: what is computed within a watchdog's time is so on a busy machine, too. */
     static const char *const fixed[] = {"-icount",
@@ -143,15 +154,11 @@ static void compose(const struct cortexm_board_config *config, struct command *c
                "");
     add(command, "-serial");
     add(command, "chardev:log");
-    snprintf(path, sizeof path, "%s/loader-%s%s.elf", config->programs, config->scheme,
-             config->rsa ? "-rsa" : "");
-    snprintf(command->text[2], TEXT_SIZE, "%s", path);
     add(command, "-kernel");
-    add(command, command->text[2]);
-    snprintf(path, sizeof path, "%s/platform.elf", config->programs);
-    add_option(command, command->text[3], "-device", "loader,file=", path, "");
-    add_option(command, command->text[4], "-device", "loader,file=", config->settings,
-               ",addr=" SETTINGS_ADDR ",force-raw=on");
+    if (config->loader != NULL)
+        add(command, config->loader);
+    else
+        add_ours(config, command);
     if (config->plugin != NULL) {
         add(command, "-plugin");
         add(command, config->plugin);

@@ -19,8 +19,9 @@ struct cortexm_board_config {
     const char *programs;    /* directory with loader-SCHEME.elf and platform.elf */
     const char *scheme;      /* which loader … */
     bool rsa;                /* … and may keys be RSA: a larger one */
+    const char *loader;      /* somebody else's ELF, which brings all it needs; NULL: ours */
     const char *flash;       /* the flash file, CORTEXM_FLASH_SIZE bytes */
-    const char *settings;    /* see settings.h */
+    const char *settings;    /* see settings.h; only for ours */
     const char *log;         /* file to which the board's log and QEMU's own words are appended */
     const char *plugin;      /* "FILE.so,key=value" for -plugin; NULL: none */
     const char *const *more; /* further arguments, NULL-terminated; NULL: none (no network) */
