@@ -48,6 +48,14 @@ static bool is_formal(const struct nb_machine *machine, uint32_t address)
     return false;
 }
 
+/* What the flash refuses is a difference, even where the machine does not care. */
+static int note_error(struct acts *acts, int err)
+{
+    if (err != 0)
+        acts->hash = nb_mix(acts->hash, (uint32_t)err);
+    return err;
+}
+
 static int acts_program(void *context, uint32_t address, const void *data, uint32_t length)
 {
     struct acts *acts = context;
@@ -66,7 +74,8 @@ static int acts_program(void *context, uint32_t address, const void *data, uint3
         acts->hash ^= acts->hash >> 29;
         i += size;
     }
-    return acts->port->program(acts->port->context, address, data, length);
+    int err = acts->port->program(acts->port->context, address, data, length);
+    return note_error(acts, err);
 }
 
 static int acts_erase(void *context, uint32_t address)
@@ -82,7 +91,8 @@ static int acts_erase(void *context, uint32_t address)
     /* When a ring of records comes around depends on the place of the newest one. */
     if (!in_records(acts->search, address))
         acts->hash = nb_mix(acts->hash, ~(uint64_t)address);
-    return acts->port->erase(acts->port->context, address);
+    int err = acts->port->erase(acts->port->context, address);
+    return note_error(acts, err);
 }
 
 static int acts_sync(void *context)
@@ -95,6 +105,13 @@ static int acts_sector(void *context, uint32_t address, struct flash_sector *out
 {
     const struct acts *acts = context;
     return acts->port->sector(acts->port->context, address, out);
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    for (; text != NULL && *text != '\0'; text++)
+        hash = nb_mix(hash, (uint8_t)*text);
+    return hash;
 }
 
 static void ignore(void *context, uint32_t address, uint32_t length)
@@ -120,7 +137,7 @@ uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
     struct nb_end end = {0};
     *machine->counter = state->counter;
     machine->run(machine->context, nb_phase_action((enum nb_phase)state->phase), &seam, &end);
-    return nb_mix(nb_mix(acts.hash, acts.left == 0),
+    return nb_mix(nb_mix(mix_text(acts.hash, end.wrong), acts.left == 0),
                   (uint64_t)*machine->counter << 16 | (uint64_t)end.runs << 8 |
                       (uint64_t)end.trial << 1 | (uint64_t)end.refused);
 }

@@ -153,6 +153,7 @@ struct nb_search {
     struct nb_queue to_tear[NB_DEPTHS]; /* operations */
     unsigned deepest; /* no state with more cuts is looked at: one that fails is known */
     bool failed;      /* memory ran out */
+    uint32_t walks;   /* of walk.c, so far */
     struct nb_run *run;
 };
 
@@ -224,6 +225,13 @@ uint64_t nb_pieces_print(struct flash_sim *sim, uint32_t address, uint32_t lengt
 
 /* ---- torn.c ---- */
 
+/* The torn outcomes that the search wants of the operation in the machine's present flash, in
+ * `tears`; returns how many. */
+size_t nb_list_tears(const struct nb_search *search, const struct flash_op *op,
+                     enum flash_tear tears[FLASH_TEAR_COUNT]);
+/* Performs the operation on the present flash, cut like that, and turns the power on again. False
+ * when it cannot be. */
+bool nb_cut_short(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear);
 /* How many torn outcomes the search wants of the operation in the machine's present flash. */
 size_t nb_count_tears(const struct nb_search *search, const struct flash_op *op);
 /* Is one state enough for all of them? */
@@ -243,6 +251,13 @@ bool nb_writes_record(const struct nb_search *search, const struct flash_op *op)
  * erased. */
 uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
                  const struct flash_op *torn);
+
+/* ---- walk.c ---- */
+
+/* The torn entry or record in the machine's present flash acts as `like` does: do they go on acting
+ * alike when others are torn after it? Some ways to go on are tried, by the number `id`. The flash
+ * is another one afterwards. */
+bool nb_goes_on_counting(struct nb_search *search, uint32_t id, uint32_t like, bool records);
 
 /* ---- merge.c ---- */
 
