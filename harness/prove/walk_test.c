@@ -14,8 +14,8 @@
 #define UNIT   8u
 #define PLACES (SECTOR / UNIT)
 
-/* A toy that writes a record of one unit into the next free place, three times a boot; sectors 0
- * and 1 take turns, and what it does last tells how it is. */
+/* A toy that writes a record of one unit into the next free place, twice a boot, and begins anew
+ * when the sector is full. */
 struct toy {
     struct flash_sim *sim;
     struct nb_machine machine;
@@ -42,7 +42,6 @@ static void run(void *context, enum nb_action action, const struct nb_seam *seam
     uint8_t bytes[SECTOR];
     uint32_t next = 0;
     unsigned torn = 0;
-    bool whole = false;
     (void)action;
     if (flash->read(flash->context, 0, bytes, sizeof bytes) != 0)
         return;
@@ -50,10 +49,10 @@ static void run(void *context, enum nb_action action, const struct nb_seam *seam
         bool erased = true;
         for (uint32_t j = 0; j < UNIT; j++)
             erased = erased && bytes[i * UNIT + j] == 0xFF;
-        whole = whole || is_whole(bytes + i * UNIT);
         torn += !erased && !is_whole(bytes + i * UNIT);
         next = erased ? next : i + 1;
     }
+    bool nothing = next == 0;
     int err = 0;
     if (next >= PLACES || (toy->erases_first && torn != 0)) {
         err = flash->erase(flash->context, 0);
@@ -62,7 +61,7 @@ static void run(void *context, enum nb_action action, const struct nb_seam *seam
     for (uint32_t i = 0; i < 2 && err == 0 && next + i < PLACES; i++)
         err = flash->program(flash->context, (next + i) * UNIT, record, UNIT);
     end->runs =
-        torn > toy->torn_most || (toy->erases_first && !whole) ? NB_RUNS_NOTHING : NB_RUNS_OLD;
+        torn > toy->torn_most || (toy->erases_first && nothing) ? NB_RUNS_NOTHING : NB_RUNS_OLD;
 }
 
 static void open_toy(struct toy *toy)
