@@ -412,8 +412,10 @@ static int prove_plugin(const struct options *options, const char *script)
     if (!choice->device[0])
         return usage("--plugin wants --device FILE: its areas and images", NULL);
     if (choice->scheme[0] || choice->part[0] || choice->every_part || choice->size[0] ||
-        options->request != NULL || options->table)
-        return usage("a plugin has no --scheme, --part, --request, --size or --table", NULL);
+        options->request != NULL || options->table || options->update || options->faults)
+        return usage("a plugin has no --scheme, --part, --request, --size, --table, --update or "
+                     "--faults",
+                     NULL);
     if (script != NULL)
         return usage("a plugin plays no script", script);
     snprintf(cell.world, sizeof cell.world, "%s", NB_PLUGIN_WORLD);
