@@ -458,6 +458,11 @@ int nb_cmd_prove(int argc, char **argv)
     if (options.choice.device[0] &&
         (options.choice.part[0] || options.choice.every_part || options.choice.scheme[0]))
         return usage("a device has its own part and scheme: expected --device alone", NULL);
+    if ((options.update || options.faults) &&
+        (options.choice.device[0] || options.choice.part[0] || options.choice.every_part))
+        return usage("whole updates are proved on the small devices of their scripts: expected no "
+                     "--part and no --device",
+                     NULL);
     if (options.update && optind < argc)
         return usage("--update has its own scripts: expected none", argv[optind]);
     if (options.request != NULL && (options.update || options.faults))
