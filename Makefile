@@ -56,7 +56,8 @@ help:
 	@echo 'make test       unit tests and scenarios'
 	@echo 'make gate       test, the same under ASan and UBSan, a short fuzz, bricks, house rules'
 	@echo 'make bricks     are the tests worth anything: every mistake of scenarios/bricks must be found'
-	@echo 'make bench      measure what the README quotes'
+	@echo 'make bench      measure what README.md and harness/BENCH.md quote, and write it there'
+	@echo 'make closures   prove every scheme on every part, and write the table (a quarter of an hour)'
 	@echo 'make fuzz       fuzz every parser, FUZZ_SECONDS=60 each'
 	@echo 'make format     lay out the sources with clang-format'
 	@echo 'make cortexm    loader, platform and application of the Cortex-M board'
@@ -159,7 +160,12 @@ bricks: $(BUILD)/nobrick
 
 .PHONY: bench
 bench: $(BUILD)/nobrick
-	@$(BUILD)/nobrick bench
+	@sh ci/figures $(BUILD) write
+	@$(BUILD)/nobrick bench download
+
+.PHONY: closures
+closures: $(BUILD)/nobrick
+	@sh ci/figures $(BUILD) closures
 
 include sim/cortexm/cortexm.mk
 
@@ -172,6 +178,7 @@ install: $(BUILD)/nobrick
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/nobrick
 	install -m 755 $(BUILD)/nobrick $(DESTDIR)$(PREFIX)/bin/nobrick
 	cp -R scenarios/. $(DESTDIR)$(PREFIX)/share/nobrick/
+	install -m 644 harness/prove/plugin.h $(DESTDIR)$(PREFIX)/share/nobrick/plugin/
 
 .PHONY: clean
 clean:

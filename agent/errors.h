@@ -64,7 +64,8 @@
     X(TLS_SELF, "tls-self-signed", "server certificate is signed by nobody but itself")            \
     X(TLS_IMPOSTOR, "tls-impostor",                                                                \
       "server certificate names a trusted authority that did not sign it")                         \
-    X(TLS_DEVICE, "tls-device-refused", "server does not accept this device's certificate")
+    X(TLS_DEVICE, "tls-device-refused", "server does not accept this device's certificate")        \
+    X(PATCH, "bad-patch", "patch is malformed or does not fit the image it is applied to")
 
 enum ota_err {
     OTA_OK = 0,

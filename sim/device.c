@@ -2,14 +2,12 @@
 
 #include "sim/crypto_openssl.h"
 #include "sim/device_layout.h"
+#include "sim/device_words.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILE   65536u
-#define MAX_WORDS  5u
 #define PATH_LIMIT 4096u
 
 enum value_kind { KIND_TEXT, KIND_TOPIC, KIND_NUMBER, KIND_SWITCH, KIND_REGION, KIND_OTHER };
@@ -89,149 +87,35 @@ static const struct {
 #undef AT
 };
 
-struct word {
-    const char *text;
-    size_t length;
-    unsigned column; /* 1-based */
-};
-
 struct parser {
     struct sim_device *device;
     const char *parts_dir;
-    struct flash_text_error *error;
-    unsigned line;
-    const char *start; /* of the line */
-    struct word words[MAX_WORDS];
-    size_t word_count;
-    struct word rest; /* the whole value: everything after the key */
+    struct sim_words at; /* the line */
     unsigned lines[KEY_COUNT];
     unsigned scheme_column;
     unsigned key_lines[SIM_MAX_KEYS];
     unsigned key_column;
 };
 
-__attribute__((format(printf, 4, 5))) static int
-fail_at(struct flash_text_error *error, unsigned line, unsigned column, const char *format, ...)
-{
-    va_list arguments;
-    error->line = line;
-    error->column = column;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return OTA_E_ARGUMENT;
-}
-
 #define FAIL(parser, word, ...)                                                                    \
-    fail_at((parser)->error, (parser)->line, (word)->column, __VA_ARGS__)
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static bool word_is(const struct word *word, const char *text)
-{
-    return strlen(text) == word->length && memcmp(word->text, text, word->length) == 0;
-}
+    sim_fail_at((parser)->at.error, (parser)->at.number, (word)->column, __VA_ARGS__)
 
 /* ---- one line ---------------------------------------------------------------------------- */
 
-/* Splits the line into words; a `#` at the start of a word begins a comment. */
-static int split(struct parser *parser, const char *text, size_t length)
-{
-    size_t at = 0;
-    size_t end = 0; /* of the last word */
-    parser->start = text;
-    parser->word_count = 0;
-    parser->rest = (struct word){text, 0, 1};
-    for (;;) {
-        while (at < length && is_blank(text[at]))
-            at++;
-        if (at == length || text[at] == '#')
-            break;
-        struct word word = {text + at, 0, (unsigned)at + 1};
-        while (at < length && !is_blank(text[at])) {
-            unsigned char c = (unsigned char)text[at];
-            if (c < 0x20 || c > 0x7E)
-                return fail_at(parser->error, parser->line, (unsigned)at + 1,
-                               "byte 0x%02X is not printable ASCII", c);
-            at++;
-        }
-        word.length = (size_t)(text + at - word.text);
-        end = at;
-        if (parser->word_count == 1)
-            parser->rest = word;
-        if (parser->word_count < MAX_WORDS)
-            parser->words[parser->word_count++] = word;
-    }
-    if (parser->word_count > 1)
-        parser->rest.length = (size_t)(text + end - parser->rest.text);
-    else
-        parser->rest = (struct word){text + end, 0, (unsigned)end + 1};
-    return OTA_OK;
-}
-
-static int expect_words(struct parser *parser, size_t least, size_t most, const char *usage)
-{
-    if (parser->word_count - 1 >= least && parser->word_count - 1 <= most)
-        return OTA_OK;
-    const struct word *word = parser->word_count - 1 < least
-                                  ? &parser->words[parser->word_count - 1]
-                                  : &parser->words[most + 1];
-    unsigned column = word->column;
-    if (parser->word_count - 1 < least)
-        column += (unsigned)word->length;
-    return fail_at(parser->error, parser->line, column, "expected: %.*s %s",
-                   (int)parser->words[0].length, parser->words[0].text, usage);
-}
-
-/* Decimal or 0x hexadecimal, with K or M for 1024 and 1024 * 1024. */
-static int parse_number(struct parser *parser, const struct word *word, uint32_t *out)
-{
-    uint64_t value = 0;
-    size_t at = 0;
-    unsigned base = 10;
-    size_t length = word->length;
-    uint64_t scale = 1;
-    if (length > 2 && word->text[0] == '0' && (word->text[1] == 'x' || word->text[1] == 'X')) {
-        base = 16;
-        at = 2;
-    }
-    if (length > at + 1 && (word->text[length - 1] == 'K' || word->text[length - 1] == 'M'))
-        scale = word->text[--length] == 'K' ? 1024 : 1024 * 1024;
-    for (; at < length; at++) {
-        char c = word->text[at];
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
-                                                : 99;
-        if (digit >= base)
-            return FAIL(parser, word, "'%.*s' is not a number", (int)word->length, word->text);
-        value = value * base + digit;
-        if (value > UINT32_MAX)
-            break;
-    }
-    if (value > UINT32_MAX || value * scale > UINT32_MAX)
-        return FAIL(parser, word, "'%.*s' is too large", (int)word->length, word->text);
-    *out = (uint32_t)(value * scale);
-    return OTA_OK;
-}
-
 static int parse_text(struct parser *parser, enum value_kind kind, char *out, size_t size)
 {
-    const struct word *value = &parser->rest;
+    const struct sim_word *value = &parser->at.rest;
     if (value->length == 0)
-        return FAIL(parser, value, "expected: %.*s TEXT", (int)parser->words[0].length,
-                    parser->words[0].text);
+        return FAIL(parser, value, "expected: %.*s TEXT", (int)parser->at.words[0].length,
+                    parser->at.words[0].text);
     if (value->length >= size)
         return FAIL(parser, value, "text is longer than %zu bytes", size - 1);
     for (size_t i = 0; i < value->length; i++) {
         char c = value->text[i];
-        bool in_topic = kind != KIND_TOPIC || (c != '+' && c != '#' && !is_blank(c));
+        bool in_topic = kind != KIND_TOPIC || (c != '+' && c != '#' && !sim_is_blank(c));
         if (c == '"' || c == '\\' || c == '\t' || !in_topic)
-            return fail_at(parser->error, parser->line, value->column + (unsigned)i,
-                           "character '%c' is not allowed here", c == '\t' ? ' ' : c);
+            return sim_fail_at(parser->at.error, parser->at.number, value->column + (unsigned)i,
+                               "character '%c' is not allowed here", c == '\t' ? ' ' : c);
     }
     memcpy(out, value->text, value->length);
     out[value->length] = '\0';
@@ -240,77 +124,16 @@ static int parse_text(struct parser *parser, enum value_kind kind, char *out, si
 
 static int parse_switch(struct parser *parser, bool *out)
 {
-    int result = expect_words(parser, 1, 1, "yes|no");
+    int result = sim_words_expect(&parser->at, 1, 1, "yes|no");
     if (result != OTA_OK)
         return result;
-    *out = word_is(&parser->words[1], "yes");
-    if (!*out && !word_is(&parser->words[1], "no"))
-        return FAIL(parser, &parser->words[1], "expected yes or no");
+    *out = sim_word_is(&parser->at.words[1], "yes");
+    if (!*out && !sim_word_is(&parser->at.words[1], "no"))
+        return FAIL(parser, &parser->at.words[1], "expected yes or no");
     return OTA_OK;
 }
 
 /* ---- parts and regions ------------------------------------------------------------------- */
-
-/* part NAME [SIZE] */
-static int parse_part(struct parser *parser)
-{
-    struct sim_device *device = parser->device;
-    const struct word *word = &parser->words[1];
-    int result = expect_words(parser, 1, 2, "NAME [SIZE]");
-    if (result != OTA_OK)
-        return result;
-    if (device->chip_count == FLASH_MAX_CHIPS)
-        return FAIL(parser, word, "more than %d parts", FLASH_MAX_CHIPS);
-    char name[FLASH_PART_NAME];
-    if (word->length >= sizeof name || memchr(word->text, '/', word->length) != NULL)
-        return FAIL(parser, word, "not a part's name");
-    memcpy(name, word->text, word->length);
-    name[word->length] = '\0';
-    struct flash_chip *chip = &device->chips[device->chip_count];
-    struct flash_text_error inner = {0};
-    result = flash_part_load(parser->parts_dir, name, &chip->part, &inner);
-    if (result != OTA_OK && inner.line == 0)
-        return FAIL(parser, word, "part '%s': %.100s", name, inner.message);
-    if (result != OTA_OK)
-        return FAIL(parser, word, "part '%s', line %u: %.80s", name, inner.line, inner.message);
-    if (parser->word_count == 3) {
-        uint32_t size;
-        result = parse_number(parser, &parser->words[2], &size);
-        if (result != OTA_OK)
-            return result;
-        if (sim_layout_cut(&chip->part, size) != OTA_OK)
-            return FAIL(parser, &parser->words[2],
-                        "part '%s' cannot be cut to 0x%X: not whole sectors of its 0x%X bytes",
-                        name, size, chip->part.size);
-    }
-    const struct flash_chip *last = device->chip_count > 0 ? chip - 1 : NULL;
-    uint64_t start = last != NULL ? (uint64_t)last->start + last->part.size : 0;
-    if (start + chip->part.size > UINT32_MAX)
-        return FAIL(parser, word, "the parts are larger than 4 GiB together");
-    chip->start = (uint32_t)start;
-    device->chip_count++;
-    return OTA_OK;
-}
-
-/* NAME, or NAME#2 for the second chip of that name. */
-static const struct flash_chip *find_chip(const struct sim_device *device, const struct word *word)
-{
-    size_t length = word->length;
-    size_t number = 1;
-    const char *hash = memchr(word->text, '#', length);
-    if (hash != NULL) {
-        if (hash + 2 != word->text + length || hash[1] < '1' || hash[1] > '9')
-            return NULL;
-        number = (size_t)(hash[1] - '0');
-        length = (size_t)(hash - word->text);
-    }
-    for (size_t i = 0; i < device->chip_count; i++) {
-        const char *name = device->chips[i].part.name;
-        if (strlen(name) == length && memcmp(name, word->text, length) == 0 && --number == 0)
-            return &device->chips[i];
-    }
-    return NULL;
-}
 
 static int check_overlap(struct parser *parser, const char *name, const struct sim_region *region)
 {
@@ -321,7 +144,7 @@ static int check_overlap(struct parser *parser, const char *name, const struct s
             continue;
         if (region->address < other->address + other->size &&
             other->address < region->address + region->size)
-            return FAIL(parser, &parser->words[2],
+            return FAIL(parser, &parser->at.words[2],
                         "%s (0x%X to 0x%X) overlaps %s (0x%X to 0x%X, line %u)", name,
                         region->address, region->address + region->size, keys[id].name,
                         other->address, other->address + other->size, parser->lines[id]);
@@ -332,40 +155,13 @@ static int check_overlap(struct parser *parser, const char *name, const struct s
 /* NAME CHIP OFFSET SIZE */
 static int parse_region(struct parser *parser, enum key_id id, struct sim_region *out)
 {
-    uint32_t offset;
-    uint32_t size;
-    struct flash_sector sector;
-    int result = expect_words(parser, 3, 3, "CHIP OFFSET SIZE");
+    int result = sim_words_expect(&parser->at, 3, 3, "CHIP OFFSET SIZE");
     if (result == OTA_OK)
-        result = parse_number(parser, &parser->words[2], &offset);
-    if (result == OTA_OK)
-        result = parse_number(parser, &parser->words[3], &size);
+        result = sim_words_region(&parser->at, 1, keys[id].name, parser->device, out);
     if (result != OTA_OK)
         return result;
-    const struct word *chip_word = &parser->words[1];
-    const struct flash_chip *chip = find_chip(parser->device, chip_word);
-    if (chip == NULL)
-        return FAIL(parser, chip_word, "no part '%.*s' was declared above",
-                    (int)(chip_word->length < 64 ? chip_word->length : 64), chip_word->text);
-    if (offset >= chip->part.size)
-        return FAIL(parser, &parser->words[2], "offset 0x%X is beyond the part's 0x%X bytes",
-                    offset, chip->part.size);
-    if (size == 0 || size > chip->part.size - offset)
-        return FAIL(parser, &parser->words[3],
-                    size == 0 ? "size is 0" : "%s reaches 0x%X bytes beyond the end of the part",
-                    keys[id].name, size - (chip->part.size - offset));
-    out->address = chip->start + offset;
-    out->size = size;
-    result = sim_layout_sector(parser->device, out->address, &sector);
-    if (result != OTA_OK || sector.start != out->address)
-        return FAIL(parser, &parser->words[2], "%s does not start at an erase sector (of 0x%X)",
-                    keys[id].name, sector.size);
-    result = sim_layout_sector(parser->device, out->address + size - 1, &sector);
-    if (result != OTA_OK || sector.start + sector.size != out->address + size)
-        return FAIL(parser, &parser->words[3], "%s does not end at an erase sector (of 0x%X)",
-                    keys[id].name, sector.size);
     if ((id == KEY_JOURNAL || id == KEY_PROGRESS) && sim_layout_sectors(parser->device, out) < 2)
-        return FAIL(parser, &parser->words[3], "%s needs at least two erase sectors",
+        return FAIL(parser, &parser->at.words[3], "%s needs at least two erase sectors",
                     keys[id].name);
     return check_overlap(parser, keys[id].name, out);
 }
@@ -374,9 +170,9 @@ static int parse_region(struct parser *parser, enum key_id id, struct sim_region
 
 static int parse_scheme(struct parser *parser)
 {
-    const struct word *word = &parser->words[1];
+    const struct sim_word *word = &parser->at.words[1];
     char name[SIM_TEXT] = "";
-    int result = expect_words(parser, 1, 1, "NAME");
+    int result = sim_words_expect(&parser->at, 1, 1, "NAME");
     if (result != OTA_OK)
         return result;
     if (word->length < sizeof name)
@@ -393,9 +189,9 @@ static int parse_key(struct parser *parser)
 {
     struct sim_device *device = parser->device;
     if (device->key_count == SIM_MAX_KEYS)
-        return FAIL(parser, &parser->rest, "more than %d keys", SIM_MAX_KEYS);
-    parser->key_lines[device->key_count] = parser->line;
-    parser->key_column = parser->rest.column;
+        return FAIL(parser, &parser->at.rest, "more than %d keys", SIM_MAX_KEYS);
+    parser->key_lines[device->key_count] = parser->at.number;
+    parser->key_column = parser->at.rest.column;
     return parse_text(parser, KIND_TEXT, device->key_paths[device->key_count++],
                       sizeof device->key_paths[0]);
 }
@@ -419,15 +215,15 @@ static int parse_image(struct parser *parser)
 {
     struct sim_foreign *foreign = foreign_of(parser);
     uint32_t number = 0;
-    int result = expect_words(parser, 2, 2, "NUMBER FILE");
+    int result = sim_words_expect(&parser->at, 2, 2, "NUMBER FILE");
     if (result == OTA_OK)
-        result = parse_number(parser, &parser->words[1], &number);
+        result = sim_words_number(&parser->at, &parser->at.words[1], &number);
     if (result != OTA_OK || foreign == NULL)
         return result != OTA_OK ? result : OTA_E_NO_SPACE;
     if (number < keys[KEY_IMAGE].least || number > keys[KEY_IMAGE].most)
-        return FAIL(parser, &parser->words[1], "image must be %u to %u", keys[KEY_IMAGE].least,
+        return FAIL(parser, &parser->at.words[1], "image must be %u to %u", keys[KEY_IMAGE].least,
                     keys[KEY_IMAGE].most);
-    const struct word *file = &parser->words[2];
+    const struct sim_word *file = &parser->at.words[2];
     if (file->length >= SIM_FOREIGN_PATH)
         return FAIL(parser, file, "text is longer than %d bytes", SIM_FOREIGN_PATH - 1);
     snprintf(foreign->images[number - 1], SIM_FOREIGN_PATH, "%.*s", (int)file->length, file->text);
@@ -447,18 +243,18 @@ static int parse_value(struct parser *parser, enum key_id id)
     case KIND_REGION:
         return parse_region(parser, id, member);
     case KIND_NUMBER:
-        result = expect_words(parser, 1, 1, "NUMBER");
+        result = sim_words_expect(&parser->at, 1, 1, "NUMBER");
         if (result == OTA_OK)
-            result = parse_number(parser, &parser->words[1], member);
+            result = sim_words_number(&parser->at, &parser->at.words[1], member);
         if (result == OTA_OK &&
             (*(uint32_t *)member < keys[id].least || *(uint32_t *)member > keys[id].most))
-            result = FAIL(parser, &parser->words[1], "%s must be %u to %u", keys[id].name,
+            result = FAIL(parser, &parser->at.words[1], "%s must be %u to %u", keys[id].name,
                           keys[id].least, keys[id].most);
         return result;
     case KIND_OTHER:
     default:
-        return id == KEY_PART         ? parse_part(parser)
-               : id == KEY_SCHEME     ? parse_scheme(parser)
+        return id == KEY_PART     ? sim_words_part(&parser->at, parser->parts_dir, parser->device)
+               : id == KEY_SCHEME ? parse_scheme(parser)
                : id == KEY_LOADER_ELF ? parse_loader_elf(parser)
                : id == KEY_IMAGE      ? parse_image(parser)
                                       : parse_key(parser);
@@ -467,12 +263,12 @@ static int parse_value(struct parser *parser, enum key_id id)
 
 static int parse_line(struct parser *parser, const char *text, size_t length)
 {
-    int result = split(parser, text, length);
-    if (result != OTA_OK || parser->word_count == 0)
+    int result = sim_words_split(&parser->at, text, length);
+    if (result != OTA_OK || parser->at.count == 0)
         return result;
-    const struct word *name = &parser->words[0];
+    const struct sim_word *name = &parser->at.words[0];
     enum key_id id = 0;
-    while (id < KEY_COUNT && !word_is(name, keys[id].name))
+    while (id < KEY_COUNT && !sim_word_is(name, keys[id].name))
         id++;
     if (id == KEY_COUNT)
         return FAIL(parser, name, "unknown key '%.*s'",
@@ -481,7 +277,7 @@ static int parse_line(struct parser *parser, const char *text, size_t length)
         return FAIL(parser, name, "'%s' was given on line %u already", keys[id].name,
                     parser->lines[id]);
     result = parse_value(parser, id);
-    parser->lines[id] = parser->line;
+    parser->lines[id] = parser->at.number;
     return result;
 }
 
@@ -492,10 +288,11 @@ static int finish(struct parser *parser)
     const char *reason = "";
     for (int id = 0; id < KEY_COUNT; id++)
         if (keys[id].required && parser->lines[id] == 0)
-            return fail_at(parser->error, parser->line, 1, "the file has no '%s'", keys[id].name);
+            return sim_fail_at(parser->at.error, parser->at.number, 1, "the file has no '%s'",
+                               keys[id].name);
     if (parser->lines[KEY_IMAGE] != 0 && parser->lines[KEY_LOADER_ELF] == 0)
-        return fail_at(parser->error, parser->lines[KEY_IMAGE], 1,
-                       "images need their loader: the file has no 'loader-elf'");
+        return sim_fail_at(parser->at.error, parser->lines[KEY_IMAGE], 1,
+                           "images need their loader: the file has no 'loader-elf'");
     struct flash_sector sector;
     int result = sim_layout_sector(device, device->primary.address, &sector);
     if (result != OTA_OK)
@@ -509,34 +306,34 @@ static int finish(struct parser *parser)
     if (parser->lines[KEY_MAX_SECTORS] == 0)
         device->format.max_sectors = suited.max_sectors;
     if (sim_layout_check(device, &reason) != OTA_OK)
-        return fail_at(parser->error, parser->lines[KEY_SCHEME], parser->scheme_column,
-                       "scheme %s does not fit: %s", device->scheme->name, reason);
+        return sim_fail_at(parser->at.error, parser->lines[KEY_SCHEME], parser->scheme_column,
+                           "scheme %s does not fit: %s", device->scheme->name, reason);
     return OTA_OK;
 }
 
 static int parse_all(struct parser *parser, const char *text, size_t length, const char *name)
 {
     sim_device_defaults(parser->device, name);
-    memset(parser->error, 0, sizeof *parser->error);
+    memset(parser->at.error, 0, sizeof *parser->at.error);
     int result = OTA_OK;
     while (result == OTA_OK && length > 0) {
         const char *newline = memchr(text, '\n', length);
         size_t n = newline != NULL ? (size_t)(newline - text) : length;
-        parser->line++;
+        parser->at.number++;
         result = parse_line(parser, text, n);
         n += newline != NULL;
         text += n;
         length -= n;
     }
-    if (parser->line == 0)
-        parser->line = 1;
+    if (parser->at.number == 0)
+        parser->at.number = 1;
     return result == OTA_OK ? finish(parser) : result;
 }
 
 int sim_device_parse(const char *text, size_t length, const char *name, const char *parts_dir,
                      struct sim_device *out, struct flash_text_error *error)
 {
-    struct parser parser = {.device = out, .parts_dir = parts_dir, .error = error};
+    struct parser parser = {.device = out, .parts_dir = parts_dir, .at = {.error = error}};
     int result = parse_all(&parser, text, length, name);
     out->key_count = 0; /* named, not read */
     if (result != OTA_OK)
@@ -545,27 +342,6 @@ int sim_device_parse(const char *text, size_t length, const char *name, const ch
 }
 
 /* ---- files and keys ---------------------------------------------------------------------- */
-
-static int read_text(const char *path, char *buffer, size_t *length, struct flash_text_error *error)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        (void)fail_at(error, 0, 0, "%s", strerror(errno));
-        return OTA_E_IO;
-    }
-    errno = 0;
-    *length = fread(buffer, 1, MAX_FILE + 1, file);
-    bool failed = ferror(file) != 0;
-    int reason = errno;
-    fclose(file);
-    if (failed) {
-        (void)fail_at(error, 0, 0, "%s", strerror(reason));
-        return OTA_E_IO;
-    }
-    if (*length > MAX_FILE)
-        return fail_at(error, 0, 0, "larger than %u bytes: not a device file", MAX_FILE);
-    return OTA_OK;
-}
 
 /* The device's name: the file's, without directory and suffix. */
 static void name_of(const char *path, char out[SIM_TEXT])
@@ -577,15 +353,6 @@ static void name_of(const char *path, char out[SIM_TEXT])
         *dot = '\0';
 }
 
-/* Paths in a device file are relative to it. */
-static int beside(const char *device_path, const char *path, char *out, size_t size)
-{
-    const char *slash = path[0] == '/' ? NULL : strrchr(device_path, '/');
-    int length = slash != NULL ? (int)(slash - device_path) + 1 : 0;
-    int n = snprintf(out, size, "%.*s%s", length, device_path, path);
-    return n >= 0 && (size_t)n < size ? OTA_OK : OTA_E_NO_SPACE;
-}
-
 static int place_foreign(const char *device_path, struct sim_foreign *foreign)
 {
     char found[SIM_FOREIGN_PATH];
@@ -595,7 +362,7 @@ static int place_foreign(const char *device_path, struct sim_foreign *foreign)
         if (path[0] == '\0')
             continue;
         memcpy(found, path, sizeof found);
-        result = beside(device_path, found, path, SIM_FOREIGN_PATH);
+        result = sim_path_beside(device_path, found, path, SIM_FOREIGN_PATH);
     }
     return result;
 }
@@ -604,16 +371,17 @@ int sim_device_add_key(struct sim_device *device, const char *path, struct flash
 {
     size_t index = device->key_count;
     if (index == SIM_MAX_KEYS) {
-        (void)fail_at(error, 0, 0, "more than %d keys", SIM_MAX_KEYS);
+        (void)sim_fail_at(error, 0, 0, "more than %d keys", SIM_MAX_KEYS);
         return OTA_E_NO_SPACE;
     }
     errno = 0;
     int result = crypto_openssl_read_public(path, &device->keys[index], &device->key_der[index]);
     if (result == OTA_E_IO)
-        (void)fail_at(error, 0, 0, "key %.100s: %s", path,
-                      errno != 0 ? strerror(errno) : "cannot be read");
+        (void)sim_fail_at(error, 0, 0, "key %.100s: %s", path,
+                          errno != 0 ? strerror(errno) : "cannot be read");
     else if (result != OTA_OK)
-        (void)fail_at(error, 0, 0, "key %.80s: not a P-256 or RSA-2048 public key in PEM", path);
+        (void)sim_fail_at(error, 0, 0, "key %.80s: not a P-256 or RSA-2048 public key in PEM",
+                          path);
     if (result != OTA_OK)
         return result;
     snprintf(device->key_paths[index], sizeof device->key_paths[index], "%s", path);
@@ -624,14 +392,14 @@ int sim_device_add_key(struct sim_device *device, const char *path, struct flash
 int sim_device_load(const char *path, const char *parts_dir, struct sim_device *out,
                     struct flash_text_error *error)
 {
-    struct parser parser = {.device = out, .parts_dir = parts_dir, .error = error};
+    struct parser parser = {.device = out, .parts_dir = parts_dir, .at = {.error = error}};
     char name[SIM_TEXT];
     size_t length = 0;
     memset(out, 0, sizeof *out);
-    char *text = malloc(MAX_FILE + 1);
+    char *text = malloc(SIM_MAX_TEXT + 1);
     if (text == NULL)
-        return fail_at(error, 0, 0, "out of memory");
-    int result = read_text(path, text, &length, error);
+        return sim_fail_at(error, 0, 0, "out of memory");
+    int result = sim_text_read(path, text, &length, error);
     if (result == OTA_OK) {
         name_of(path, name);
         result = parse_all(&parser, text, length, name);
@@ -642,7 +410,7 @@ int sim_device_load(const char *path, const char *parts_dir, struct sim_device *
     out->key_count = 0;
     for (size_t i = 0; result == OTA_OK && i < named; i++) {
         char key_path[PATH_LIMIT];
-        result = beside(path, out->key_paths[i], key_path, sizeof key_path);
+        result = sim_path_beside(path, out->key_paths[i], key_path, sizeof key_path);
         if (result == OTA_OK)
             result = sim_device_add_key(out, key_path, error);
         error->line = parser.key_lines[i];

@@ -13,7 +13,7 @@
 static void log_text(const struct boot_config *config, enum ota_log_level level, const char *text)
 {
     if (config->platform != NULL)
-        config->platform->log(config->platform->context, level, text);
+        config->platform->log(config->platform->context, level, text, 0);
 }
 
 /* Errors that say something about an image, as opposed to flash or power. */
@@ -103,7 +103,7 @@ static int read_trial(const struct boot_config *config, bool *trial)
     bool done = false;
     bool confirmed = false;
     bool open = false;
-    if (config->scheme->status) {
+    if (config->scheme->in_status != NULL) {
         *trial = img_on_trial(&config->primary, &config->format);
         return 0;
     }

@@ -46,7 +46,7 @@ struct boot_scheme {
     bool reverts; /* a TEST image that does not confirm goes back at the next boot */
     bool entries; /* keeps status entries in the trailers: max_sectors is not 0 */
     bool scratch; /* needs a scratch area … */
-    bool status;  /* … and a status area, in which it keeps its state */
+    const struct img_in_status *in_status; /* … and a status area, in which it keeps its state */
     /* Do the slots fit? 0, or OTA_E_LAYOUT and a static one-line reason. */
     int (*check)(const struct boot_config *config, const char **reason);
     /* Largest acceptable image with its TLVs, in bytes from the slot's start. */

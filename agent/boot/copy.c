@@ -85,7 +85,7 @@ int boot_lose_way_back(const struct boot_config *config, int err)
         return err;
     if (config->platform != NULL)
         config->platform->log(config->platform->context, OTA_LOG_ERROR,
-                              "a sector of the secondary takes nothing: there is no way back");
+                              "a sector of the secondary takes nothing: there is no way back", 0);
     return 0;
 }
 

@@ -6,8 +6,15 @@
 #define SIZE   IMG_STATUS_RECORD
 #define HALVES 2u
 
-enum { AT_REQUEST = 8, AT_TRIAL = 9, AT_SWAP = 10, AT_LARGER_END = 12, AT_STEPS = 16 };
-_Static_assert(AT_REQUEST == OTA_RING_HEAD && AT_STEPS + 4 + OTA_RING_TAIL == SIZE,
+enum {
+    AT_REQUEST = 8,
+    AT_TRIAL = 9,
+    AT_SWAP = 10,
+    AT_LARGER_END = 12,
+    AT_STEPS = 16,
+    AT_ZEROS = 20
+};
+_Static_assert(AT_REQUEST == OTA_RING_HEAD && AT_ZEROS + 8 + OTA_RING_TAIL == SIZE,
                "the record is as its table says");
 
 /* ---- one record -------------------------------------------------------------------------- */
@@ -174,6 +181,14 @@ int img_status_ask(const struct flash_area *area, enum img_swap_type request)
     return img_status_put(&log, &status);
 }
 
+/* Asks for it, unless something is asked for already. */
+static int pend(const struct flash_area *area, enum img_swap_type request)
+{
+    struct img_status status;
+    int err = img_status_read(area, &status);
+    return err == 0 && status.request != IMG_SWAP_NONE ? 0 : img_status_ask(area, request);
+}
+
 int img_status_confirm(const struct flash_area *area)
 {
     struct img_status_log log;
@@ -185,3 +200,6 @@ int img_status_confirm(const struct flash_area *area)
     status.trial = false;
     return img_status_put(&log, &status);
 }
+
+const struct img_in_status img_in_status = {img_status_read, pend, img_status_ask,
+                                            img_status_confirm};

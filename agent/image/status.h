@@ -16,7 +16,8 @@
  *  11   1  0
  *  12   4  larger_end   of the swap under way: end of the larger image, in bytes; else 0
  *  16   4  steps        of the swap under way: steps that are done; else 0
- *  20   4  CRC-32 (IEEE 802.3) of all before it
+ *  20   8  0: a record divides a page, and so is one program everywhere
+ *  28   4  CRC-32 (IEEE 802.3) of all before it
  *
  * No record at all means: nothing asked for, no trial, no swap. */
 #ifndef NOBRICK_AGENT_IMAGE_STATUS_H
@@ -36,7 +37,7 @@ struct img_status {
     uint32_t steps;
 };
 
-#define IMG_STATUS_RECORD 24u
+#define IMG_STATUS_RECORD 32u
 
 /* The area, opened. The caller's; good until somebody else writes there. */
 struct img_status_log {
@@ -74,5 +75,16 @@ OTA_MUST_CHECK int img_status_settle(const struct flash_area *area, struct img_s
  */
 OTA_MUST_CHECK int img_status_ask(const struct flash_area *area, enum img_swap_type request);
 OTA_MUST_CHECK int img_status_confirm(const struct flash_area *area);
+
+/* What the application's calls of trailer.h do where state is kept here: a device names it in its
+ * format, and one with trailers does not link it. */
+struct img_in_status {
+    int (*read)(const struct flash_area *area, struct img_status *out);
+    int (*pend)(const struct flash_area *area, enum img_swap_type request);
+    int (*ask)(const struct flash_area *area, enum img_swap_type request);
+    int (*confirm)(const struct flash_area *area);
+};
+
+extern const struct img_in_status img_in_status;
 
 #endif

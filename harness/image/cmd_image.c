@@ -12,13 +12,15 @@
 #define KEYS_MAX 8
 
 static const char *const HELP =
-    "usage: nobrick image create|verify|show|pad|pack [--help] ...\n"
+    "usage: nobrick image create|verify|show|pad|pack|diff|patch [--help] ...\n"
     "\n"
     "  create   make an MCUboot image from a payload, and sign it\n"
     "  verify   check an image: hash, signature, every size and TLV\n"
     "  show     print header, TLVs and slot trailer\n"
     "  pad      make a whole slot of an image, with a trailer\n"
     "  pack     make a TAR archive with a list of components, as AnyCloud devices take them\n"
+    "  diff     make the patch that turns one file into another\n"
+    "  patch    apply one\n"
     "\n"
     "example:\n"
     "  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem\n"
@@ -220,11 +222,12 @@ int nb_cmd_image(int argc, char **argv)
     } parts[] = {
         {"create", nb_image_cmd_create}, {"verify", nb_image_cmd_verify},
         {"show", nb_image_cmd_show},     {"pad", nb_image_cmd_pad},
-        {"pack", nb_image_cmd_pack},
+        {"pack", nb_image_cmd_pack},     {"diff", nb_image_cmd_diff},
+        {"patch", nb_image_cmd_patch},
     };
 
     if (argc < 2) {
-        return nb_image_complain("", "create, verify, show, pad or pack? (--help)");
+        return nb_image_complain("", "create, verify, show, pad, pack, diff or patch? (--help)");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(HELP, stdout);
@@ -236,5 +239,6 @@ int nb_cmd_image(int argc, char **argv)
         }
     }
     return nb_image_complain(
-        "", "no such thing as '%s': create, verify, show, pad or pack (--help)", argv[1]);
+        "", "no such thing as '%s': create, verify, show, pad, pack, diff or patch (--help)",
+        argv[1]);
 }

@@ -14,6 +14,8 @@
 int nb_image_cmd_create(int argc, char **argv);
 int nb_image_cmd_pad(int argc, char **argv);
 int nb_image_cmd_pack(int argc, char **argv);
+int nb_image_cmd_diff(int argc, char **argv);
+int nb_image_cmd_patch(int argc, char **argv);
 int nb_image_cmd_verify(int argc, char **argv);
 int nb_image_cmd_show(int argc, char **argv);
 

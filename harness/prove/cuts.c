@@ -1,4 +1,5 @@
 #include "harness/prove/cuts.h"
+#include "harness/run/apart.h"
 #include "harness/run/matrix.h"
 #include "harness/run/virtual.h"
 
@@ -61,8 +62,11 @@ static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const stru
                     struct nb_outcome *outcome, uint64_t *failures)
 {
     struct nb_outcome one = {0};
+    char name[NB_WORD];
     cell->cuts[0] = *cut;
     cell->cut_count = 1;
+    snprintf(name, sizeof name, "%u.%s", cut->op, nb_cut_word(cut));
+    nb_apart_note(name);
     nb_virtual_play(virtual, NULL, &one);
     if (nb_run_stop)
         return; /* it was not played to its end */
@@ -70,7 +74,7 @@ static void try_cut(struct nb_virtual *virtual, struct nb_cell *cell, const stru
     *failures += one.verdict != NB_PASS;
     if (one.verdict == NB_PASS || outcome->verdict == NB_FAIL || outcome->verdict == NB_ERROR)
         return;
-    snprintf(outcome->cuts, sizeof outcome->cuts, "%u.%s", cut->op, nb_cut_word(cut));
+    memcpy(outcome->cuts, name, sizeof name);
     outcome->verdict = one.verdict;
     memcpy(outcome->reason, one.reason, sizeof one.reason);
     memcpy(outcome->story, one.story, sizeof one.story);
@@ -87,6 +91,7 @@ int nb_cuts_sweep(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_virtual *virtual = nb_virtual_new(script, &tried);
     if (!virtual)
         return OTA_E_NO_SPACE;
+    nb_apart_note("");
     nb_virtual_play(virtual, &list, outcome);
     if (list.failed)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));

@@ -6,7 +6,7 @@
 
 #include "harness/prove/search.h"
 
-#define NB_MAP_AREAS 4
+#define NB_MAP_AREAS 8
 
 struct nb_map_area {
     const char *name;

@@ -13,4 +13,28 @@
 enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LINE],
                          struct nb_outcome *outcome);
 
+/* What every proof says of itself, as notes: the verdict, with the names of the images, and its
+ * bounds. */
+void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, const char *old,
+                      const char *new, struct nb_outcome *outcome);
+
+/* Of a proof with failures: puts the chain into `outcome->cuts`, and a sentence into `text`. */
+void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, char *text,
+                      size_t size);
+
+/* The verdict of a proof whose map could not be written, as errno says: no pass. */
+enum nb_verdict nb_prove_mapless(enum nb_verdict verdict, char reason[NB_LINE],
+                                 struct nb_outcome *outcome);
+
+/* nb_prove_figures with the names that versions have in scripts. */
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome);
+
+/* The verdict on a search, with a reason; a failure was repeated in another process, and its story
+ * is in `outcome`. */
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome);
+
 #endif

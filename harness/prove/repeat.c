@@ -1,5 +1,8 @@
 #include "harness/prove/repeat.h"
 
+#include "harness/run/bench.h"
+
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -32,127 +35,130 @@ static void ignore(void *context, uint32_t address, uint32_t length)
     (void)length;
 }
 
-/* One run from the present flash. True when it was cut. */
-static bool play(struct nb_prove_device *device, const struct nb_cut *cut, struct nb_end *end)
+__attribute__((format(printf, 2, 3))) static void tell(const struct nb_repeat *repeat,
+                                                       const char *format, ...)
 {
-    struct nb_bench *bench = device->bench;
-    struct flash_sim *sim = bench->sim;
+    char line[NB_LINE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    repeat->tell(repeat->context, line);
+}
+
+/* One run from the present flash. True when it was cut. */
+static bool play(const struct nb_repeat *repeat, const struct nb_cut *cut, struct nb_end *end)
+{
+    struct nb_machine *machine = repeat->machine;
+    struct flash_sim *sim = machine->sim;
     struct cutter cutter = {.cut = cut};
     const struct nb_seam seam = {flash_sim_port(sim), ignore, NULL};
+    struct flash_stats before;
+    struct flash_stats after;
+    flash_sim_stats(sim, &before);
     flash_sim_restart_count(sim);
     flash_sim_observe(sim, cut_there, &cutter);
     memset(end, 0, sizeof *end);
-    device->machine.run(device, cut->action, &seam, end);
+    machine->run(machine->context, cut->action, &seam, end);
     flash_sim_observe(sim, NULL, NULL);
+    flash_sim_stats(sim, &after);
     bool is_cut = flash_sim_is_off(sim) && cut->tear != FLASH_TEAR_NONE;
     if (flash_sim_is_off(sim) && !is_cut)
         end->wrong = "the run changes flash without end";
+    if (after.violations != before.violations)
+        end->wrong = "the device does what its flash forbids";
     flash_sim_power_on(sim);
     if (is_cut)
-        nb_bench_event(bench, "%s, power cut %s operation %u: %s %u bytes at 0x%06x",
-                       nb_action_word(cut->action),
-                       cut->tear == FLASH_TEAR_BEFORE  ? "before"
-                       : cut->tear == FLASH_TEAR_AFTER ? "after"
-                                                       : flash_tear_word(cut->tear),
-                       cut->op, cutter.op.kind == FLASH_OP_ERASE ? "erase" : "program",
-                       cutter.op.length, cutter.op.address);
+        tell(repeat, "%s, power cut %s operation %u: %s %u bytes at 0x%06x",
+             nb_action_word(cut->action),
+             cut->tear == FLASH_TEAR_BEFORE  ? "before"
+             : cut->tear == FLASH_TEAR_AFTER ? "after"
+                                             : flash_tear_word(cut->tear),
+             cut->op, cutter.op.kind == FLASH_OP_ERASE ? "erase" : "program", cutter.op.length,
+             cutter.op.address);
     return is_cut;
 }
 
-static void tell_end(struct nb_prove_device *device, enum nb_action action,
+static void tell_end(const struct nb_repeat *repeat, enum nb_action action,
                      const struct nb_end *end)
 {
-    char old[24];
-    char new[24];
-    nb_version_print(&device->old, old, sizeof old);
-    nb_version_print(&device->new, new, sizeof new);
-    const char *what = end->runs == NB_RUNS_OLD     ? old
-                       : end->runs == NB_RUNS_NEW   ? new
+    const char *what = end->runs == NB_RUNS_OLD     ? repeat->old
+                       : end->runs == NB_RUNS_NEW   ? repeat->new
                        : end->runs == NB_RUNS_OTHER ? "something else"
                        : end->runs == NB_RUNS_ERROR ? "nothing: an error"
                                                     : "nothing";
-    if (action == NB_ACTION_BOOT)
-        nb_bench_event(device->bench, "%s starts%s, after %u operations", what,
-                       end->trial ? " on trial" : "", flash_sim_op_count(device->bench->sim));
+    if (end->wrong != NULL)
+        tell(repeat, "%s: %s, after %u operations", nb_action_word(action), end->wrong,
+             flash_sim_op_count(repeat->machine->sim));
+    else if (action == NB_ACTION_BOOT)
+        tell(repeat, "%s starts%s, after %u operations", what, end->trial ? " on trial" : "",
+             flash_sim_op_count(repeat->machine->sim));
     else
-        nb_bench_event(device->bench, "%s: %s", nb_action_word(action),
-                       end->refused ? "not possible" : "done");
+        tell(repeat, "%s: %s", nb_action_word(action), end->refused ? "not possible" : "done");
 }
 
-static const char *judge_end(struct nb_prove_device *device, const struct nb_end *end,
+static const char *judge_end(struct nb_repeat *repeat, const struct nb_end *end,
                              enum nb_action follows)
 {
     enum nb_phase next[2];
-    struct nb_end judged = *end;
-    struct flash_stats stats;
     const char *wrong;
-    flash_sim_stats(device->bench->sim, &stats);
-    if (stats.violations != device->bench->violations)
-        judged.wrong = "the device does what its flash forbids";
-    size_t count = nb_judge_end(&device->machine.demand, device->phase, &judged, next, &wrong);
+    size_t count = nb_judge_end(&repeat->machine->demand, repeat->phase, end, next, &wrong);
     if (count != 0)
-        device->phase = count == 2 && follows == NB_ACTION_CONFIRM ? next[1] : next[0];
+        repeat->phase = count == 2 && follows == NB_ACTION_CONFIRM ? next[1] : next[0];
     return wrong;
 }
 
 /* Boots until two in a row have changed nothing. */
-static const char *come_to_rest(struct nb_prove_device *device)
+static const char *come_to_rest(struct nb_repeat *repeat)
 {
     static const struct nb_cut whole = {.tear = FLASH_TEAR_NONE, .action = NB_ACTION_BOOT};
     int quiet = 0;
     struct nb_end end = {0};
     for (int i = 0; i < NB_BENCH_MAX_BOOT && quiet < 2; i++) {
-        (void)play(device, &whole, &end);
-        tell_end(device, NB_ACTION_BOOT, &end);
-        const char *wrong = judge_end(device, &end, NB_ACTION_BOOT);
+        (void)play(repeat, &whole, &end);
+        tell_end(repeat, NB_ACTION_BOOT, &end);
+        const char *wrong = judge_end(repeat, &end, NB_ACTION_BOOT);
         if (wrong != NULL)
             return wrong;
-        quiet = flash_sim_op_count(device->bench->sim) == 0 ? quiet + 1 : 0;
+        quiet = flash_sim_op_count(repeat->machine->sim) == 0 ? quiet + 1 : 0;
     }
     return quiet < 2 ? "boots go on changing flash for ever"
-                     : nb_judge_rest(&device->machine.demand, device->phase, end.runs);
+                     : nb_judge_rest(&repeat->machine->demand, repeat->phase, end.runs);
 }
 
-/* "" when the chain could be played; else why it is vacuous, or (true) what is wrong. */
-static bool play_chain(struct nb_prove_device *device, const struct nb_cut *cuts, size_t count,
+/* True when the chain could be played, with what is wrong; else why it is vacuous. */
+static bool play_chain(struct nb_repeat *repeat, const struct nb_cut *cuts, size_t count,
                        const char **wrong)
 {
     *wrong = NULL;
     for (size_t i = 0; i < count && *wrong == NULL; i++) {
         struct nb_end end;
-        if (nb_phase_action(device->phase) != cuts[i].action) {
+        if (nb_phase_action(repeat->phase) != cuts[i].action) {
             *wrong = "the chain does not fit: the device does something else there";
             return false;
         }
-        bool is_cut = play(device, &cuts[i], &end);
+        bool is_cut = play(repeat, &cuts[i], &end);
         if (!is_cut && cuts[i].tear != FLASH_TEAR_NONE) {
             *wrong = "a power cut of the chain never fell";
             return false;
         }
         if (is_cut) {
-            device->phase = nb_phase_cut(device->phase);
+            repeat->phase = nb_phase_cut(repeat->phase);
             continue;
         }
-        tell_end(device, cuts[i].action, &end);
-        *wrong = judge_end(device, &end, i + 1 < count ? cuts[i + 1].action : NB_ACTION_BOOT);
+        tell_end(repeat, cuts[i].action, &end);
+        *wrong = judge_end(repeat, &end, i + 1 < count ? cuts[i + 1].action : NB_ACTION_BOOT);
     }
     return true;
 }
 
-enum nb_verdict nb_repeat(struct nb_prove_device *device, const struct nb_step *step,
-                          const struct nb_cut *cuts, size_t count, char reason[NB_LINE])
+enum nb_verdict nb_repeat(struct nb_repeat *repeat, const struct nb_cut *cuts, size_t count,
+                          const char **wrong)
 {
-    const char *wrong;
-    struct flash_stats stats;
-    flash_sim_stats(device->bench->sim, &stats);
-    device->bench->violations = stats.violations;
-    bool fits = play_chain(device, cuts, count, &wrong);
-    if (fits && wrong == NULL && nb_phase_action(device->phase) == NB_ACTION_BOOT)
-        wrong = come_to_rest(device);
-    if (wrong == NULL)
-        return NB_PASS;
-    snprintf(reason, NB_LINE, "line %u: %s", step->line, wrong);
-    return fits ? NB_FAIL : NB_VACUOUS;
+    bool fits = play_chain(repeat, cuts, count, wrong);
+    if (fits && *wrong == NULL && nb_phase_action(repeat->phase) == NB_ACTION_BOOT)
+        *wrong = come_to_rest(repeat);
+    return *wrong == NULL ? NB_PASS : fits ? NB_FAIL : NB_VACUOUS;
 }
 
 /* ---- in another process ------------------------------------------------------------------ */
@@ -169,7 +175,7 @@ static void repeat_and_tell(const struct nb_script *script, const struct nb_cell
     again.map = NULL;
     memcpy(again.cuts, proof->chain, sizeof again.cuts);
     again.cut_count = proof->chain_length;
-    if (nb_bench_run(script, &again, outcome) != 0)
+    if ((script->needs_cloud ? nb_virtual_run : nb_bench_run)(script, &again, outcome) != 0)
         outcome->verdict = NB_ERROR;
     for (size_t done = 0; done < sizeof *outcome;) {
         ssize_t put = write(fd, (const char *)outcome + done, sizeof *outcome - done);

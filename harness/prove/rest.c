@@ -12,6 +12,24 @@ static uint32_t after(const struct nb_search *search, const struct nb_state *sta
     return nb_state_at(search, state->ends[0])->stands;
 }
 
+/* Boots go round from `id` to `id`. A loader must not; a whole device that is offered what it
+ * refuses may, when it is well in each of these states. */
+static void judge_circle(struct nb_search *search, uint32_t id)
+{
+    uint32_t at = id;
+    do {
+        struct nb_state *state = nb_state_at(search, at);
+        state->wrong = state->phase != NB_PHASE_LIFE
+                           ? "boots go on changing flash for ever"
+                           : nb_judge_rest(&search->machine->demand, (enum nb_phase)state->phase,
+                                           (enum nb_runs)state->runs);
+        search->proof->rests |= state->wrong == NULL ? state->runs : 0u;
+        if (state->wrong != NULL)
+            return;
+        at = after(search, state);
+    } while (at != id);
+}
+
 /* Follows boots from `id` until something settled, a rest, or a circle. What is wrong at the end
  * is kept in the state where it is, and counted once. */
 static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
@@ -23,6 +41,8 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
         if (state->wrong != NULL || state->end_count == 0)
             break;
         uint32_t next = after(search, state);
+        if (nb_phase_may_go_on((enum nb_phase)state->phase))
+            break;
         if (next == at && state->ops == 0) {
             state->wrong = nb_judge_rest(&search->machine->demand, (enum nb_phase)state->phase,
                                          (enum nb_runs)state->runs);
@@ -30,7 +50,7 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
             break;
         }
         if (colours[next] == ON_THE_WAY) {
-            state->wrong = "boots go on changing flash for ever";
+            judge_circle(search, next);
             break;
         }
         at = next;
@@ -42,8 +62,7 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
     }
 }
 
-/* The list of runs that leads to a state, from the root. */
-static size_t tell_chain(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS])
+size_t nb_chain_to(const struct nb_search *search, uint32_t id, struct nb_cut chain[NB_CUTS])
 {
     size_t length = 0;
     for (uint32_t at = id; nb_state_at(search, at)->parent != NB_NOBODY;
@@ -83,7 +102,7 @@ int nb_judge_rests(struct nb_search *search)
             deepest = i;
         proof->depth = nb_state_at(search, deepest)->depth;
     }
-    proof->deepest_length = tell_chain(search, deepest, proof->deepest);
+    proof->deepest_length = nb_chain_to(search, deepest, proof->deepest);
     for (uint32_t i = 0; i < search->ops.count; i++)
         proof->masked += nb_is_covered(search, nb_op_at(search, i)) && !nb_op_at(search, i)->torn
                              ? nb_op_at(search, i)->tears
@@ -99,7 +118,7 @@ int nb_judge_rests(struct nb_search *search)
     }
     if (worst != NB_NOBODY) {
         proof->reason = nb_state_at(search, worst)->wrong;
-        proof->chain_length = tell_chain(search, worst, proof->chain);
+        proof->chain_length = nb_chain_to(search, worst, proof->chain);
         if (proof->chain_length < NB_CUTS) /* the run that shows it: a chain is never empty */
             proof->chain[proof->chain_length++] = (struct nb_cut){
                 .tear = FLASH_TEAR_NONE,

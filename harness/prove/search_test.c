@@ -29,6 +29,8 @@ enum fault {
     OWN_REGION,    /* the loader's own sector is erased */
     LATE_LOSS,     /* what is kept is rewritten, and a resumed copy does not look whether it was */
     READS_TOO_FAR, /* what is kept is believed without looking at it */
+    LOOKS_ERASED,  /* a sector that begins erased is not erased again */
+    HALF_ENTRY,    /* a status entry that is torn makes it forget the request */
     FAULTS
 };
 
@@ -65,6 +67,12 @@ static bool flag(uint32_t number)
     return read(FLAGS, number * UNIT, bytes, sizeof bytes) == 0 && bytes[0] != 0xFF;
 }
 
+static bool half_flag(uint32_t number)
+{
+    uint8_t bytes[UNIT];
+    return read(FLAGS, number * UNIT, bytes, sizeof bytes) == 0 && bytes[0] != 0xFF && bytes[0];
+}
+
 static int set_flag(uint32_t number)
 {
     static const uint8_t set[UNIT] = {0};
@@ -75,8 +83,9 @@ static int set_flag(uint32_t number)
 static uint8_t version(uint32_t sector)
 {
     uint8_t bytes[SECTOR];
-    if (read(sector, 0, bytes, sizeof bytes) != 0)
-        return 0;
+    for (uint32_t i = 0; i < SECTOR; i += sizeof bytes / 8) /* piece by piece, as loaders do */
+        if (read(sector, i, bytes + i, sizeof bytes / 8) != 0)
+            return 0;
     for (uint32_t i = 1; i < SECTOR; i++)
         if (bytes[i] != bytes[0])
             return 0;
@@ -86,7 +95,9 @@ static uint8_t version(uint32_t sector)
 static int copy(uint32_t from, uint32_t to)
 {
     uint8_t half[SECTOR / 2];
-    int err = erase(to);
+    uint8_t first;
+    bool believed = toy.fault == LOOKS_ERASED && read(to, 0, &first, 1) == 0 && first == 0xFF;
+    int err = believed ? 0 : erase(to);
     for (uint32_t at = 0; err == 0 && at < SECTOR; at += sizeof half) {
         err = read(from, at, half, sizeof half);
         if (err == 0)
@@ -149,6 +160,8 @@ static void boot(struct nb_end *end)
 {
     bool reverts = flag(TRIAL);
     int err = do_harm();
+    if (err == 0 && toy.fault == HALF_ENTRY && half_flag(BEGUN))
+        err = erase(FLAGS);
     if (err == 0 && reverts)
         err = revert();
     else if (err == 0 && flag(ASKED))
@@ -207,6 +220,8 @@ static void set_up(enum fault fault, bool permanent)
         .to = SECTORS * SECTOR,
         .loader = 0,
         .loader_end = SECTOR,
+        .entries = FLAGS * SECTOR + BEGUN * UNIT,
+        .entries_end = FLAGS * SECTOR + (BEGUN + 1) * UNIT,
         .demand = {.reverts = true,
                    .permanent = permanent,
                    .boots = NB_RUNS_OLD | NB_RUNS_NEW,
@@ -308,6 +323,35 @@ static void test_chain_repeats(void **state)
     flash_sim_close(toy.sim);
 }
 
+/* What only a torn erase leaves behind, and no clean cut. */
+static void test_torn_erase(void **state)
+{
+    (void)state;
+    for (int unmasked = 0; unmasked < 2; unmasked++) {
+        struct nb_proof clean = prove(LOOKS_ERASED, true, unmasked != 0, NB_TEARS_NONE);
+        struct nb_proof torn = prove(LOOKS_ERASED, true, unmasked != 0, NB_TEARS_PREFIX);
+        assert_true(clean.closed);
+        assert_int_equal(clean.failures, 0);
+        assert_true(torn.failures > 0);
+        assert_int_equal(cuts_of(&torn), 1);
+        assert_int_equal(torn.chain[torn.chain_length - 2].tear, FLASH_TEAR_LOWER);
+        assert_string_equal(torn.reason, "the device does what its flash forbids");
+    }
+}
+
+/* A torn status entry counts as the complete one only while the loader takes it so. */
+static void test_torn_entry(void **state)
+{
+    (void)state;
+    struct nb_proof clean = prove(HALF_ENTRY, true, false, NB_TEARS_NONE);
+    struct nb_proof torn = prove(HALF_ENTRY, true, false, NB_TEARS_ALL);
+    assert_true(clean.closed);
+    assert_int_equal(clean.failures, 0);
+    assert_true(torn.failures > 0);
+    assert_int_equal(cuts_of(&torn), 1);
+    assert_string_equal(torn.reason, "the request is lost: the old image stays");
+}
+
 /* Masking must not change the verdict, nor how many cuts it takes. */
 static void test_masked_as_unmasked(void **state)
 {
@@ -352,14 +396,72 @@ static void test_never_proved_after_a_limit(void **state)
     flash_sim_close(toy.sim);
 }
 
+/* A flag counts as set or not, however its unit was torn. */
+static int tidy_flags(void *context)
+{
+    const struct toy *own = context;
+    for (uint32_t i = 0; i < FLAG_COUNT; i++) {
+        uint8_t unit[UNIT];
+        int rc = flash_sim_peek(own->sim, FLAGS * SECTOR + i * UNIT, unit, sizeof unit);
+        memset(unit, unit[0] != 0xFF ? 0 : 0xFF, sizeof unit);
+        if (rc == 0)
+            rc = flash_sim_put(own->sim, FLAGS * SECTOR + i * UNIT, unit, sizeof unit);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* This promises that flags do not matter. */
+static int clear_flags(void *context)
+{
+    const struct toy *own = context;
+    uint8_t erased[SECTOR];
+    memset(erased, 0xFF, sizeof erased);
+    return flash_sim_put(own->sim, FLAGS * SECTOR, erased, sizeof erased);
+}
+
+static struct nb_proof prove_formal(int (*normalise)(void *context))
+{
+    struct nb_proof proof;
+    struct nb_search *search;
+    const struct nb_search_options options = {.max_ops = 200};
+    set_up(NO_FAULT, true);
+    toy.machine.context = &toy;
+    toy.machine.normalise = normalise;
+    toy.machine.formal[0] = (struct nb_formal){FLAGS * SECTOR, (FLAGS + 1) * SECTOR};
+    assert_int_equal(nb_search_run(&toy.machine, NB_PHASE_ASKING, &options, NULL, &search, &proof),
+                     0);
+    nb_search_free(search);
+    flash_sim_close(toy.sim);
+    return proof;
+}
+
+static void test_what_counts_in_one_form(void **state)
+{
+    (void)state;
+    struct nb_proof plain = prove(NO_FAULT, true, false, NB_TEARS_ALL);
+    struct nb_proof tidy = prove_formal(tidy_flags);
+    assert_true(tidy.closed && !tidy.informal);
+    assert_int_equal(tidy.rests, plain.rests);
+    assert_int_equal(tidy.failures, 0);
+    assert_true(tidy.states < plain.states);
+    struct nb_proof wrong = prove_formal(clear_flags);
+    assert_true(wrong.informal);
+    assert_false(wrong.closed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_loader_closes),
         cmocka_unit_test(test_finds_the_fewest_cuts),
         cmocka_unit_test(test_chain_repeats),
+        cmocka_unit_test(test_torn_erase),
+        cmocka_unit_test(test_torn_entry),
         cmocka_unit_test(test_masked_as_unmasked),
         cmocka_unit_test(test_never_proved_after_a_limit),
+        cmocka_unit_test(test_what_counts_in_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static uint32_t default_slot(const struct flash_part *part, const struct boot_sc
 /* Status records are for parts that program whole rows. */
 static const char *usual_part(const struct boot_scheme *scheme)
 {
-    return scheme->status ? ROW_PART : DEFAULT_PART;
+    return scheme->in_status ? ROW_PART : DEFAULT_PART;
 }
 
 static int generic_device(const struct nb_script *script, const struct nb_cell *cell,

@@ -9,6 +9,10 @@
  * the seed draws:
  *
  *   anycloud/first-update.ota:virtual:seed=7:faults=1.%40body%3A37%25%20net%20reset+2.%40job%20silent
+ *
+ * A plugin of `nobrick prove` stands in the place of the script, and `plugin` in that of the world:
+ *
+ *   ./myboot.so:plugin:device=myboot.device,case=upgrade:cuts=12.first+boot
  */
 #ifndef NOBRICK_HARNESS_RUN_MATRIX_H
 #define NOBRICK_HARNESS_RUN_MATRIX_H
@@ -24,6 +28,7 @@ struct nb_choice {
     char device[NB_TEXT];
     char scheme[NB_WORD];
     char size[NB_WORD];
+    bool every_part; /* all parts, whatever part or device the script names */
 };
 
 /* Is it a word of the `size` line? */

@@ -11,6 +11,7 @@
 #define STABLE_BOOTS  8
 #define REPORT_CHECKS 8
 #define POLL_MS       10
+#define HISTORY_S     (8 * 3600)
 #define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
 #define SIGNAL_EXIT   128 /* and more: killed by a signal */
 
@@ -202,6 +203,7 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     uint64_t begin = world->now_ms(world->context);
     int rc = play->stage->run_device(play, boot_only, codes);
     play->lasted = world->now_ms(world->context) - begin;
+    play->longest = play->lasted > play->longest ? play->lasted : play->longest;
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
@@ -275,7 +277,7 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
         nb_play_cloud_line(play, "fault fail");
     if (rc == OTA_E_TIMEOUT)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, play->stage->limit_s);
+                       step->line, nb_play_limit_s(play));
     else if (rc)
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
     if (rc)
@@ -287,6 +289,12 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     }
     play->unit = &play->units[0];
     return faults_fired(play, step, cut_armed);
+}
+
+uint32_t nb_play_limit_s(const struct nb_play *play)
+{
+    uint32_t most = play->stage->limit_s;
+    return play->cell->explored && most > HISTORY_S ? HISTORY_S : most;
 }
 
 /* Of the flash of all devices together. */
@@ -526,6 +534,8 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
     play->fail_fired = false;
     play->fail_op = step->value;
     play->failure = step->failure;
+    for (size_t i = 0; i < play->unit_count && step->failure != FLASH_FAIL_ERROR; i++)
+        nb_oracle_unkept(&play->units[i].oracle);
     if (step->all && play->fail_armed)
         play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
@@ -582,6 +592,23 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     return done(play, step, rc, &error);
 }
 
+static enum nb_front front_of(enum nb_step_kind kind)
+{
+    return kind == NB_CLOUD_OFFER || kind == NB_CLOUD_NONE ? NB_FRONT_CLOUD
+           : kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET  ? NB_FRONT_FAULTS
+                                                           : NB_FRONT_FLASH;
+}
+
+bool nb_play_front(struct nb_play *play, enum nb_front front)
+{
+    const struct nb_script *script = play->script;
+    bool good = true;
+    for (size_t i = 0; good && i < script->step_count && script->steps[i].kind != NB_PROVE; i++)
+        if (front_of(script->steps[i].kind) == front)
+            good = play_step(play, &script->steps[i]);
+    return good;
+}
+
 /* ---- one cell ---------------------------------------------------------------------------- */
 
 static void cannot_begin(struct nb_play *play, int rc, const char *reason)
@@ -600,6 +627,15 @@ static int make_images(struct nb_play *play, struct flash_text_error *error)
         rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, &script->images[i],
                           &blob, error);
     return rc;
+}
+
+/* The application takes some step over from its agent. */
+static bool does_itself(const struct nb_script *script)
+{
+    for (size_t i = 0; i < APP_ANSWERS; i++)
+        if (strncmp(script->agent.answer_words[i], "done=", 5) == 0)
+            return true;
+    return false;
 }
 
 bool nb_play_open(struct nb_play *play)
@@ -624,6 +660,7 @@ bool nb_play_open(struct nb_play *play)
         play->unit = &play->units[i];
         nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
                        play->device.validate_primary);
+        play->unit->oracle.own_checks = does_itself(play->script);
         rc = nb_play_fill_flash(play, &error);
     }
     play->unit = &play->units[0];

@@ -1,6 +1,8 @@
 /* The verbs `run` and `replay`: which scripts, which cells, which engine, and what is shown. */
 #include "harness/cli/paths.h"
+#include "harness/prove/plugin_prove.h"
 #include "harness/report/report.h"
+#include "harness/run/apart.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
@@ -94,6 +96,28 @@ static nb_engine *engine_of(const struct nb_script *script, const struct nb_cell
     return strcmp(cell->world, "posix") == 0 ? nb_posix_run : nb_virtual_run;
 }
 
+struct turn {
+    nb_engine *engine;
+    const struct nb_script *script;
+    const struct nb_cell *cell;
+};
+
+static int take_turn(void *context, struct nb_outcome *outcome)
+{
+    const struct turn *turn = context;
+    return turn->engine(turn->script, turn->cell, outcome);
+}
+
+/* The engines that play agent and loader in this process do so in a child. */
+static int play_cell(const struct nb_script *script, const struct nb_cell *cell,
+                     struct nb_outcome *outcome)
+{
+    struct turn turn = {engine_of(script, cell), script, cell};
+    if (turn.engine == nb_posix_run)
+        return take_turn(&turn, outcome);
+    return nb_apart(take_turn, &turn, outcome);
+}
+
 static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
                      struct nb_outcome *outcome)
 {
@@ -109,7 +133,7 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        int rc = engine_of(script, cell)(script, cell, outcome);
+        int rc = play_cell(script, cell, outcome);
         clock_gettime(CLOCK_MONOTONIC, &end);
         outcome->seconds =
             (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
@@ -410,15 +434,20 @@ int nb_cmd_run(int argc, char **argv)
 
 /* ---- the verb replay --------------------------------------------------------------------- */
 
+static bool has_proof(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
 /* What an id says of a script that the script does not have: NULL when there is nothing. */
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
     size_t sweeps = 0;
-    bool proves = false;
-    for (size_t i = 0; i < script->step_count; i++) {
+    for (size_t i = 0; i < script->step_count; i++)
         sweeps += script->steps[i].all;
-        proves = proves || script->steps[i].kind == NB_PROVE;
-    }
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
@@ -426,8 +455,9 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
         return "seeds and faults are for the virtual world";
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
-    if (proves)
-        return NULL;
+    if (has_proof(script))
+        return cell->drawn_count && !script->needs_cloud ? "faults are for a script with a cloud"
+                                                         : NULL;
     if (cell->cut_count && sweeps == 0)
         return "the id has cuts, and the script neither a '@flash:*' nor a 'prove' line";
     for (size_t i = 0; i < cell->cut_count; i++)
@@ -491,6 +521,9 @@ int nb_cmd_replay(int argc, char **argv)
         return usage("replay", "expected one replay id", NULL);
     if (nb_replay_parse(argv[1 + hash], path, sizeof path, &cell, &error) != 0)
         return usage("replay", error.message, NULL);
+    if (strcmp(cell.world, NB_PLUGIN_WORLD) == 0)
+        return hash ? usage("replay", "a plugin has no --hash", NULL)
+                    : nb_plugin_replay(path, &cell);
     cell.hash = hash;
     struct nb_paths paths = {0};
     int rc = nb_paths_add(&paths, path);
@@ -503,6 +536,8 @@ int nb_cmd_replay(int argc, char **argv)
     nb_paths_free(&paths);
     if (rc)
         return 2;
+    if (has_proof(&script))
+        cell.explored = false; /* its faults are those of every life */
     const char *wrong = not_in_script(&script, &cell);
     int code = wrong ? usage("replay", wrong, argv[1 + hash]) : replay(&script, shown, &cell);
     nb_script_free(&script);

@@ -45,6 +45,7 @@ struct nb_cell {
     char data[NB_WORD]; /* words of the lines of these names; "": not given */
     char via[NB_WORD];
     char tls[NB_WORD];
+    char plugin_case[NB_WORD]; /* of the device file of a plugin (prove/plugin_prove.h) */
     /* replay: the i-th is for the i-th `@flash:*` line, or for the i-th run of a `prove` line */
     struct nb_cut cuts[NB_CUTS];
     size_t cut_count; /* 0: sweep them all */
@@ -118,6 +119,8 @@ int nb_cortexm_run(const struct nb_script *script, const struct nb_cell *cell,
 
 /* A monotonic clock, for rates and durations. */
 double nb_seconds(void);
+/* The processor time of this process, for rates of one core: others may use the machine, too. */
+double nb_cpu_seconds(void);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */
