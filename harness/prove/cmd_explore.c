@@ -362,7 +362,7 @@ static void explore_script(struct search *search, const char *path)
     free(bytes);
     for (size_t i = 0; i < script.world.count; i++)
         here = here || strcmp(script.world.items[i], "virtual") == 0;
-    if (!text || !here || !script.needs_cloud) {
+    if (!text || !here || !script.needs_cloud || nb_script_proves(&script)) {
         search->skipped++;
     } else if (nb_matrix_expand(&script, &choice, &matrix, &error) != 0) {
         fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column, error.message);

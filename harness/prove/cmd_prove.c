@@ -133,14 +133,6 @@ static int add_cells(struct plan *plan, const struct options *options,
     return grown != NULL ? 0 : OTA_E_NO_SPACE;
 }
 
-static bool has_proof(const struct nb_script *script)
-{
-    for (size_t i = 0; i < script->step_count; i++)
-        if (script->steps[i].kind == NB_PROVE)
-            return true;
-    return false;
-}
-
 static int add_script(struct plan *plan, const struct options *options, const char *path,
                       struct nb_kit *kit)
 {
@@ -150,7 +142,7 @@ static int add_script(struct plan *plan, const struct options *options, const ch
         return OTA_E_ARGUMENT;
     char *shown = plan->shown[plan->script_count++];
     nb_path_shown(path, shown, sizeof *plan->shown);
-    if (!has_proof(script)) {
+    if (!nb_script_proves(script)) {
         fprintf(stderr, "nobrick prove: %s: the script has no 'prove' line\n", shown);
         return OTA_E_ARGUMENT;
     }

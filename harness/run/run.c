@@ -434,14 +434,6 @@ int nb_cmd_run(int argc, char **argv)
 
 /* ---- the verb replay --------------------------------------------------------------------- */
 
-static bool has_proof(const struct nb_script *script)
-{
-    for (size_t i = 0; i < script->step_count; i++)
-        if (script->steps[i].kind == NB_PROVE)
-            return true;
-    return false;
-}
-
 /* What an id says of a script that the script does not have: NULL when there is nothing. */
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
@@ -455,7 +447,7 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
         return "seeds and faults are for the virtual world";
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
-    if (has_proof(script))
+    if (nb_script_proves(script))
         return cell->drawn_count && !script->needs_cloud ? "faults are for a script with a cloud"
                                                          : NULL;
     if (cell->cut_count && sweeps == 0)
@@ -536,7 +528,7 @@ int nb_cmd_replay(int argc, char **argv)
     nb_paths_free(&paths);
     if (rc)
         return 2;
-    if (has_proof(&script))
+    if (nb_script_proves(&script))
         cell.explored = false; /* its faults are those of every life */
     const char *wrong = not_in_script(&script, &cell);
     int code = wrong ? usage("replay", wrong, argv[1 + hash]) : replay(&script, shown, &cell);

@@ -613,6 +613,14 @@ int nb_script_load(const char *path, struct nb_script *out, struct flash_text_er
     return rc;
 }
 
+bool nb_script_proves(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
 void nb_script_free(struct nb_script *script)
 {
     free(script->images);

@@ -282,6 +282,9 @@ OTA_MUST_CHECK int nb_script_parse(const char *text, size_t length, const char *
 OTA_MUST_CHECK int nb_script_load(const char *path, struct nb_script *out,
                                   struct flash_text_error *error);
 
+/* Is there a `prove` line in it? */
+bool nb_script_proves(const struct nb_script *script);
+
 void nb_script_free(struct nb_script *script);
 
 /* The plain v1 that the primary slot holds when a run begins, or NULL when the script fills or
