@@ -27,7 +27,9 @@ static const char help[] =
     "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
     "  --plugin SO      a bootloader of yours, on the device that --device FILE describes\n"
-    "  --request NAME   test, permanent, confirm, pending or bad only\n"
+    "  --request NAME   test, permanent, confirm, pending or bad only; with a store also "
+    "rollback,\n"
+    "                   full-store, first-boot or factory-reset\n"
     "  --size SIZE      smaller, equal, larger or maximal only\n"
     "  --tears WHICH    none: clean cuts; prefix: and first parts and half erases; all (default)\n"
     "  --unmasked       take no data for dead: slow, for small slots\n"
@@ -65,6 +67,7 @@ struct plan {
     size_t script_count;
     struct task *tasks;
     size_t task_count;
+    bool built_in;
     struct nb_verdicts verdicts;
 };
 
@@ -76,6 +79,21 @@ static int usage(const char *what, const char *value)
 }
 
 /* ---- which cells ------------------------------------------------------------------------- */
+
+/* A script of the built-in matrix may be about some schemes only, whatever is chosen. */
+static bool suits(const struct nb_script *script, const struct nb_cell *cell)
+{
+    struct sim_device device;
+    struct flash_text_error error;
+    const struct nb_list *list = &script->scheme;
+    bool found = list->any;
+    if (nb_cell_device(script, cell, &device, &error) != 0)
+        return true; /* whoever plays it says why it cannot be played */
+    for (size_t i = 0; !found && i < list->count; i++)
+        found = strcmp(list->items[i], device.scheme->name) == 0;
+    sim_device_free(&device);
+    return found;
+}
 
 static int add_cells(struct plan *plan, const struct options *options,
                      const struct nb_script *script, const char *shown, struct nb_kit *kit)
@@ -91,6 +109,8 @@ static int add_cells(struct plan *plan, const struct options *options,
     struct task *grown =
         realloc(plan->tasks, (plan->task_count + matrix.count) * sizeof *plan->tasks);
     for (size_t i = 0; grown != NULL && i < matrix.count; i++) {
+        if (plan->built_in && !suits(script, &matrix.cells[i]))
+            continue;
         struct task *task = &grown[plan->task_count++];
         *task = (struct task){script, shown, matrix.cells[i]};
         task->cell.kit = kit;
@@ -131,7 +151,9 @@ static int add_script(struct plan *plan, const struct options *options, const ch
 /* The scripts of the built-in matrix, or of one request. */
 static int built_in(struct nb_paths *paths, const char *request)
 {
-    static const char *const requests[] = {"test", "permanent", "confirm", "pending", "bad"};
+    static const char *const requests[] = {"test",       "permanent",  "confirm",
+                                           "pending",    "bad",        "rollback",
+                                           "full-store", "first-boot", "factory-reset"};
     int err = OTA_E_ARGUMENT;
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         char path[640];
@@ -145,7 +167,9 @@ static int built_in(struct nb_paths *paths, const char *request)
         }
     }
     if (err != 0)
-        usage("--request wants test, permanent, confirm, pending or bad", request);
+        usage("--request wants test, permanent, confirm, pending, bad, rollback, full-store, "
+              "first-boot or factory-reset",
+              request);
     return err;
 }
 
@@ -153,6 +177,7 @@ static int make_plan(struct plan *plan, const struct options *options, char *con
                      size_t count, struct nb_kit *kit)
 {
     struct nb_paths paths = {0};
+    plan->built_in = count == 0;
     int err = count == 0 ? built_in(&paths, options->request) : 0;
     for (size_t i = 0; err == 0 && i < count; i++) {
         err = nb_paths_add(&paths, names[i]);
@@ -167,6 +192,10 @@ static int make_plan(struct plan *plan, const struct options *options, char *con
     for (size_t i = 0; err == 0 && i < paths.count; i++)
         err = add_script(plan, options, paths.items[i], kit);
     nb_paths_free(&paths);
+    if (err == 0 && plan->task_count == 0) {
+        fprintf(stderr, "nobrick prove: the request is not for this scheme\n");
+        err = OTA_E_ARGUMENT;
+    }
     return err;
 }
 

@@ -188,7 +188,9 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
         .counter = &bench->state.counter,
         .loader = loader->address,
         .loader_end = loader->address + loader->size,
-        .demand = {.reverts = bench->device.scheme->reverts, .confirms = step->confirmed},
+        .demand = {.reverts = bench->device.scheme->reverts,
+                   .again = bench->device.attempts > 1,
+                   .confirms = step->confirmed},
         .run = run,
     };
     if (bench->device.format.max_sectors != 0) {
