@@ -157,7 +157,7 @@ int nb_bench_push(struct nb_bench *bench, const struct nb_step *step)
     struct ota_progress progress;
     struct ota_push push;
     struct nb_blob blob;
-    int err = nb_bench_offer(bench, step, &blob);
+    int err = bench->device.scheme->store ? OTA_E_UNSUPPORTED : nb_bench_offer(bench, step, &blob);
     if (err == 0)
         err =
             sim_push_init(&push, &bench->device, &bench->config, bench->cell->permanent, &progress);
