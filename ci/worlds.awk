@@ -1,9 +1,11 @@
-# Of the TAP of `nobrick run --hash`: "SCENARIO CELL HASH" for each cell that passed; HASH is that of
-# its flash journal, CELL is - where there is only one.
-/^# Subtest: / { scenario = $3; cell = "" }
-/^ok / { scenario = $4; cell = "-" }
-/^not ok / { cell = "" }
-/^ +ok / { cell = $4 }
-/^ +not ok / { cell = "" }
-/ # SKIP/ { cell = "" }
-/# history / && cell != "" { print scenario, cell, $NF; cell = "" }
+# Of the TAP of `nobrick run --journals DIR`: the file's name there for each cell that passed.
+function name(cell) {
+    file = scenario (cell == "" ? "" : "." cell) ".ops"
+    gsub("/", "_", file)
+    return file
+}
+/ # SKIP/ { next }
+/^# Subtest: / { scenario = $3; cells = 1 }
+/^ +ok / && cells { print name($4) }
+/^ok / && !cells { scenario = $4; print name("") }
+/^(not )?ok / { cells = 0 }

@@ -2,22 +2,22 @@
 
 #include <string.h>
 
-/* Eight counts are handled at once. A count is at most FLASH_MAX_COUNT = 127, so that adding a
- * number up to 127 to each byte of a word never carries into the next. */
-#define ONES 0x0101010101010101u
-#define TOPS 0x8080808080808080u
+/* So many counts are handled at once, where that is faster. A count is at most FLASH_MAX_COUNT =
+ * 127, and so is its own value as a signed number. A comparison gives -1 where it holds. */
+typedef int8_t counts_row __attribute__((vector_size(16)));
+#define ROW ((uint32_t)sizeof(counts_row))
 
 bool flash_counts_reach(const uint8_t *counts, uint32_t units, uint32_t limit)
 {
-    uint64_t distance = (0x80u - limit) * ONES;
-    uint64_t reached = 0;
+    counts_row reached = {0};
     uint32_t i = 0;
-    for (; i + 8 <= units; i += 8) {
-        uint64_t word;
-        memcpy(&word, counts + i, 8);
-        reached |= (word + distance) & TOPS;
+    for (; i + ROW <= units; i += ROW) {
+        counts_row row;
+        memcpy(&row, counts + i, ROW);
+        reached |= row >= (int8_t)limit;
     }
-    bool any = reached != 0;
+    static const counts_row none;
+    bool any = memcmp(&reached, &none, ROW) != 0;
     for (; i < units; i++) {
         any = any || counts[i] >= limit;
     }
@@ -27,12 +27,11 @@ bool flash_counts_reach(const uint8_t *counts, uint32_t units, uint32_t limit)
 void flash_counts_add(uint8_t *counts, uint32_t units)
 {
     uint32_t i = 0;
-    for (; i + 8 <= units; i += 8) {
-        uint64_t word;
-        memcpy(&word, counts + i, 8);
-        uint64_t full = ((word + ONES) & TOPS) >> 7;
-        word += ONES - full;
-        memcpy(counts + i, &word, 8);
+    for (; i + ROW <= units; i += ROW) {
+        counts_row row;
+        memcpy(&row, counts + i, ROW);
+        row -= row < FLASH_MAX_COUNT;
+        memcpy(counts + i, &row, ROW);
     }
     for (; i < units; i++) {
         counts[i] = (uint8_t)(counts[i] + (counts[i] < FLASH_MAX_COUNT));

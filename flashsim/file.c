@@ -57,6 +57,7 @@ struct known_block { /* kept in memory only */
 struct flash_file {
     int fd;
     int state_fd;
+    bool is_shadow; /* the bytes are a copy */
     uint8_t *bytes;
     uint8_t *state;
     size_t state_size;
@@ -292,6 +293,15 @@ static int create_flash(struct flash_sim *sim, const struct flash_names *names,
     return reason == 0 ? 0 : fail(error, OTA_E_IO, "cannot create the flash file", reason);
 }
 
+static int wrong_size(const struct flash_sim *sim, const struct stat *status,
+                      struct flash_text_error *error)
+{
+    char text[80];
+    snprintf(text, sizeof text, "the file has %lld bytes, the device's chips have %u",
+             (long long)status->st_size, sim->size);
+    return fail(error, OTA_E_IO, text, 0);
+}
+
 static int open_flash(struct flash_sim *sim, const struct flash_names *names, bool *created,
                       struct flash_text_error *error)
 {
@@ -305,10 +315,7 @@ static int open_flash(struct flash_sim *sim, const struct flash_names *names, bo
     if (*created) {
         result = create_flash(sim, names, error);
     } else if (status.st_size != (off_t)sim->size) {
-        char text[80];
-        snprintf(text, sizeof text, "the file has %lld bytes, the device's chips have %u",
-                 (long long)status.st_size, sim->size);
-        result = fail(error, OTA_E_IO, text, 0);
+        result = wrong_size(sim, &status, error);
     }
     if (result != 0) {
         return result;
@@ -318,6 +325,42 @@ static int open_flash(struct flash_sim *sim, const struct flash_names *names, bo
         reason = map(file->fd, sim->size, &file->bytes);
     }
     return reason == 0 ? 0 : fail(error, OTA_E_IO, "cannot map the flash file", reason);
+}
+
+/* Reads the file's bytes into memory of our own; returns errno. */
+static int copy_bytes(struct flash_sim *sim)
+{
+    struct flash_file *file = sim->file;
+    void *bytes = mmap(NULL, sim->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes == MAP_FAILED) {
+        return errno;
+    }
+    file->bytes = bytes;
+    for (size_t at = 0; at < sim->size;) {
+        ssize_t got = pread(file->fd, file->bytes + at, sim->size - at, (off_t)at);
+        if (got <= 0 && (got == 0 || errno != EINTR)) {
+            return got == 0 ? EIO : errno;
+        }
+        at += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+static int open_copy(struct flash_sim *sim, const char *path, struct flash_text_error *error)
+{
+    struct stat status = {0};
+    int result = open_locked(sim->file, path, 0, &status, error);
+    if (result == 0 && sim->file->fd < 0) {
+        result = fail(error, OTA_E_IO, "cannot open the flash file", ENOENT);
+    }
+    if (result == 0 && status.st_size < (off_t)sim->size) {
+        result = wrong_size(sim, &status, error);
+    }
+    if (result != 0) {
+        return result;
+    }
+    int reason = copy_bytes(sim);
+    return reason == 0 ? 0 : fail(error, OTA_E_IO, "cannot read the flash file", reason);
 }
 
 static bool state_fits(const struct flash_sim *sim, int fd)
@@ -375,7 +418,8 @@ static void take_stock(struct flash_sim *sim)
 static int open_both(struct flash_sim *sim, const struct flash_names *names, bool *created,
                      struct flash_text_error *error)
 {
-    int result = open_flash(sim, names, created, error);
+    int result = sim->file->is_shadow ? open_copy(sim, names->path, error)
+                                      : open_flash(sim, names, created, error);
     int reason = result == 0 ? open_state(sim, names->state) : 0;
     if (reason != 0) {
         return fail(error, OTA_E_IO, "cannot open the flash file's .state", reason);
@@ -428,9 +472,11 @@ static int set_up(struct flash_sim *sim, const struct flash_names *names,
     return result;
 }
 
-int flash_sim_file_filled(const char *path, const struct flash_chip *chips, size_t chip_count,
-                          int (*fill)(void *context, struct flash_sim *sim), void *context,
-                          bool *created, struct flash_sim **out, struct flash_text_error *error)
+/* Makes the simulator on the file, or a shadow of it. */
+static int open_sim(const char *path, bool shadow, const struct flash_chip *chips,
+                    size_t chip_count, int (*fill)(void *context, struct flash_sim *sim),
+                    void *context, bool *created, struct flash_sim **out,
+                    struct flash_text_error *error)
 {
     struct flash_names names = {path, NULL, NULL};
     *created = false;
@@ -445,6 +491,7 @@ int flash_sim_file_filled(const char *path, const struct flash_chip *chips, size
         free(sim);
         return fail(error, OTA_E_IO, "cannot open the flash file", ENOMEM);
     }
+    sim->file->is_shadow = shadow;
     sim->file->fd = -1;
     sim->file->state_fd = -1;
     sim->file->blocks = calloc(sim->block_count, sizeof *sim->file->blocks);
@@ -463,8 +510,22 @@ int flash_sim_file_filled(const char *path, const struct flash_chip *chips, size
     return 0;
 }
 
+int flash_sim_file_filled(const char *path, const struct flash_chip *chips, size_t chip_count,
+                          int (*fill)(void *context, struct flash_sim *sim), void *context,
+                          bool *created, struct flash_sim **out, struct flash_text_error *error)
+{
+    return open_sim(path, false, chips, chip_count, fill, context, created, out, error);
+}
+
 int flash_sim_file(const char *path, const struct flash_chip *chips, size_t chip_count,
                    bool *created, struct flash_sim **out, struct flash_text_error *error)
 {
-    return flash_sim_file_filled(path, chips, chip_count, NULL, NULL, created, out, error);
+    return open_sim(path, false, chips, chip_count, NULL, NULL, created, out, error);
+}
+
+int flash_sim_shadow(const char *path, const struct flash_chip *chips, size_t chip_count,
+                     struct flash_sim **out, struct flash_text_error *error)
+{
+    bool created;
+    return open_sim(path, true, chips, chip_count, NULL, NULL, &created, out, error);
 }

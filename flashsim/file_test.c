@@ -104,6 +104,46 @@ static void test_bytes_lie_in_the_file(void **state)
     flash_sim_close(sim);
 }
 
+static int open_shadow(struct flash_sim **out, struct flash_text_error *error)
+{
+    const struct flash_chip chip = {.part = part_ecc, .start = 0};
+    return flash_sim_shadow(path, &chip, 1, out, error);
+}
+
+/* A shadow keeps its bytes to itself and shares the state. */
+static void test_a_shadow(void **state)
+{
+    (void)state;
+    uint8_t bytes[8];
+    struct flash_text_error error;
+    struct flash_sim *shadow;
+    assert_int_equal(open_shadow(&shadow, &error), OTA_E_IO);
+    assert_string_equal(error.message, "cannot open the flash file: No such file or directory");
+    assert_int_not_equal(access(path, F_OK), 0);
+    struct flash_sim *sim = open_chip(&part_ecc, true);
+    assert_int_equal(sim_program(sim, 8, "ABCDEFGH", 8), 0);
+    assert_int_equal(open_shadow(&shadow, &error), OTA_E_BUSY);
+    flash_sim_close(sim);
+    assert_int_equal(truncate(path, 511), 0);
+    assert_int_equal(open_shadow(&shadow, &error), OTA_E_IO);
+    assert_string_equal(error.message, "the file has 511 bytes, the device's chips have 512");
+    assert_int_equal(truncate(path, 1024), 0);
+    assert_int_equal(open_shadow(&shadow, &error), 0);
+    assert_int_equal(sim_read(shadow, 8, bytes, 8), 0);
+    assert_memory_equal(bytes, "ABCDEFGH", 8);
+    assert_int_equal(sim_program(shadow, 8, "ABCDEFGH", 8), OTA_E_FLASH_PROGRAM);
+    assert_int_equal(sim_program(shadow, 0, "ABCDEFGH", 8), 0);
+    assert_int_equal(flash_sim_break_unit(shadow, 128), 0);
+    flash_sim_close(shadow);
+    assert_int_equal(truncate(path, 512), 0);
+    sim = open_chip(&part_ecc, false);
+    assert_int_equal(flash_sim_peek(sim, 0, bytes, 8), 0);
+    assert_int_not_equal(memcmp(bytes, "ABCDEFGH", 8), 0);
+    assert_int_equal(sim_program(sim, 0, "ABCDEFGH", 8), OTA_E_FLASH_PROGRAM); /* is counted */
+    assert_int_equal(sim_read(sim, 128, bytes, 8), OTA_E_FLASH_READ);
+    flash_sim_close(sim);
+}
+
 static void test_state_persists(void **state)
 {
     (void)state;
@@ -410,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FILE_TEST(test_bytes_lie_in_the_file),
+        FILE_TEST(test_a_shadow),
         FILE_TEST(test_state_persists),
         FILE_TEST(test_state_missing_or_wrong),
         FILE_TEST(test_stale_state),

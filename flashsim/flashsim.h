@@ -179,6 +179,14 @@ OTA_MUST_CHECK int flash_sim_file_filled(const char *path, const struct flash_ch
                                          void *context, bool *created, struct flash_sim **out,
                                          struct flash_text_error *error);
 
+/* The flash of the file at `path`, whose bytes somebody else changes: a copy of them as they are
+ * now, with the file's own `.state`. What this simulator does to the bytes stays in memory, what it
+ * does to the state is on file. The file must exist and may be longer than the chips; it is locked
+ * like any other. Errors as above. */
+OTA_MUST_CHECK int flash_sim_shadow(const char *path, const struct flash_chip *chips,
+                                    size_t chip_count, struct flash_sim **out,
+                                    struct flash_text_error *error);
+
 void flash_sim_close(struct flash_sim *sim);
 
 /* The seam: valid until close. Program and erase return OTA_E_FLASH_ALIGN, _BOUNDS, _PROGRAM,
@@ -234,6 +242,10 @@ OTA_MUST_CHECK int flash_sim_stick_sector(struct flash_sim *sim, uint32_t addres
 OTA_MUST_CHECK int flash_sim_miss_erase(struct flash_sim *sim, uint32_t address);
 /* Does every read of the range give the same? False when a unit in it reads unstably. */
 bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t length);
+
+/* The first range at or after `from` that cannot be read, whole units or code words: its address,
+ * and its length in *length. The flash's size, and 0, when there is none. */
+uint32_t flash_sim_unreadable(const struct flash_sim *sim, uint32_t from, uint32_t *length);
 
 /* A hash of what lies in no block: the stuck sectors, and which way weak units read next. Part of a
  * snapshot, not of fingerprints: who searches states adds it to them. */

@@ -25,19 +25,21 @@ typedef uint64_t words __attribute__((vector_size(16)));
 /* Does the program ask for a bit at the erased value where there is another already? */
 static bool sets_bits_back(const uint8_t *old, const uint8_t *new, uint32_t length, uint8_t erased)
 {
-    uint64_t flip = erased == 0xFF ? 0 : ~(uint64_t)0;
+    /* Back is a bit that is erased in the new byte and not in the old one. */
+    const uint8_t *set = erased == 0xFF ? new : old;
+    const uint8_t *clear = erased == 0xFF ? old : new;
     words bad = {0};
     uint32_t i = 0;
     for (; i + sizeof(words) <= length; i += (uint32_t)sizeof(words)) {
         words a;
         words b;
-        memcpy(&a, old + i, sizeof a);
-        memcpy(&b, new + i, sizeof b);
-        bad |= (b ^ flip) & ~(a ^ flip);
+        memcpy(&a, set + i, sizeof a);
+        memcpy(&b, clear + i, sizeof b);
+        bad |= a & ~b;
     }
     uint64_t rest = bad[0] | bad[1];
     for (; i < length; i++) {
-        rest |= (uint8_t)((new[i] ^ flip) & ~(old[i] ^ flip));
+        rest |= (uint8_t)(set[i] & ~clear[i]);
     }
     return rest != 0;
 }

@@ -85,6 +85,37 @@ bool flash_sim_is_steady(const struct flash_sim *sim, uint32_t address, uint32_t
     return true;
 }
 
+uint32_t flash_sim_unreadable(const struct flash_sim *sim, uint32_t from, uint32_t *length)
+{
+    uint32_t start = sim->size;
+    *length = 0;
+    while (from < sim->size) {
+        struct flash_piece piece;
+        struct flash_view view;
+        flash_first_piece(sim, from, sim->size - from, &piece);
+        flash_look(sim, piece.region, piece.block, &view);
+        uint32_t step = piece.length;
+        bool faulty =
+            view.faults != NULL &&
+            flash_is_faulty(piece.region, view.faults, piece.offset, piece.offset + piece.length);
+        if (faulty) { /* somewhere in there: word by word */
+            uint32_t word = 1u << piece.region->word_shift;
+            uint32_t left = word - (piece.offset & (word - 1));
+            step = left < step ? left : step;
+            faulty = flash_is_faulty(piece.region, view.faults, piece.offset, piece.offset + 1);
+        }
+        if (!faulty && *length > 0) {
+            return start;
+        }
+        if (faulty) {
+            start = *length == 0 ? from : start;
+            *length += step;
+        }
+        from += step;
+    }
+    return start;
+}
+
 /* ---- neighbours ---- */
 
 /* One bit of each byte is programmed; a code word with ecc is lost. */

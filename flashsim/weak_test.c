@@ -55,6 +55,31 @@ static void test_weak_words_with_ecc_fail(void **state)
     flash_sim_close(sim);
 }
 
+static void test_what_cannot_be_read_is_found(void **state)
+{
+    struct flash_sim *sim = one_chip(&part_ecc);
+    uint32_t length;
+    (void)state;
+    assert_int_equal(flash_sim_unreadable(sim, 0, &length), 512);
+    assert_int_equal(length, 0);
+    fill(sim, 0, 0x00, 16);
+    assert_int_equal(flash_sim_weaken_unit(sim, 0), 0); /* can be read, sometimes */
+    assert_int_equal(flash_sim_break_unit(sim, 12), 0);
+    for (uint32_t at = 120; at < 144; at += 8) /* over the end of a sector */
+        assert_int_equal(flash_sim_break_unit(sim, at), 0);
+    assert_int_equal(flash_sim_break_unit(sim, 511), 0);
+    assert_int_equal(flash_sim_unreadable(sim, 0, &length), 8);
+    assert_int_equal(length, 8);
+    assert_int_equal(flash_sim_unreadable(sim, 16, &length), 120);
+    assert_int_equal(length, 24);
+    assert_int_equal(flash_sim_unreadable(sim, 144, &length), 504);
+    assert_int_equal(length, 8);
+    assert_int_equal(sim_erase(sim, 384), 0);
+    assert_int_equal(flash_sim_unreadable(sim, 144, &length), 512);
+    assert_int_equal(length, 0);
+    flash_sim_close(sim);
+}
+
 static void test_weak_marks_and_turns_are_state(void **state)
 {
     struct flash_sim *sim = one_chip(&part_any);
@@ -264,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weak_units_take_turns),
         cmocka_unit_test(test_weak_words_with_ecc_fail),
+        cmocka_unit_test(test_what_cannot_be_read_is_found),
         cmocka_unit_test(test_weak_marks_and_turns_are_state),
         cmocka_unit_test(test_weak_tears),
         cmocka_unit_test(test_disturb_hits_the_window),

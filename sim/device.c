@@ -40,6 +40,8 @@ enum key_id {
     KEY_BOARD,
     KEY_TOPIC_PREFIX,
     KEY_WATCHDOG_MS,
+    KEY_LOADER_ELF,
+    KEY_IMAGE,
     KEY_COUNT
 };
 
@@ -84,6 +86,8 @@ static const struct {
     [KEY_BOARD] = {"board", KIND_TOPIC, AT(board), false, false, 0, 0},
     [KEY_TOPIC_PREFIX] = {"topic-prefix", KIND_TOPIC, AT(topic_prefix), false, false, 0, 0},
     [KEY_WATCHDOG_MS] = {"watchdog-ms", KIND_NUMBER, AT(watchdog_ms), false, false, 100, 3600000},
+    [KEY_LOADER_ELF] = {"loader-elf", KIND_OTHER, 0, false, false, 0, 0},
+    [KEY_IMAGE] = {"image", KIND_OTHER, 0, false, true, 1, SIM_FOREIGN_IMAGES},
 #undef AT
 };
 
@@ -196,6 +200,40 @@ static int parse_key(struct parser *parser)
                       sizeof device->key_paths[0]);
 }
 
+static struct sim_foreign *foreign_of(struct parser *parser)
+{
+    if (parser->device->foreign == NULL)
+        parser->device->foreign = calloc(1, sizeof *parser->device->foreign);
+    return parser->device->foreign;
+}
+
+static int parse_loader_elf(struct parser *parser)
+{
+    struct sim_foreign *foreign = foreign_of(parser);
+    return foreign == NULL ? OTA_E_NO_SPACE
+                           : parse_text(parser, KIND_TEXT, foreign->loader, sizeof foreign->loader);
+}
+
+/* `image 2 FILE`: what v2 is. */
+static int parse_image(struct parser *parser)
+{
+    struct sim_foreign *foreign = foreign_of(parser);
+    uint32_t number = 0;
+    int result = sim_words_expect(&parser->at, 2, 2, "NUMBER FILE");
+    if (result == OTA_OK)
+        result = sim_words_number(&parser->at, &parser->at.words[1], &number);
+    if (result != OTA_OK || foreign == NULL)
+        return result != OTA_OK ? result : OTA_E_NO_SPACE;
+    if (number < keys[KEY_IMAGE].least || number > keys[KEY_IMAGE].most)
+        return FAIL(parser, &parser->at.words[1], "image must be %u to %u", keys[KEY_IMAGE].least,
+                    keys[KEY_IMAGE].most);
+    const struct sim_word *file = &parser->at.words[2];
+    if (file->length >= SIM_FOREIGN_PATH)
+        return FAIL(parser, file, "text is longer than %d bytes", SIM_FOREIGN_PATH - 1);
+    snprintf(foreign->images[number - 1], SIM_FOREIGN_PATH, "%.*s", (int)file->length, file->text);
+    return OTA_OK;
+}
+
 static int parse_value(struct parser *parser, enum key_id id)
 {
     void *member = (char *)parser->device + keys[id].member;
@@ -221,7 +259,9 @@ static int parse_value(struct parser *parser, enum key_id id)
     default:
         return id == KEY_PART     ? sim_words_part(&parser->at, parser->parts_dir, parser->device)
                : id == KEY_SCHEME ? parse_scheme(parser)
-                                  : parse_key(parser);
+               : id == KEY_LOADER_ELF ? parse_loader_elf(parser)
+               : id == KEY_IMAGE      ? parse_image(parser)
+                                      : parse_key(parser);
     }
 }
 
@@ -254,6 +294,9 @@ static int finish(struct parser *parser)
         if (keys[id].required && parser->lines[id] == 0)
             return sim_fail_at(parser->at.error, parser->at.number, 1, "the file has no '%s'",
                                keys[id].name);
+    if (parser->lines[KEY_IMAGE] != 0 && parser->lines[KEY_LOADER_ELF] == 0)
+        return sim_fail_at(parser->at.error, parser->lines[KEY_IMAGE], 1,
+                           "images need their loader: the file has no 'loader-elf'");
     struct flash_sector sector;
     int result = sim_layout_sector(device, device->primary.address, &sector);
     if (result != OTA_OK)
@@ -312,6 +355,20 @@ static void name_of(const char *path, char out[SIM_TEXT])
         *dot = '\0';
 }
 
+static int place_foreign(const char *device_path, struct sim_foreign *foreign)
+{
+    char found[SIM_FOREIGN_PATH];
+    int result = OTA_OK;
+    for (size_t i = 0; result == OTA_OK && i <= SIM_FOREIGN_IMAGES; i++) {
+        char *path = i == 0 ? foreign->loader : foreign->images[i - 1];
+        if (path[0] == '\0')
+            continue;
+        memcpy(found, path, sizeof found);
+        result = sim_path_beside(device_path, found, path, SIM_FOREIGN_PATH);
+    }
+    return result;
+}
+
 int sim_device_add_key(struct sim_device *device, const char *path, struct flash_text_error *error)
 {
     size_t index = device->key_count;
@@ -349,6 +406,8 @@ int sim_device_load(const char *path, const char *parts_dir, struct sim_device *
         name_of(path, name);
         result = parse_all(&parser, text, length, name);
     }
+    if (result == OTA_OK && out->foreign != NULL)
+        result = place_foreign(path, out->foreign);
     size_t named = out->key_count;
     out->key_count = 0;
     for (size_t i = 0; result == OTA_OK && i < named; i++) {
@@ -369,5 +428,6 @@ void sim_device_free(struct sim_device *device)
 {
     for (size_t i = 0; i < SIM_MAX_KEYS; i++)
         free(device->key_der[i]);
+    free(device->foreign);
     memset(device, 0, sizeof *device);
 }

@@ -9,8 +9,16 @@
 #include "agent/boot/boot.h"
 #include "flashsim/flashsim.h"
 
-#define SIM_TEXT     64
-#define SIM_MAX_KEYS 4
+#define SIM_TEXT           64
+#define SIM_MAX_KEYS       4
+#define SIM_FOREIGN_IMAGES 4
+#define SIM_FOREIGN_PATH   512
+
+/* Somebody else's firmware for the Cortex-M board, as files. */
+struct sim_foreign {
+    char loader[SIM_FOREIGN_PATH];                     /* an ELF */
+    char images[SIM_FOREIGN_IMAGES][SIM_FOREIGN_PATH]; /* v1, v2 …, as they lie in a slot; or "" */
+};
 
 struct sim_region {
     uint32_t address; /* in the device's flash */
@@ -48,15 +56,16 @@ struct sim_device {
     char board[SIM_TEXT];
     char topic_prefix[SIM_TEXT]; /* "anycloud" or "OTAUpdate" */
     uint32_t watchdog_ms;
+    struct sim_foreign *foreign; /* NULL: the firmware is ours */
 };
 
 /* The table of boot schemes linked into the host: NULL-terminated. */
 extern const struct boot_scheme *const sim_schemes[];
 const struct boot_scheme *sim_scheme_find(const char *name);
 
-/* Parses device text. Keys are not read (only named). Overlapping regions, regions across chips or
- * off sector boundaries, unknown parts and schemes that do not fit are refused with line and
- * column. */
+/* Parses device text. Keys are not read (only named), paths are as found. Overlapping regions,
+ * regions across chips or off sector boundaries, unknown parts and schemes that do not fit are
+ * refused with line and column. */
 OTA_MUST_CHECK int sim_device_parse(const char *text, size_t length, const char *name,
                                     const char *parts_dir, struct sim_device *out,
                                     struct flash_text_error *error);

@@ -327,7 +327,8 @@ static void presets_load(void **state)
     } presets[] = {
         {"anycloud-internal", 0xEE000, 1}, {"anycloud-external", 0x1C0000, 2},
         {"anycloud-w25q128", 0xEE000, 1},  {"anycloud-w25q128-large", 0x1C0000, 1},
-        {"anycloud-nrf52840", 0x20000, 1},
+        {"anycloud-nrf52840", 0x20000, 1}, {"anycloud-small-rows", 0x4000, 1},
+        {"anycloud-small-nor", 0x5000, 2},
     };
     const char *data = getenv("NOBRICK_DATA");
     (void)state;

@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define DATE_LENGTH  29u /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 #define STRONG_AFTER 60  /* seconds, in which clocks and a second change may hide */
@@ -162,26 +161,34 @@ static int name_at(const char *at, const char *names, int count)
     return i;
 }
 
+/* Days from 1970 on. A year begins in March here, so that the leap day is its last one. */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t years = month < 2 ? year - 1 : year;
+    int months = (month + 10) % 12;
+    return 365 * years + years / 4 - years / 100 + years / 400 + (months * 306 + 5) / 10 + day - 1 -
+           719468;
+}
+
 /* An IMF-fixdate, the one form that servers write. Seconds since 1970; 0: it is none. */
 static int64_t parse_date(struct text text)
 {
     const char *at = text.at;
-    struct tm date = {.tm_isdst = 0};
     if (text.length != DATE_LENGTH || memcmp(at + 3, ", ", 2) != 0 || at[7] != ' ' ||
         at[11] != ' ' || at[16] != ' ' || at[19] != ':' || at[22] != ':' ||
         memcmp(at + 25, " GMT", 4) != 0)
         return 0;
-    date.tm_mon = name_at(at + 8, "JanFebMarAprMayJunJulAugSepOctNovDec", 12);
-    date.tm_mday = digits(at + 5, 2);
-    date.tm_year = digits(at + 12, 4) - 1900;
-    date.tm_hour = digits(at + 17, 2);
-    date.tm_min = digits(at + 20, 2);
-    date.tm_sec = digits(at + 23, 2);
-    if (name_at(at, "SunMonTueWedThuFriSat", 7) == 7 || date.tm_mon == 12 || date.tm_mday < 1 ||
-        date.tm_mday > 31 || date.tm_year < 70 || date.tm_hour < 0 || date.tm_hour > 23 ||
-        date.tm_min < 0 || date.tm_min > 59 || date.tm_sec < 0 || date.tm_sec > 60)
+    int month = name_at(at + 8, "JanFebMarAprMayJunJulAugSepOctNovDec", 12);
+    int day = digits(at + 5, 2);
+    int year = digits(at + 12, 4);
+    int hour = digits(at + 17, 2);
+    int minute = digits(at + 20, 2);
+    int second = digits(at + 23, 2);
+    if (name_at(at, "SunMonTueWedThuFriSat", 7) == 7 || month == 12 || day < 1 || day > 31 ||
+        year < 1970 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+        second > 60)
         return 0;
-    return timegm(&date);
+    return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 static void read_date(struct sim_http_head *reader, struct text text)

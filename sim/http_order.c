@@ -2,6 +2,7 @@
 
 #include "sim/address.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,10 @@ int sim_http_order_make(const struct http_request *request, const struct sim_htt
         return OTA_E_ARGUMENT;
     out->tls = out->url.tls;
     if (request->ranged && request->to == UINT32_MAX)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%u-\r\n", request->from);
+        snprintf(out->range, sizeof out->range, "Range: bytes=%" PRIu32 "-\r\n", request->from);
     else if (request->ranged)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%u-%u\r\n", request->from,
-                 request->to);
+        snprintf(out->range, sizeof out->range, "Range: bytes=%" PRIu32 "-%" PRIu32 "\r\n",
+                 request->from, request->to);
     if (request->method != HTTP_POST)
         return OTA_OK;
     out->body = strdup(request->body != NULL ? request->body : "");
@@ -64,8 +65,8 @@ size_t sim_http_order_head(const struct sim_http_order *order, char out[SIM_HTTP
     if (url->port != (url->tls ? 443 : 80))
         snprintf(port, sizeof port, ":%u", url->port);
     if (order->body != NULL)
-        snprintf(post, sizeof post, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                 strlen(order->body));
+        snprintf(post, sizeof post, "Content-Type: application/json\r\nContent-Length: %lu\r\n",
+                 (unsigned long)strlen(order->body));
     return (size_t)snprintf(out, SIM_HTTP_REQUEST,
                             "%s %s HTTP/1.1\r\nHost: %s%s\r\n%sUser-Agent: nobrick\r\n"
                             "Accept: */*\r\n%s%s\r\n",

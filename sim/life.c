@@ -129,7 +129,7 @@ static void on_crash(void *context)
 static void say_bytes(struct sim_life *life)
 {
     if (life->received > 0)
-        say(life, OTA_OK, "bytes %llu", (unsigned long long)life->received);
+        say(life, OTA_OK, "bytes %lu", (unsigned long)life->received);
     life->received = 0;
 }
 

@@ -5,8 +5,15 @@
 #define MAGIC 0x5753424Eu /* "NBSW" */
 #define SIZE  IMG_STATUS_RECORD
 
-enum { AT_REQUEST = 8, AT_TRIAL = 9, AT_SWAP = 10, AT_LARGER_END = 12, AT_STEPS = 16 };
-_Static_assert(AT_REQUEST == OTA_RING_HEAD && AT_STEPS + 4 + OTA_RING_TAIL == SIZE,
+enum {
+    AT_REQUEST = 8,
+    AT_TRIAL = 9,
+    AT_SWAP = 10,
+    AT_LARGER_END = 12,
+    AT_STEPS = 16,
+    AT_ZEROS = 20
+};
+_Static_assert(AT_REQUEST == OTA_RING_HEAD && AT_ZEROS + 8 + OTA_RING_TAIL == SIZE,
                "the record is as its table says");
 
 /* ---- one record -------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@
  *  11   1  0
  *  12   4  larger_end   of the swap under way: end of the larger image, in bytes; else 0
  *  16   4  steps        of the swap under way: steps that are done; else 0
- *  20   4  CRC-32 (IEEE 802.3) of all before it
+ *  20   8  0: a record divides a page, and so is one program everywhere
+ *  28   4  CRC-32 (IEEE 802.3) of all before it
  *
  * No record at all means: nothing asked for, no trial, no swap. */
 #ifndef NOBRICK_AGENT_IMAGE_STATUS_H
@@ -32,7 +33,7 @@ struct img_status {
     uint32_t steps;
 };
 
-#define IMG_STATUS_RECORD 24u
+#define IMG_STATUS_RECORD 32u
 
 /* Finds the newest record. OTA_E_LAYOUT: the area has less than four sectors. */
 OTA_MUST_CHECK int img_status_open(const struct flash_area *area, struct ota_twin *out);

@@ -63,10 +63,11 @@ static const struct img_status under_way = {IMG_SWAP_NONE, false, IMG_SWAP_REVER
 
 static void test_bytes(void **state)
 {
-    static const uint8_t wanted[24] = {'N',  'B',  'S',  'W', 1, 0, 0, 0, 1,    0,    4,    0,
-                                       0x45, 0x23, 0x01, 0,   7, 0, 0, 0, 0xED, 0x92, 0xC1, 0xFB};
+    static const uint8_t wanted[32] = {'N', 'B',  'S',  'W',  1, 0, 0,    0,    1,    0,   4,
+                                       0,   0x45, 0x23, 0x01, 0, 7, 0,    0,    0,    0,   0,
+                                       0,   0,    0,    0,    0, 0, 0x91, 0x24, 0xF0, 0xE0};
     struct world world = open_world(6, 512, 512, 0x00, 0);
-    uint8_t raw[24];
+    uint8_t raw[32];
     (void)state;
     struct img_status blank = read_status(&world);
     assert_true(is(&blank, &(struct img_status){IMG_SWAP_NONE, false, IMG_SWAP_NONE, 0, 0}));

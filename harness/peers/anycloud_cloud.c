@@ -13,7 +13,7 @@
 #define TIMER_CONNECT 0
 #define TIMER_REST    1
 #define WINDOW        8 /* chunks that the broker has not acknowledged */
-#define SESSIONS      16
+#define SESSIONS      ANYCLOUD_SESSIONS
 #define FAULTS        16
 #define HEADER_SIZE   32u
 #define LARGEST_CHUNK 65535u /* the header counts its data in 16 bits */
@@ -199,6 +199,16 @@ static size_t encode_chunk(struct anycloud_cloud *cloud, const struct img_versio
     return HEADER_SIZE + chunk->size;
 }
 
+/* What is no other header after it is not worth a word. */
+static void patch_message(struct anycloud_cloud *cloud, const struct fault *patch)
+{
+    uint8_t before[HEADER_SIZE];
+    memcpy(before, cloud->message, HEADER_SIZE);
+    memcpy(cloud->message + patch->at, patch->raw, patch->raw_size);
+    if (memcmp(before, cloud->message, HEADER_SIZE) != 0)
+        tell(cloud, "header patched %u", patch->index);
+}
+
 /* Sends one chunk, faults included. *repeat: it is to be sent once more. */
 static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
                       const struct img_version *version, const struct chunk *chunk, bool *repeat)
@@ -220,7 +230,7 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
         cloud->message[HEADER_SIZE + chunk->size / 2] ^= 0x01;
     const struct fault *patch = fire(cloud, ANYCLOUD_PATCH_CHUNK, number);
     if (patch != NULL && patch->at <= size && patch->raw_size <= size - patch->at)
-        memcpy(cloud->message + patch->at, patch->raw, patch->raw_size);
+        patch_message(cloud, patch);
     *repeat = fire(cloud, ANYCLOUD_REPEAT_CHUNK, number) != NULL;
     int result = publish(cloud, topic, cloud->message, size);
     if (result == OTA_OK)
@@ -587,6 +597,34 @@ void anycloud_cloud_offer(struct anycloud_cloud *cloud, const struct anycloud_of
     cloud->offer = *offer;
     if (cloud->offer.chunk_size == 0 || cloud->offer.chunk_size > LARGEST_CHUNK)
         cloud->offer.chunk_size = 4096;
+}
+
+void anycloud_cloud_memory(const struct anycloud_cloud *cloud, struct anycloud_memory *out)
+{
+    size_t count = 0;
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct session *session = &cloud->sessions[i];
+        size_t at = count;
+        if (session->topic[0] == '\0')
+            continue;
+        for (; at > 0 && strcmp(session->topic, out->topics[at - 1].topic) < 0; at--)
+            out->topics[at] = out->topics[at - 1];
+        memset(&out->topics[at], 0, sizeof out->topics[at]);
+        memcpy(out->topics[at].topic, session->topic, strlen(session->topic));
+        out->topics[at].offered = session->offered;
+        out->topics[at].version = session->version;
+        count++;
+    }
+}
+
+void anycloud_cloud_recall(struct anycloud_cloud *cloud, const struct anycloud_memory *memory)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct anycloud_remembered *topic = &memory->topics[i];
+        cloud->sessions[i] = (struct session){.offered = topic->offered, .version = topic->version};
+        memcpy(cloud->sessions[i].topic, topic->topic, sizeof topic->topic);
+    }
 }
 
 bool anycloud_cloud_ready(const struct anycloud_cloud *cloud)

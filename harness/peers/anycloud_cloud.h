@@ -61,7 +61,8 @@ struct anycloud_fault {
 /* What the cloud saw and did, as a line for logs and scenario `expect`s:
  *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC
  *   direct TOPIC | request TOPIC | chunk INDEX OFFSET SIZE | chunk-request OFFSET SIZE | sent TOPIC
- *   result success TOPIC | result failure TOPIC | fault WORD INDEX | bad WHY */
+ *   result success TOPIC | result failure TOPIC | fault WORD INDEX | header patched INDEX
+ *   bad WHY */
 typedef void (*anycloud_observer)(void *context, const char *line);
 
 struct anycloud_cloud *anycloud_cloud_new(const struct mqtt_port *mqtt,
@@ -80,6 +81,23 @@ size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud);
 /* Whatever is armed is armed no more. */
 void anycloud_cloud_disarm(struct anycloud_cloud *cloud);
 bool anycloud_cloud_ready(const struct anycloud_cloud *cloud); /* connected and subscribed */
+
+/* What the cloud side knows of devices when none is there and all that was asked for is sent: the
+ * version that it last offered on each topic. Nothing else outlives a conversation. In the order of
+ * topics; unused entries are zeros. */
+#define ANYCLOUD_SESSIONS 16
+
+struct anycloud_memory {
+    struct anycloud_remembered {
+        char topic[ANYCLOUD_TOPIC];
+        bool offered;
+        struct img_version version;
+    } topics[ANYCLOUD_SESSIONS];
+};
+
+void anycloud_cloud_memory(const struct anycloud_cloud *cloud, struct anycloud_memory *out);
+/* Another cloud side of the same device remembered this. Before anything happens. */
+void anycloud_cloud_recall(struct anycloud_cloud *cloud, const struct anycloud_memory *memory);
 
 /* The verb `nobrick cloud …`. Returns the exit code. */
 int nb_cmd_cloud(int argc, char **argv);

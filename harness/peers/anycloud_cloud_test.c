@@ -36,6 +36,31 @@ static void chunks(void **state)
                                       "chunk 2 8192 1808\nsent " TOPIC "\n");
 }
 
+static void what_is_remembered_is_recalled(void **state)
+{
+    struct bench *bench = *state;
+    struct anycloud_memory memory;
+    struct anycloud_memory again;
+    anycloud_cloud_memory(bench->cloud, &memory);
+    assert_int_equal(memory.topics[0].topic[0], '\0');
+    say(bench, AVAILABILITY("CY8CPROTO_062_4343W", "1.0.0"));
+    say(bench, "{\"Message\":\"Request Update\", \"UniqueTopicName\": \"a/topic/before\"}");
+    anycloud_cloud_memory(bench->cloud, &memory);
+    assert_string_equal(memory.topics[0].topic, "a/topic/before");
+    assert_false(memory.topics[0].offered);
+    assert_string_equal(memory.topics[1].topic, TOPIC);
+    assert_true(memory.topics[1].offered);
+    assert_int_equal(memory.topics[1].version.major, 2);
+    assert_int_equal(memory.topics[2].topic[0], '\0');
+    const struct anycloud_memory none = {0};
+    anycloud_cloud_recall(bench->cloud, &none);
+    anycloud_cloud_memory(bench->cloud, &again);
+    assert_memory_equal(&again, &none, sizeof none);
+    anycloud_cloud_recall(bench->cloud, &memory);
+    anycloud_cloud_memory(bench->cloud, &again);
+    assert_memory_equal(&again, &memory, sizeof memory);
+}
+
 static void result_received(void **state)
 {
     struct bench *bench = *state;
@@ -245,9 +270,11 @@ static void long_topics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(job_document),      CASE(chunks),    CASE(result_received),
-        CASE(direct_update),     CASE(no_update), CASE(chunk_requests),
-        CASE(rest_is_what_fits), CASE(survives),  CASE(long_topics),
+        CASE(job_document),    CASE(chunks),
+        CASE(result_received), CASE(what_is_remembered_is_recalled),
+        CASE(direct_update),   CASE(no_update),
+        CASE(chunk_requests),  CASE(rest_is_what_fits),
+        CASE(survives),        CASE(long_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,9 +245,10 @@ static void by_ranges(const struct virtual_tls_server *tls)
     const struct anycloud_offer offer = {
         .image = download->image, .size = IMAGE_SIZE, .connection = ANYCLOUD_OVER_HTTP};
     assert_int_equal(anycloud_http_offer(cloud, &offer), OTA_OK);
-    const struct virtual_http_config config = {.port = peer->port, .use_tls = peer->tls};
+    const struct virtual_http_config config = {
+        .client = {.port = peer->port, .use_tls = peer->tls}};
     struct virtual_http *http = virtual_http_new(table, &config, on_event, download);
-    const struct http_port *port = virtual_http_port(http);
+    const struct http_port *port = sim_http_client_port(virtual_http_client(http));
     for (uint32_t from = 0; from < IMAGE_SIZE; from += PART) {
         const struct http_request request = {
             .path = ANYCLOUD_FILE, .ranged = true, .from = from, .to = from + PART - 1};

@@ -66,7 +66,7 @@ static uint64_t number_of(struct acts *acts, uint32_t max_ops)
     machine.sim = flash_sim_memory(&chip, 1);
     assert_non_null(machine.sim);
     acts->done = 0;
-    uint64_t number = nb_acts(&search, &state);
+    uint64_t number = nb_acts(&search, &state, NULL);
     assert_int_equal(search.states.count, 0);
     flash_sim_close(machine.sim);
     return number;

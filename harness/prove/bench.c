@@ -1,5 +1,7 @@
 #include "harness/prove/bench.h"
 
+#include "harness/prove/closing_times.h"
+#include "harness/prove/costs.h"
 #include "harness/prove/throughput.h"
 #include "harness/prove/updates.h"
 #include "harness/run/kit.h"
@@ -51,14 +53,14 @@ static int measure(struct nb_kit *kit, const struct nb_script *script, const str
                                     device.primary.address, device.primary.size};
     const struct img_rules rules = {.keys = device.keys, .key_count = device.key_count};
     unsigned rounds = 0;
-    double begin = nb_seconds();
-    for (; err == 0 && nb_run_stop == 0 && nb_seconds() - begin < 0.5; rounds++)
+    double begin = nb_cpu_seconds();
+    for (; err == 0 && nb_run_stop == 0 && nb_cpu_seconds() - begin < 0.5; rounds++)
         err = img_check(&slot, &rules, port, &info, NULL);
-    double check = (nb_seconds() - begin) / (rounds != 0 ? rounds : 1);
-    begin = nb_seconds();
-    for (rounds = 0; err == 0 && nb_run_stop == 0 && nb_seconds() - begin < 0.5; rounds++)
+    double check = (nb_cpu_seconds() - begin) / (rounds != 0 ? rounds : 1);
+    begin = nb_cpu_seconds();
+    for (rounds = 0; err == 0 && nb_run_stop == 0 && nb_cpu_seconds() - begin < 0.5; rounds++)
         err = port->sha256_flash(port->context, slot.flash, slot.address, info.tlv_offset, digest);
-    out->hash = (nb_seconds() - begin) / (rounds != 0 ? rounds : 1);
+    out->hash = (nb_cpu_seconds() - begin) / (rounds != 0 ? rounds : 1);
     out->verify = check - out->hash;
     if (crypto != NULL)
         crypto_openssl_free(crypto);
@@ -160,11 +162,13 @@ static int bench_sweep(struct nb_kit *kit)
 }
 
 static const char help[] =
-    "usage: nobrick bench [sweep|updates|download]\n"
+    "usage: nobrick bench [sweep|updates|download|costs|closures]\n"
     "\n"
     "  sweep     power cuts of a permanent swap (100 KiB images, 128 KiB slots), on one core\n"
     "  updates   whole updates a second in the virtual world, on one core\n"
     "  download  MB/s of the device beside curl and mosquitto_sub, on loopback\n"
+    "  costs     operations, erases, modelled time and wear of an update on every part\n"
+    "  closures  what the prover takes, on one core\n"
     "\n"
     "All when nothing is named.\n"
     "\n"
@@ -174,7 +178,11 @@ static const char help[] =
 static const struct {
     const char *word;
     int (*run)(struct nb_kit *kit);
-} benches[] = {{"sweep", bench_sweep}, {"updates", nb_updates}, {"download", nb_throughput}};
+} benches[] = {{"sweep", bench_sweep},
+               {"updates", nb_updates},
+               {"download", nb_throughput},
+               {"costs", nb_bench_costs},
+               {"closures", nb_closing_times}};
 
 int nb_cmd_bench(int argc, char **argv)
 {
@@ -188,7 +196,9 @@ int nb_cmd_bench(int argc, char **argv)
     while (argc > 1 && first < count && strcmp(what, benches[first].word) != 0)
         first++;
     if (argc > 2 || first == count) {
-        fprintf(stderr, "nobrick bench: sweep, updates or download? (nobrick bench --help)\n");
+        fprintf(
+            stderr,
+            "nobrick bench: sweep, updates, download, costs or closures? (nobrick bench --help)\n");
         return 2;
     }
     nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */

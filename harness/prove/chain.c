@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const words[] = {"boot", "pending", "confirm"};
+static const char *const words[] = {"boot", "pending", "confirm", "life", "trouble"};
 #define FAIL_WORD "fail"
 #define WORDS     (sizeof words / sizeof words[0])
 

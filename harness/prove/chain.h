@@ -4,7 +4,9 @@
  *   37.fail          operation 37 returns an error
  *   boot             a boot that nothing cuts
  *   confirm@0.first  the application's confirmation (or `pending`, its request), cut
- *   confirm          the same, not cut */
+ *   confirm          the same, not cut
+ *   life@210.tail48  a device with its network, from power-on until its check is over, cut
+ *   trouble@7.half   the same while something is wrong with the network */
 #ifndef NOBRICK_HARNESS_PROVE_CHAIN_H
 #define NOBRICK_HARNESS_PROVE_CHAIN_H
 
@@ -14,9 +16,15 @@
 #define NB_CUT_TEXT 40
 
 /* What a device does. */
-enum nb_action { NB_ACTION_BOOT, NB_ACTION_PENDING, NB_ACTION_CONFIRM };
+enum nb_action {
+    NB_ACTION_BOOT,
+    NB_ACTION_PENDING,
+    NB_ACTION_CONFIRM,
+    NB_ACTION_LIFE,
+    NB_ACTION_TROUBLE
+};
 
-/* "boot", "pending" or "confirm". Static. */
+/* "boot", "pending", "confirm", "life" or "trouble". Static. */
 const char *nb_action_word(enum nb_action action);
 
 struct nb_cut {

@@ -2,6 +2,7 @@
 #include "agent/update/session.h"
 #include "harness/files/files.h"
 #include "harness/prove/shrink.h"
+#include "harness/run/apart.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
@@ -23,12 +24,15 @@
 #define FOUND      4u /* failures of a cell that a child keeps; then it goes on with the next cell */
 #define LOOK_US    100000u
 
+#define CHILD_FAILED 3 /* a history failed, and there are more */
+
 static const char *const help =
     "usage: nobrick explore [option...] PATH...\n"
     "\n"
     "Plays histories of scenarios in the virtual world: faults that a seed draws, in front of the\n"
-    "script's own device steps. Then everything is healed, and the device must come to rest where\n"
-    "the script without faults does, and have reported the same. Failures are made small.\n"
+    "script's own device steps. What a device must bear may not show; then everything is healed,\n"
+    "and it must come to rest where the script without faults does, and have reported the same.\n"
+    "A script without faults must pass as it stands first. Failures are made small.\n"
     "\n"
     "  --seeds N   so many histories of each cell (default: 100)\n"
     "  --seed S    the first seed (default: 1)\n"
@@ -56,6 +60,7 @@ struct found {
 /* What a child has done: in memory that it shares with the parent. */
 struct job {
     uint64_t seed; /* being played */
+    uint64_t next; /* counted from the first one */
     uint64_t done;
     struct nb_tally tally;
     struct found found[FOUND];
@@ -89,22 +94,27 @@ static void keep(struct job *job, const struct nb_outcome *outcome)
     memcpy(found->reason, outcome->reason, sizeof found->reason);
 }
 
-/* The seeds of one child: every jobs-th. */
-static void play_seeds(const struct search *search, struct nb_explorer *explorer, unsigned number)
+/* The seeds of one child: every jobs-th. It ends with a history that fails: what that one leaves in
+ * static memory is nothing to the next. */
+static int play_seeds(const struct search *search, struct nb_explorer *explorer, unsigned number)
 {
     struct job *job = &search->jobs[number];
     struct nb_drawn drawn[NB_DRAWN];
-    for (uint64_t i = number; i < search->options.seeds && job->found_count < FOUND && !nb_run_stop;
-         i += search->options.jobs) {
+    while (job->next < search->options.seeds && job->found_count < FOUND && !nb_run_stop) {
         struct nb_outcome outcome = {0};
-        job->seed = search->options.first + i;
+        job->seed = search->options.first + job->next;
+        job->next += search->options.jobs;
         (void)nb_explorer_draw(explorer, job->seed, drawn);
+        alarm(NB_APART_SECONDS);
         nb_explorer_play(explorer, job->seed, &outcome);
         nb_explorer_tally(explorer, &job->tally);
         job->done++;
-        if (outcome.verdict != NB_PASS && !nb_run_stop)
+        if (outcome.verdict != NB_PASS && !nb_run_stop) {
             keep(job, &outcome);
+            return CHILD_FAILED;
+        }
     }
+    return 0;
 }
 
 static uint64_t histories(const struct search *search)
@@ -132,43 +142,56 @@ static pid_t start_child(const struct search *search, struct nb_explorer *explor
     if (pid != 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() == parent)
-        play_seeds(search, explorer, number);
-    _exit(0);
+    _exit(getppid() == parent ? play_seeds(search, explorer, number) : 0);
 }
 
-/* A child that died of its history is a failure, too. */
-static void note_death(struct job *job, int status)
+/* A child that died of its history is a failure, too: which, is seen when it is played again. */
+static void note_death(struct job *job)
 {
     struct nb_outcome outcome = {0};
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return;
-    nb_outcome_set(&outcome, NB_ERROR, "the program itself dies: signal %d",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    if (job->found_count < FOUND)
-        keep(job, &outcome);
+    nb_outcome_set(&outcome, NB_FAIL, "the program itself dies");
+    job->done++;
+    keep(job, &outcome);
 }
 
-static void wait_for(struct search *search, const pid_t *pids, const char *name)
+/* A child has ended; its seeds may go on in another one. */
+static void child_ended(const struct search *search, struct nb_explorer *explorer, pid_t pids[],
+                        unsigned number, int status)
 {
-    for (unsigned i = 0; i < search->options.jobs; i++) {
+    struct job *job = &search->jobs[number];
+    bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    pids[number] = 0;
+    if (nb_run_stop || ended)
+        return;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_FAILED)
+        note_death(job);
+    if (job->found_count < FOUND && job->next < search->options.seeds)
+        pids[number] = start_child(search, explorer, number);
+}
+
+static void wait_for(const struct search *search, struct nb_explorer *explorer, pid_t *pids,
+                     const char *name)
+{
+    for (unsigned i = 0; i < search->options.jobs;) {
         int status = 0;
-        if (pids[i] <= 0)
+        pid_t ended = pids[i] > 0 ? waitpid(-1, &status, search->terminal ? WNOHANG : 0) : 0;
+        if (pids[i] <= 0) {
+            i++;
             continue;
-        for (;;) {
-            pid_t ended = waitpid(pids[i], &status, search->terminal ? WNOHANG : 0);
-            if (ended == pids[i])
-                break;
-            if (ended < 0 && errno != EINTR)
-                break;
-            if (nb_run_stop)
-                kill(pids[i], SIGTERM);
-            show_progress(search, name);
-            if (ended == 0)
-                usleep(LOOK_US);
         }
-        if (!nb_run_stop)
-            note_death(&search->jobs[i], status);
+        for (unsigned k = 0; ended > 0 && k < search->options.jobs; k++)
+            if (pids[k] == ended) {
+                child_ended(search, explorer, pids, k, status);
+                break;
+            }
+        if (ended < 0 && errno != EINTR)
+            return;
+        for (unsigned k = 0; nb_run_stop && k < search->options.jobs; k++)
+            if (pids[k] > 0)
+                kill(pids[k], SIGTERM);
+        show_progress(search, name);
+        if (ended == 0)
+            usleep(LOOK_US);
     }
 }
 
@@ -191,23 +214,39 @@ static void add_json(struct search *search, const char *id, const char *small,
     cJSON_AddItemToArray(search->list, item);
 }
 
+/* Played alone, in a process that played nothing else before. */
+static void play_again(struct nb_explorer *explorer, struct found *found)
+{
+    struct nb_drawn drawn[NB_DRAWN];
+    struct nb_outcome outcome = {0};
+    (void)nb_explorer_draw(explorer, found->seed, drawn);
+    nb_explorer_play_apart(explorer, found->seed, &outcome);
+    if (outcome.verdict == NB_PASS) {
+        snprintf(found->reason, sizeof found->reason,
+                 "an earlier history left something in static memory: alone it passes");
+        return;
+    }
+    found->verdict = outcome.verdict;
+    memcpy(found->reason, outcome.reason, sizeof found->reason);
+}
+
 static void report_failure(struct search *search, struct nb_explorer *explorer, const char *text,
-                           const char *path, const struct found *found)
+                           const char *path, struct found *found)
 {
     char id[NB_ID];
     char small[NB_ID] = "";
     struct nb_shrunk shrunk = {0};
     struct nb_drawn drawn[NB_DRAWN];
     struct nb_cell cell = *nb_explorer_cell(explorer);
-    bool dies = strstr(found->reason, "program itself") != NULL;
     cell.seed = found->seed;
     cell.drawn_given = false;
     nb_replay_id(path, &cell, "", id, sizeof id);
     search->failures++;
     if (search->terminal)
         fputs("\r\033[K", stderr);
-    size_t count = dies ? 0 : nb_explorer_draw(explorer, found->seed, drawn);
-    bool smaller = !dies && nb_shrink(explorer, text, found->seed, drawn, count, &shrunk) == 0;
+    play_again(explorer, found);
+    size_t count = nb_explorer_draw(explorer, found->seed, drawn);
+    bool smaller = nb_shrink(explorer, text, found->seed, drawn, count, &shrunk) == 0;
     if (smaller) {
         cell.seed = shrunk.seed;
         cell.drawn_given = true;
@@ -251,14 +290,32 @@ static void report_failures(struct search *search, struct nb_explorer *explorer,
         report_failure(search, explorer, text, path, &all.found[i]);
 }
 
+struct opening {
+    const char *text;
+    const char *path;
+    const struct nb_cell *cell;
+};
+
+static int try_opening(void *context, struct nb_outcome *outcome)
+{
+    const struct opening *opening = context;
+    nb_explorer_free(nb_explorer_new(opening->text, opening->path, opening->cell, outcome));
+    return 0;
+}
+
 static void explore_cell(struct search *search, const char *text, const char *path,
                          const struct nb_cell *cell)
 {
     pid_t pids[MAX_JOBS] = {0};
     char name[256];
     struct nb_outcome outcome = {0};
+    struct opening opening = {text, path, cell};
     nb_cell_name(cell, name, sizeof name);
-    struct nb_explorer *explorer = nb_explorer_new(text, path, cell, &outcome);
+    int rc = nb_apart(try_opening, &opening, &outcome); /* should the program die of it */
+    if (rc)
+        nb_outcome_set(&outcome, NB_ERROR, "%s", ota_err_text(rc));
+    struct nb_explorer *explorer =
+        outcome.verdict == NB_PASS ? nb_explorer_new(text, path, cell, &outcome) : NULL;
     if (!explorer) {
         search->skipped += outcome.verdict == NB_SKIP;
         search->failures += outcome.verdict == NB_FAIL;
@@ -271,9 +328,11 @@ static void explore_cell(struct search *search, const char *text, const char *pa
     search->cells++;
     memset(search->jobs, 0, search->options.jobs * sizeof *search->jobs);
     fflush(stdout);
-    for (unsigned i = 0; i < search->options.jobs; i++)
+    for (unsigned i = 0; i < search->options.jobs; i++) {
+        search->jobs[i].next = i;
         pids[i] = start_child(search, explorer, i);
-    wait_for(search, pids, path);
+    }
+    wait_for(search, explorer, pids, path);
     report_failures(search, explorer, text, path);
     for (unsigned i = 0; i < search->options.jobs; i++)
         nb_tally_add(&search->tally, &search->jobs[i].tally);

@@ -3,6 +3,7 @@
 #include "harness/cli/paths.h"
 #include "harness/prove/crew.h"
 #include "harness/prove/plugin_prove.h"
+#include "harness/prove/troubles.h"
 #include "harness/prove/verdicts.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
@@ -24,9 +25,13 @@ static const char help[] =
     "for, with good and bad images, in four sizes (boot/prove-*.ota in the data directory).\n"
     "\n"
     "  --scheme SCHEME  this boot scheme instead of all that fit\n"
-    "  --part PART      this flash part; without it and --device: 128 KiB slots, 4 KiB sectors\n"
+    "  --part PART      this flash part, or '*': each that fits; without it and --device:\n"
+    "                   128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
     "  --plugin SO      a bootloader of yours, on the device that --device FILE describes\n"
+    "  --update         whole updates with a network, from the download to the report "
+    "(anycloud/prove-*.ota)\n"
+    "  --faults         such updates under each single fault of cloud and network in turn\n"
     "  --request NAME   test, permanent, confirm, pending or bad only; with a store also "
     "rollback,\n"
     "                   full-store, first-boot or factory-reset\n"
@@ -36,6 +41,7 @@ static const char help[] =
     "  --jobs N         so many cells side by side (default: one a processor)\n"
     "  --map FILE       draws the first cell: what a cut in each operation comes to (SVG)\n"
     "  --json           one JSON document\n"
+    "  --table          a Markdown table, a row a part and scheme\n"
     "\n"
     "exit: 0 closed and good, 1 a device can be bricked, 2 bad script or usage, or not closed\n"
     "\n"
@@ -49,6 +55,9 @@ struct options {
     enum nb_tears tears;
     bool unmasked;
     bool json;
+    bool update;
+    bool faults;
+    bool table;
     const char *map;
     const char *plugin;
     size_t jobs;
@@ -59,9 +68,14 @@ struct task {
     const struct nb_script *script;
     const char *path; /* as shown */
     struct nb_cell cell;
+    size_t fault; /* of nb_troubles, in a cell that has one */
 };
 
+#define MAX_FAULTS 64
+
 struct plan {
+    size_t passed_over;      /* cells in which their fault has no place */
+    bool struck[MAX_FAULTS]; /* in some cell */
     struct nb_script *scripts;
     char (*shown)[256];
     size_t script_count;
@@ -95,6 +109,16 @@ static bool suits(const struct nb_script *script, const struct nb_cell *cell)
     return found;
 }
 
+static void add_fault(struct task *task, size_t fault)
+{
+    struct nb_cell *cell = &task->cell;
+    task->fault = fault;
+    cell->drawn_given = true;
+    cell->drawn_count = 1;
+    cell->drawn[0].step = 1;
+    snprintf(cell->drawn[0].line, sizeof cell->drawn[0].line, "%s", nb_troubles[fault]);
+}
+
 static int add_cells(struct plan *plan, const struct options *options,
                      const struct nb_script *script, const char *shown, struct nb_kit *kit)
 {
@@ -106,13 +130,18 @@ static int add_cells(struct plan *plan, const struct options *options,
                 error.message[0] ? error.message : ota_err_text(err));
         return err;
     }
-    struct task *grown =
-        realloc(plan->tasks, (plan->task_count + matrix.count) * sizeof *plan->tasks);
-    for (size_t i = 0; grown != NULL && i < matrix.count; i++) {
-        if (plan->built_in && !suits(script, &matrix.cells[i]))
+    size_t faults = 0;
+    while (options->faults && nb_troubles[faults] != NULL)
+        faults++;
+    size_t count = matrix.count * (faults != 0 ? faults : 1);
+    struct task *grown = realloc(plan->tasks, (plan->task_count + count) * sizeof *plan->tasks);
+    for (size_t i = 0; grown != NULL && i < count; i++) {
+        if (plan->built_in && !suits(script, &matrix.cells[i % matrix.count]))
             continue;
         struct task *task = &grown[plan->task_count++];
-        *task = (struct task){script, shown, matrix.cells[i]};
+        *task = (struct task){script, shown, matrix.cells[i % matrix.count], 0};
+        if (faults != 0)
+            add_fault(task, i / matrix.count);
         task->cell.kit = kit;
         task->cell.tears = options->tears;
         task->cell.unmasked = options->unmasked;
@@ -145,7 +174,37 @@ static int add_script(struct plan *plan, const struct options *options, const ch
         fprintf(stderr, "nobrick prove: %s: the script has no 'prove' line\n", shown);
         return OTA_E_ARGUMENT;
     }
+    if (options->map != NULL && script->needs_cloud) {
+        fprintf(stderr, "nobrick prove: %s: --map draws a loader, not a whole update\n", shown);
+        return OTA_E_ARGUMENT;
+    }
+    if (options->faults && !script->needs_cloud) {
+        fprintf(stderr, "nobrick prove: %s: --faults are for a script with a cloud\n", shown);
+        return OTA_E_ARGUMENT;
+    }
     return add_cells(plan, options, script, shown, kit);
+}
+
+static int add_built_in(struct nb_paths *paths, const char *name)
+{
+    char path[640];
+    snprintf(path, sizeof path, "%s/%s.ota", nb_data_dir(), name);
+    int err = nb_paths_add(paths, path);
+    if (err != 0)
+        fprintf(stderr, "nobrick prove: %s: %s\n", path, strerror(errno));
+    return err;
+}
+
+/* The scripts of whole updates; under faults the one that is quick. */
+static int updates(struct nb_paths *paths, bool faults)
+{
+    static const char *const names[] = {"anycloud/prove-update", "anycloud/prove-update-trial",
+                                        "anycloud/prove-update-crash",
+                                        "anycloud/prove-update-forged"};
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < (faults ? 1 : sizeof names / sizeof names[0]); i++)
+        err = add_built_in(paths, names[i]);
+    return err;
 }
 
 /* The scripts of the built-in matrix, or of one request. */
@@ -156,15 +215,13 @@ static int built_in(struct nb_paths *paths, const char *request)
                                            "full-store", "first-boot", "factory-reset"};
     int err = OTA_E_ARGUMENT;
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
-        char path[640];
+        char name[64];
         if (request != NULL && strcmp(request, requests[i]) != 0)
             continue;
-        snprintf(path, sizeof path, "%s/boot/prove-%s.ota", nb_data_dir(), requests[i]);
-        err = nb_paths_add(paths, path);
-        if (err != 0) {
-            fprintf(stderr, "nobrick prove: %s: %s\n", path, strerror(errno));
+        snprintf(name, sizeof name, "boot/prove-%s", requests[i]);
+        err = add_built_in(paths, name);
+        if (err != 0)
             return err;
-        }
     }
     if (err != 0)
         usage("--request wants test, permanent, confirm, pending, bad, rollback, full-store, "
@@ -177,8 +234,11 @@ static int make_plan(struct plan *plan, const struct options *options, char *con
                      size_t count, struct nb_kit *kit)
 {
     struct nb_paths paths = {0};
-    plan->built_in = count == 0;
-    int err = count == 0 ? built_in(&paths, options->request) : 0;
+    plan->built_in = count == 0 && !options->update && !options->faults;
+    bool update = options->update || (options->faults && count == 0);
+    int err = update       ? updates(&paths, options->faults)
+              : count == 0 ? built_in(&paths, options->request)
+                           : 0;
     for (size_t i = 0; err == 0 && i < count; i++) {
         err = nb_paths_add(&paths, names[i]);
         if (err != 0)
@@ -214,7 +274,8 @@ static void play(void *context, size_t index, struct nb_outcome *outcome)
 {
     const struct plan *plan = context;
     const struct task *task = &plan->tasks[index];
-    int err = nb_bench_run(task->script, &task->cell, outcome);
+    int err = (task->script->needs_cloud ? nb_virtual_run : nb_bench_run)(task->script, &task->cell,
+                                                                          outcome);
     if (err != 0)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(err));
 }
@@ -223,16 +284,40 @@ static void tell(void *context, size_t index, const struct nb_outcome *outcome)
 {
     struct plan *plan = context;
     const struct task *task = &plan->tasks[index];
-    char name[256];
+    char name[256 + NB_TEXT];
     char id[NB_ID];
+    bool placed = outcome->verdict != NB_SKIP && outcome->verdict != NB_VACUOUS;
+    if (task->cell.drawn_count != 0 && !placed) {
+        plan->passed_over++;
+        return;
+    }
+    plan->struck[task->fault] = true;
     nb_cell_name(&task->cell, name, sizeof name);
+    if (task->cell.drawn_count != 0)
+        snprintf(name + strlen(name), sizeof name - strlen(name), " %s", task->cell.drawn[0].line);
     nb_replay_id(task->path, &task->cell, outcome->cuts, id, sizeof id);
-    nb_verdicts_add(&plan->verdicts, task->path, name, id, outcome);
+    nb_verdicts_add(&plan->verdicts, task->path, name, &task->cell, id, outcome);
+}
+
+/* 0, or 3 when some fault has no place in any cell. */
+static int all_struck(const struct plan *plan)
+{
+    int code = 0;
+    fprintf(stderr, "%zu cells are left out, in which their fault has no place\n",
+            plan->passed_over);
+    for (size_t i = 0; nb_troubles[i] != NULL && nb_run_stop == 0; i++) {
+        if (plan->struck[i])
+            continue;
+        fprintf(stderr, "nobrick prove: `%s` strikes in no cell\n", nb_troubles[i]);
+        code = 3;
+    }
+    return code;
 }
 
 static int prove(struct options *options, char *const *names, size_t count)
 {
-    struct plan plan = {.verdicts = {.json = options->json, .out = stdout}};
+    struct plan plan = {
+        .verdicts = {.json = options->json, .table = options->table, .out = stdout}};
     nb_run_catch_signals();
     char reason[NB_LINE] = "";
     struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
@@ -244,7 +329,9 @@ static int prove(struct options *options, char *const *names, size_t count)
         err = nb_crew_run(&crew, plan.task_count, options->jobs, &nb_run_stop);
     else if (err == OTA_E_NO_SPACE)
         fprintf(stderr, "nobrick prove: %s\n", ota_err_text(err));
-    int code = err == 0 ? nb_verdicts_end(&plan.verdicts, plan.task_count) : 2;
+    int code = err == 0 ? nb_verdicts_end(&plan.verdicts, plan.task_count - plan.passed_over) : 2;
+    if (code == 0 && options->faults)
+        code = all_struck(&plan);
     nb_kit_free(kit);
     free_plan(&plan);
     return nb_run_stop != 0 ? 128 + nb_run_stop : code;
@@ -283,7 +370,23 @@ static bool take_jobs(struct options *options, const char *word)
     return *word && !*end && count > 0 && count <= 64;
 }
 
-enum { SCHEME = 256, PART, DEVICE, REQUEST, SIZE, TEARS, UNMASKED, JOBS, MAP, JSON, PLUGIN, HELP };
+enum {
+    SCHEME = 256,
+    PART,
+    DEVICE,
+    UPDATE,
+    FAULTS,
+    REQUEST,
+    SIZE,
+    TEARS,
+    UNMASKED,
+    JOBS,
+    MAP,
+    JSON,
+    TABLE,
+    PLUGIN,
+    HELP
+};
 
 /* False: the value is not good. */
 static bool take_option(struct options *options, int option, const char *value)
@@ -293,7 +396,8 @@ static bool take_option(struct options *options, int option, const char *value)
     case SCHEME:
         return take(choice->scheme, sizeof choice->scheme, value);
     case PART:
-        return take(choice->part, sizeof choice->part, value);
+        choice->every_part = strcmp(value, "*") == 0;
+        return choice->every_part || take(choice->part, sizeof choice->part, value);
     case DEVICE:
         return take(choice->device, sizeof choice->device, value);
     case SIZE:
@@ -314,6 +418,15 @@ static bool take_option(struct options *options, int option, const char *value)
     case JSON:
         options->json = true;
         return true;
+    case UPDATE:
+        options->update = true;
+        return true;
+    case FAULTS:
+        options->faults = true;
+        return true;
+    case TABLE:
+        options->table = true;
+        return true;
     default:
         options->unmasked = true;
         return true;
@@ -327,8 +440,9 @@ static int prove_plugin(const struct options *options, const char *script)
         .tears = options->tears, .unmasked = options->unmasked, .map = options->map};
     if (!choice->device[0])
         return usage("--plugin wants --device FILE: its areas and images", NULL);
-    if (choice->scheme[0] || choice->part[0] || choice->size[0] || options->request != NULL)
-        return usage("a plugin has no --scheme, --part, --request or --size", NULL);
+    if (choice->scheme[0] || choice->part[0] || choice->every_part || choice->size[0] ||
+        options->request != NULL || options->table)
+        return usage("a plugin has no --scheme, --part, --request, --size or --table", NULL);
     if (script != NULL)
         return usage("a plugin plays no script", script);
     snprintf(cell.world, sizeof cell.world, "%s", NB_PLUGIN_WORLD);
@@ -339,19 +453,14 @@ static int prove_plugin(const struct options *options, const char *script)
 int nb_cmd_prove(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"scheme", required_argument, NULL, SCHEME},
-        {"part", required_argument, NULL, PART},
-        {"device", required_argument, NULL, DEVICE},
-        {"request", required_argument, NULL, REQUEST},
-        {"size", required_argument, NULL, SIZE},
-        {"tears", required_argument, NULL, TEARS},
-        {"unmasked", no_argument, NULL, UNMASKED},
-        {"jobs", required_argument, NULL, JOBS},
-        {"map", required_argument, NULL, MAP},
-        {"json", no_argument, NULL, JSON},
-        {"plugin", required_argument, NULL, PLUGIN},
-        {"help", no_argument, NULL, HELP},
-        {NULL, 0, NULL, 0},
+        {"scheme", required_argument, NULL, SCHEME}, {"part", required_argument, NULL, PART},
+        {"device", required_argument, NULL, DEVICE}, {"request", required_argument, NULL, REQUEST},
+        {"size", required_argument, NULL, SIZE},     {"tears", required_argument, NULL, TEARS},
+        {"unmasked", no_argument, NULL, UNMASKED},   {"jobs", required_argument, NULL, JOBS},
+        {"map", required_argument, NULL, MAP},       {"json", no_argument, NULL, JSON},
+        {"update", no_argument, NULL, UPDATE},       {"faults", no_argument, NULL, FAULTS},
+        {"plugin", required_argument, NULL, PLUGIN}, {"table", no_argument, NULL, TABLE},
+        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
     };
     struct options options = {.jobs = usual_jobs()};
     optind = 1;
@@ -371,8 +480,15 @@ int nb_cmd_prove(int argc, char **argv)
         return prove_plugin(&options, argv[optind]);
     if (options.choice.scheme[0] && sim_scheme_find(options.choice.scheme) == NULL)
         return usage("no such scheme (nobrick list schemes)", options.choice.scheme);
-    if (options.choice.device[0] && (options.choice.part[0] || options.choice.scheme[0]))
+    if (options.json && options.table)
+        return usage("--json or --table, not both", NULL);
+    if (options.choice.device[0] &&
+        (options.choice.part[0] || options.choice.every_part || options.choice.scheme[0]))
         return usage("a device has its own part and scheme: expected --device alone", NULL);
+    if (options.update && optind < argc)
+        return usage("--update has its own scripts: expected none", argv[optind]);
+    if (options.request != NULL && (options.update || options.faults))
+        return usage("--request is for the loader alone: expected no --update, no --faults", NULL);
     if (options.request != NULL && optind < argc)
         return usage("--request is for the built-in matrix: expected no script", argv[optind]);
     return prove(&options, argv + optind, (size_t)(argc - optind));

@@ -9,11 +9,18 @@
 
 struct nb_cut_list {
     struct nb_cut *cuts;
+    struct flash_op *ops; /* that each is in, without its data */
     size_t count;
     size_t room;
     uint32_t operations;
     bool failed; /* memory ran out */
 };
+
+/* The same where nobody knows what the flash held: the ways to cut that fit most operations of its
+ * kind. A cut that does not fit its operation cuts nothing. */
+void nb_cut_list_add_blind(struct nb_cut_list *list, const struct flash_op *op);
+
+void nb_cut_list_free(struct nb_cut_list *list);
 
 /* Adds the ways to cut this operation in the present content of `sim`; or, when it `fails`, that it
  * does. */

@@ -171,6 +171,19 @@ static void widen(struct nb_machine *machine, const struct sim_region *region)
     machine->to = end > machine->to ? end : machine->to;
 }
 
+/* Status records lie several to a sector where one is smaller than it. */
+static void find_records(struct nb_machine *machine, const struct nb_bench *bench)
+{
+    const struct sim_region *status = &bench->device.status;
+    const struct flash_port *port = flash_sim_port(bench->sim);
+    struct flash_sector sector;
+    if (status->size == 0 || port->sector(port->context, status->address, &sector) != 0 ||
+        sector.unit == sector.size)
+        return;
+    machine->records = status->address;
+    machine->records_end = status->address + status->size;
+}
+
 int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
                          const struct nb_step *step, const struct nb_step *rest,
                          char reason[NB_LINE])
@@ -197,6 +210,7 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
         device->machine.entries_end = primary_end - img_trailer_swap_size(&bench->device.format);
         device->machine.entries = primary_end - img_trailer_size(&bench->device.format);
     }
+    find_records(&device->machine, bench);
     widen(&device->machine, primary);
     widen(&device->machine, secondary);
     widen(&device->machine, &bench->device.scratch);

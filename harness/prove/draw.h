@@ -13,15 +13,17 @@
 struct nb_draw_room {
     bool usable[NB_VERBS_MAX]; /* by row of nb_script_verbs: faults that the cell has a place for */
     uint32_t operations;       /* of the flash in a device step */
+    uint32_t chunks;           /* of the largest image, over MQTT */
     unsigned steps;            /* device steps */
     bool (*networked)(const void *context, unsigned step); /* from 1: takes faults of the network */
     const void *context;
 };
 
-/* A line that fits the pattern of a fault's verb. False when this verb is not one to draw: the
- * sweep of every cut, or an argument of a class that nobody can draw. */
-bool nb_draw_line(struct choice *choice, const struct nb_script_verb *verb, uint32_t operations,
-                  char out[NB_TEXT]);
+/* A line that fits the pattern of a fault's verb, of numbers that the room has. False when this
+ * verb is not one to draw: the sweep of every cut, or an argument of a class that nobody can draw.
+ */
+bool nb_draw_line(struct choice *choice, const struct nb_script_verb *verb,
+                  const struct nb_draw_room *room, char out[NB_TEXT]);
 
 /* Draws which kinds of faults there are at all, then up to six faults of them, for device steps in
  * order. Returns how many. */

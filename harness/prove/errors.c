@@ -1,5 +1,7 @@
 #include "harness/prove/errors.h"
+#include "harness/run/apart.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Once without an error, then with each in turn, until the step has no such operation any more. */
@@ -14,6 +16,9 @@ static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB
     }
     enum nb_verdict verdict = nb_bench_steps(bench, index, reason, outcome);
     for (uint32_t operation = 0; verdict == NB_PASS && !nb_run_stop; operation++) {
+        char name[NB_WORD];
+        snprintf(name, sizeof name, "%u.fail", operation);
+        nb_apart_note(name);
         flash_sim_restore(bench->sim, start);
         bench->state = start_state;
         flash_failing_arm(&bench->failing, operation, bench->sweep_failure);
@@ -24,8 +29,9 @@ static enum nb_verdict each(struct nb_bench *bench, size_t index, char reason[NB
         }
         outcome->points++;
         if (verdict != NB_PASS)
-            snprintf(outcome->cuts, sizeof outcome->cuts, "%u.fail", operation);
+            memcpy(outcome->cuts, name, sizeof name);
     }
+    nb_apart_rest();
     flash_snapshot_free(bench->sim, start);
     return verdict;
 }

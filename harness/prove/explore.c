@@ -1,5 +1,8 @@
 #include "harness/prove/explore.h"
 #include "harness/files/files.h"
+#include "harness/prove/intake.h"
+#include "harness/prove/tale.h"
+#include "harness/run/apart.h"
 #include "harness/run/virtual.h"
 
 #include <errno.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 
 #define MAX_SCRIPT   (256u * 1024u)
+#define MOST_MS      (15u * 60u * 1000u) /* that a check may take, beside its images */
 #define MASKED_STEPS 4u /* so many device steps are left out in every combination */
 
 struct nb_explorer {
@@ -17,6 +21,7 @@ struct nb_explorer {
     struct nb_script base; /* the history without faults: its header and images are everybody's */
     struct nb_virtual *virtual;
     struct nb_ending ending;
+    struct nb_tale tale; /* of the history without faults */
     struct nb_draw_room room;
     char *text; /* what is played next */
     struct nb_script script;
@@ -111,6 +116,26 @@ size_t nb_explorer_draw(struct nb_explorer *explorer, uint64_t seed,
 
 /* ---- playing ----------------------------------------------------------------------------- */
 
+/* A check comes to an end, whatever a server does: of the usual timing in minutes. */
+static void judge_time(const struct nb_explorer *explorer, struct nb_outcome *outcome)
+{
+    const struct nb_script *script = &explorer->script;
+    uint64_t longest = nb_virtual_longest(explorer->virtual);
+    uint64_t most = MOST_MS;
+    bool other_timing = false;
+    for (size_t i = 0; i < NB_AGENT_TIMINGS; i++)
+        other_timing = other_timing || script->agent.seconds[i] != 0;
+    for (size_t i = 0; i < script->image_count; i++)
+        most += script->images[i].size; /* at a thousand bytes a second */
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_DEVICE_LIVE ||
+            (script->steps[i].kind == NB_FAULT_NET && script->steps[i].fault.kind == NB_CLOCK_JUMP))
+            return;
+    if (longest > most && !other_timing)
+        nb_outcome_set(outcome, NB_FAIL, "a check takes %llu s, more than %llu",
+                       (unsigned long long)longest / 1000, (unsigned long long)most / 1000);
+}
+
 void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_outcome *outcome)
 {
     if (!explorer->has_script) {
@@ -119,7 +144,36 @@ void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_out
     }
     explorer->cell.seed = seed;
     nb_virtual_script(explorer->virtual, &explorer->script);
+    nb_apart_note("");
     nb_virtual_play(explorer->virtual, NULL, outcome);
+    if (outcome->verdict == NB_PASS)
+        judge_time(explorer, outcome);
+    if (outcome->verdict == NB_PASS)
+        nb_intake_judge(&explorer->script, nb_explorer_trace(explorer),
+                        nb_virtual_board(explorer->virtual), outcome);
+    if (outcome->verdict == NB_PASS && nb_tale_judge(&explorer->script, nb_explorer_trace(explorer),
+                                                     &explorer->tale, outcome) != 0)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+}
+
+struct turn {
+    struct nb_explorer *explorer;
+    uint64_t seed;
+};
+
+static int take_turn(void *context, struct nb_outcome *outcome)
+{
+    const struct turn *turn = context;
+    nb_explorer_play(turn->explorer, turn->seed, outcome);
+    return 0;
+}
+
+void nb_explorer_play_apart(struct nb_explorer *explorer, uint64_t seed, struct nb_outcome *outcome)
+{
+    struct turn turn = {explorer, seed};
+    int rc = nb_apart(take_turn, &turn, outcome);
+    if (rc)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
 }
 
 /* ---- what is learned first --------------------------------------------------------------- */
@@ -182,9 +236,16 @@ static bool learn_ending(struct nb_explorer *explorer, struct nb_outcome *outcom
     unsigned steps = explorer->history.steps;
     unsigned masked = steps < MASKED_STEPS ? steps : MASKED_STEPS;
     /* the last ones: what was missed long ago shows least */
-    for (uint32_t mask = 0; mask < 1u << masked; mask++)
+    struct nb_tale tale = {0};
+    for (uint32_t mask = 0; mask < 1u << masked; mask++) {
         if (!play_base(explorer, mask << (steps - masked), &lesson, outcome))
             return false;
+        if (mask == 0 && nb_tale_take(nb_explorer_trace(explorer), &tale) != 0) {
+            nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+            return false;
+        }
+    }
+    explorer->tale = tale;
     size_t used = 0;
     struct nb_ending *ending = &explorer->ending;
     for (size_t i = 0; i < lesson.count; i++)
@@ -199,11 +260,25 @@ static bool networked(const void *context, unsigned step)
     return nb_history_networked(context, step);
 }
 
+/* Of the largest image that came by MQTT in the latest play. */
+static uint32_t chunks_of(const struct nb_trace *trace)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < trace->count; i++) {
+        uint32_t index = 0;
+        if (trace->lines[i].cloud && sscanf(trace->lines[i].text, "chunk %u", &index) == 1 &&
+            index >= count)
+            count = index + 1;
+    }
+    return count;
+}
+
 /* A kind of fault is usable where its example would be. */
 static void learn_room(struct nb_explorer *explorer)
 {
     struct nb_draw_room *room = &explorer->room;
     room->operations = nb_virtual_operations(explorer->virtual);
+    room->chunks = chunks_of(nb_explorer_trace(explorer));
     room->steps = explorer->history.steps;
     room->networked = networked;
     room->context = &explorer->history;
@@ -216,7 +291,7 @@ static void learn_room(struct nb_explorer *explorer)
         struct flash_text_error error;
         bool for_good = verb->kind == NB_FAULT_NET && verb->variant == NB_HTTP_EXPIRE &&
                         explorer->base.agent.direct; /* without a job there is no new link */
-        if (for_good || !nb_draw_line(&explorer->choice, verb, room->operations, drawn.line))
+        if (for_good || !nb_draw_line(&explorer->choice, verb, room, drawn.line))
             continue;
         snprintf(drawn.line, sizeof drawn.line, "%s", verb->example);
         room->usable[i] = nb_explorer_arm(explorer, &drawn, 1, &error) == 0;
@@ -225,10 +300,70 @@ static void learn_room(struct nb_explorer *explorer)
 
 /* ---- one script and cell ----------------------------------------------------------------- */
 
+/* What it expects of the way there, of the cloud's lines or of how long it takes, speaks of the
+ * faults. */
+static bool speaks_of_faults(const struct nb_step *step)
+{
+    static const bool ends[NB_EXPECT_KINDS] = {
+        [NB_EXPECT_BOOT] = true,    [NB_EXPECT_REPORT] = true,    [NB_EXPECT_JOB] = true,
+        [NB_EXPECT_PENDING] = true, [NB_EXPECT_CONFIRMED] = true, [NB_EXPECT_REFUSED] = true,
+    };
+    return nb_is_fault(step) || (step->kind == NB_EXPECT && !ends[step->expect.kind]) ||
+           step->kind == NB_EXPECT_TRAFFIC || step->kind == NB_EXPECT_LASTS ||
+           step->kind == NB_EXPECT_TOPICS || step->kind == NB_EXPECT_WEAR;
+}
+
+/* A script without faults of its own says what is to happen: that must be so before anything is
+ * drawn. So must the end of one whose faults are to be borne, without them. What others expect
+ * speaks of their faults. False: there is nothing to be said of this one. */
+static bool keep_what_holds(struct nb_script *script)
+{
+    size_t kept = 0;
+    bool faults = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        faults = faults || nb_is_fault(&script->steps[i]);
+    if (faults && !nb_tale_is_borne(script))
+        return false;
+    for (size_t i = 0; i < script->step_count; i++)
+        if (!faults || !speaks_of_faults(&script->steps[i]))
+            script->steps[kept++] = script->steps[i];
+    script->step_count = kept;
+    return true;
+}
+
+static bool passes_as_it_stands(struct nb_explorer *explorer, const char *text,
+                                struct nb_outcome *outcome)
+{
+    struct nb_script script;
+    struct flash_text_error error = {0};
+    struct nb_outcome one = {0};
+    int rc = nb_script_parse(text, strlen(text), explorer->path, &script, &error);
+    if (rc) {
+        nb_outcome_set(outcome, NB_ERROR, "line %u: %s", error.line,
+                       rc == OTA_E_ARGUMENT ? error.message : ota_err_text(rc));
+        return false;
+    }
+    bool holds = keep_what_holds(&script);
+    struct nb_virtual *virtual = holds ? nb_virtual_new(&script, &explorer->cell) : NULL;
+    if (virtual)
+        nb_virtual_play(virtual, NULL, &one);
+    else if (holds)
+        nb_outcome_set(&one, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+    nb_virtual_free(virtual);
+    nb_script_free(&script);
+    if (one.verdict == NB_PASS)
+        return true;
+    *outcome = one;
+    snprintf(outcome->reason, sizeof outcome->reason, "as it stands: %.150s", one.reason);
+    return false;
+}
+
 static bool open_explorer(struct nb_explorer *explorer, const char *text,
                           struct nb_outcome *outcome)
 {
     struct flash_text_error error = {0};
+    if (!passes_as_it_stands(explorer, text, outcome))
+        return false;
     int rc = nb_history_new(text, strlen(text), &explorer->history);
     if (rc == 0)
         rc = take(explorer, NULL, 0, 0, NULL, &error);
@@ -285,6 +420,7 @@ void nb_explorer_free(struct nb_explorer *explorer)
     if (!explorer)
         return;
     nb_virtual_free(explorer->virtual);
+    nb_tale_free(&explorer->tale);
     drop_script(explorer);
     nb_script_free(&explorer->base);
     nb_history_free(&explorer->history);

@@ -48,6 +48,11 @@ OTA_MUST_CHECK int nb_explorer_arm(struct nb_explorer *explorer, const struct nb
  */
 void nb_explorer_play(struct nb_explorer *explorer, uint64_t seed, struct nb_outcome *outcome);
 
+/* The same in a process of its own: what it dies of is its outcome, and what it leaves in static
+ * memory is gone. Its trace is gone, too. */
+void nb_explorer_play_apart(struct nb_explorer *explorer, uint64_t seed,
+                            struct nb_outcome *outcome);
+
 /* Adds what the latest play reached (tally.c). */
 void nb_explorer_tally(const struct nb_explorer *explorer, struct nb_tally *tally);
 /* What was drawn or armed last as it was parsed, and all that was said in the latest play. */

@@ -157,11 +157,12 @@ uint32_t nb_add_state(struct nb_search *search, const struct nb_state *found)
     struct nb_table *table = &search->state_table;
     if (!make_room(search, table, key_of_state))
         return NB_NOBODY;
-    uint64_t key = state_key(found->print, found->counter, found->phase);
+    const uint64_t print = nb_normal_print(search, found);
+    uint64_t key = state_key(print, found->counter, found->phase);
     for (uint32_t at = (uint32_t)key & (table->room - 1); table->ids[at] != NB_NOBODY;
          at = (at + 1) & (table->room - 1)) {
         const struct nb_state *known = nb_state_at(search, table->ids[at]);
-        if (known->print == found->print && known->counter == found->counter &&
+        if (known->print == print && known->counter == found->counter &&
             known->phase == found->phase) {
             take_shorter_way(search, table->ids[at], found);
             return table->ids[at];
@@ -172,10 +173,11 @@ uint32_t nb_add_state(struct nb_search *search, const struct nb_state *found)
         return NB_NOBODY;
     uint32_t id = (uint32_t)search->states.count - 1;
     *state = *found;
+    state->print = print;
     state->stands = id;
     state->links = NB_NOBODY;
     state->next_alike = NB_NOBODY;
-    state->flash = flash_sim_snapshot(search->machine->sim);
+    state->flash = nb_normal_snapshot(search);
     if (state->flash == NULL)
         search->failed = true;
     put(table, key, id);
@@ -312,8 +314,13 @@ void nb_graph_close(struct nb_search *search)
         flash_snapshot_free(search->machine->sim, state->flash);
         free(state->alive);
     }
-    for (uint32_t i = 0; i < search->ops.count; i++)
-        free(nb_op_at(search, i)->alive);
+    for (uint32_t i = 0; i < search->ops.count; i++) {
+        struct nb_op *op = nb_op_at(search, i);
+        free(op->alive);
+        free(op->data);
+        if (op->flash != NULL)
+            flash_snapshot_free(search->machine->sim, op->flash);
+    }
     struct nb_vector *const vectors[] = {&search->states, &search->ops,   &search->edges,
                                          &search->links,  &search->reads, &search->questions};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
@@ -325,4 +332,9 @@ void nb_graph_close(struct nb_search *search)
     free(search->state_table.ids);
     free(search->op_table.ids);
     free(search->answers.items);
+    free(search->forms.items);
+    for (size_t i = 0; i < search->forms.doubts.count; i++)
+        flash_snapshot_free(search->machine->sim,
+                            ((struct nb_doubt *)search->forms.doubts.items)[i].flash);
+    free(search->forms.doubts.items);
 }

@@ -60,6 +60,11 @@ struct nb_op {
     uint32_t edge_count;
     uint32_t links;
     uint64_t *alive; /* before it */
+    /* of a machine that normalises, until it is torn: the flash before it as the run had it, its
+     * print, and the bytes of a program */
+    struct flash_snapshot *flash;
+    uint64_t print;
+    uint8_t *data;
 };
 
 struct nb_edge {
@@ -98,18 +103,40 @@ struct nb_answers { /* question and answer to the next question */
     uint32_t used;
 };
 
-struct nb_queue {
-    uint32_t *ids;
-    size_t count;
-    size_t room;
-    size_t next;
-};
-
 /* An array that grows. */
 struct nb_vector {
     void *items;
     size_t count;
     size_t room;
+};
+
+/* The print of formal ranges as they are, and in their one form. */
+struct nb_form {
+    uint64_t raw;
+    uint64_t normal;
+    bool known;
+};
+
+struct nb_forms {
+    struct nb_form *items;
+    uint32_t room; /* a power of two */
+    uint32_t used;
+    struct nb_vector doubts; /* struct nb_doubt */
+};
+
+/* Flash that was met in a form that is not the one form: does a run from both do the same? */
+struct nb_doubt {
+    struct flash_snapshot *flash;
+    uint64_t print;
+    uint32_t counter;
+    uint8_t phase;
+};
+
+struct nb_queue {
+    uint32_t *ids;
+    size_t count;
+    size_t room;
+    size_t next;
 };
 
 struct nb_search {
@@ -121,10 +148,12 @@ struct nb_search {
     struct nb_vector states, ops, edges, links, reads, questions;
     struct nb_table state_table, op_table;
     struct nb_answers answers;
+    struct nb_forms forms;
     struct nb_queue queues[NB_DEPTHS];  /* states */
     struct nb_queue to_tear[NB_DEPTHS]; /* operations */
     unsigned deepest; /* no state with more cuts is looked at: one that fails is known */
     bool failed;      /* memory ran out */
+    uint32_t walks;   /* of walk.c, so far */
     struct nb_run *run;
 };
 
@@ -162,8 +191,8 @@ struct nb_range nb_chunks_of(const struct nb_search *search, uint32_t address, u
 
 /* Room for one more item; NULL, and search->failed, when memory runs out. */
 void *nb_grow(struct nb_search *search, struct nb_vector *vector, size_t item);
-/* The state, new or known. A new one keeps the machine's present flash; a known one that waits
- * takes over a way with fewer cuts. */
+/* The state, new or known; `found->print` is of the machine's present flash. A new one keeps that
+ * flash, in its one form; a known one that waits takes over a way with fewer cuts. */
 uint32_t nb_add_state(struct nb_search *search, const struct nb_state *found);
 /* The operation of that key, or NB_NOBODY; then nb_add_op makes it. */
 uint32_t nb_find_op(const struct nb_search *search, uint64_t key);
@@ -177,6 +206,16 @@ uint32_t nb_answer(struct nb_search *search, uint32_t question, uint64_t answer,
 int nb_graph_open(struct nb_search *search);
 void nb_graph_close(struct nb_search *search);
 
+/* ---- form.c ---- */
+
+/* The print that the machine's present flash, of `found`, has in its one form. */
+uint64_t nb_normal_print(struct nb_search *search, const struct nb_state *found);
+/* Runs from each form that was new, and from its one form: both must do the same, and leave what
+ * has the same form. False when one does not. */
+bool nb_forms_hold(struct nb_search *search);
+/* A snapshot of the present flash in its one form; NULL when memory runs out. */
+struct flash_snapshot *nb_normal_snapshot(struct nb_search *search);
+
 /* ---- journal.c: one run, and what it yields ---- */
 
 /* Runs the state; its flash must be in the machine. Fills what the state has of one that ran. */
@@ -186,6 +225,13 @@ uint64_t nb_pieces_print(struct flash_sim *sim, uint32_t address, uint32_t lengt
 
 /* ---- torn.c ---- */
 
+/* The torn outcomes that the search wants of the operation in the machine's present flash, in
+ * `tears`; returns how many. */
+size_t nb_list_tears(const struct nb_search *search, const struct flash_op *op,
+                     enum flash_tear tears[FLASH_TEAR_COUNT]);
+/* Performs the operation on the present flash, cut like that, and turns the power on again. False
+ * when it cannot be. */
+bool nb_cut_short(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear);
 /* How many torn outcomes the search wants of the operation in the machine's present flash. */
 size_t nb_count_tears(const struct nb_search *search, const struct flash_op *op);
 /* Is one state enough for all of them? */
@@ -197,9 +243,21 @@ void nb_tear_up(struct nb_search *search, uint32_t op);
 
 /* Is it a program of status entries? */
 bool nb_writes_entry(const struct nb_search *search, const struct flash_op *op);
-/* What a boot from the machine's present flash does, as a number: its operations and its end. The
- * flash is another one afterwards. */
-uint64_t nb_acts(struct nb_search *search, const struct nb_state *state);
+/* Is it a program of a status record? */
+bool nb_writes_record(const struct nb_search *search, const struct flash_op *op);
+/* What a boot from the machine's present flash does, as a number: its operations and its end. Of
+ * status records it counts what is written, and not where. The flash is another one afterwards.
+ * `torn` (may be NULL) was torn in it: a record's place is then to be left alone until it is
+ * erased. */
+uint64_t nb_acts(struct nb_search *search, const struct nb_state *state,
+                 const struct flash_op *torn);
+
+/* ---- walk.c ---- */
+
+/* The torn entry or record in the machine's present flash acts as `like` does: do they go on acting
+ * alike when others are torn after it? Some ways to go on are tried, by the number `id`. The flash
+ * is another one afterwards. */
+bool nb_goes_on_counting(struct nb_search *search, uint32_t id, uint32_t like, bool records);
 
 /* ---- merge.c ---- */
 

@@ -35,7 +35,7 @@ static bool is_fault(const char *at, const char *end)
 static int add_line(struct nb_history *out, const char *at, const char *end)
 {
     if (begins(at, end, "expect", NULL) || begins(at, end, "never", NULL) ||
-        begins(at, end, "until", NULL) || is_fault(at, end))
+        begins(at, end, "until", NULL) || begins(at, end, "prove", NULL) || is_fault(at, end))
         return 0;
     struct nb_history_line *grown = realloc(out->lines, (out->count + 1) * sizeof *grown);
     if (!grown)

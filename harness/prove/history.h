@@ -27,7 +27,7 @@ struct nb_ending {
     const char *report;     /* "success", "failure": delivered last; NULL: whatever */
 };
 
-/* Takes `text` apart, without `expect`, `never`, `until` and `@` lines. OTA_E_NO_SPACE. */
+/* Takes `text` apart, without `expect`, `never`, `until`, `prove` and `@` lines. OTA_E_NO_SPACE. */
 OTA_MUST_CHECK int nb_history_new(const char *text, size_t length, struct nb_history *out);
 void nb_history_free(struct nb_history *history);
 

@@ -56,6 +56,7 @@ static void histories_have_faults_and_an_end(void **state)
 /* Whatever is drawn for a fault's verb is understood by the parser as that verb. */
 static void drawn_lines_are_the_language(void **state)
 {
+    static const struct nb_draw_room room = {.operations = 300, .chunks = 17};
     struct choice choice;
     (void)state;
     choice_init(&choice);
@@ -68,7 +69,7 @@ static void drawn_lines_are_the_language(void **state)
             char text[400];
             struct nb_script script;
             struct flash_text_error error;
-            if (!nb_draw_line(&choice, &nb_script_verbs[i], 300, line))
+            if (!nb_draw_line(&choice, &nb_script_verbs[i], &room, line))
                 break;
             drawable = true;
             snprintf(text, sizeof text,

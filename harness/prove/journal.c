@@ -190,6 +190,18 @@ static int perform(struct nb_run *run, const struct flash_op *op)
     return err;
 }
 
+/* What tearing the operation takes, when the states beside it have their flash in another form. */
+static bool keep_real(const struct nb_run *run, const struct flash_op *op, struct nb_op *added)
+{
+    added->print = run->print;
+    added->flash = flash_sim_snapshot(run->search->machine->sim);
+    if (op->kind == FLASH_OP_PROGRAM)
+        added->data = malloc(op->length);
+    if (added->data != NULL)
+        memcpy(added->data, op->data, op->length);
+    return added->flash != NULL && (op->kind != FLASH_OP_PROGRAM || added->data != NULL);
+}
+
 /* The operation is new: it yields. One that the part forbids has no outcomes. */
 static int first_time(struct nb_run *run, const struct flash_op *op, uint64_t key, uint32_t *id)
 {
@@ -204,6 +216,8 @@ static int first_time(struct nb_run *run, const struct flash_op *op, uint64_t ke
                           .links = NB_NOBODY};
     added.before = yield_cut(run, FLASH_TEAR_BEFORE);
     added.tears = (uint8_t)nb_count_tears(search, op);
+    if (search->machine->normalise != NULL && added.tears != 0 && !keep_real(run, op, &added))
+        search->failed = true;
     int err = perform(run, op);
     added.after = err == 0 ? yield_cut(run, FLASH_TEAR_AFTER) : added.before;
     if (err != 0)
@@ -315,6 +329,23 @@ static void tell_led_by(const struct nb_search *search, uint32_t id)
     machine->led_by(machine->context, chain, length);
 }
 
+/* A device in trouble may be out of it from here on: the same state in that phase, at no cost and
+ * by the same way. */
+static void yield_healed(struct nb_run *run)
+{
+    struct nb_search *search = run->search;
+    struct nb_state found = *nb_state_at(search, run->state);
+    struct nb_link link = {.op = NB_NOBODY, .ends = {NB_NOBODY, NB_NOBODY}};
+    enum nb_phase healed = nb_phase_healed((enum nb_phase)found.phase);
+    if (healed == (enum nb_phase)found.phase)
+        return;
+    found.phase = (uint8_t)healed;
+    link.ends[0] = nb_add_state(search, &found);
+    search->proof->edges++;
+    if (!search->options.unmasked)
+        nb_add_link(search, &run->start_links, &link, NULL, 0);
+}
+
 int nb_run_state(struct nb_search *search, uint32_t id)
 {
     const struct nb_state *state = nb_state_at(search, id);
@@ -336,6 +367,7 @@ int nb_run_state(struct nb_search *search, uint32_t id)
     if (run.alive != NULL && run.erased != NULL) {
         *search->machine->counter = state->counter;
         tell_led_by(search, id);
+        yield_healed(&run);
         search->machine->run(search->machine->context, nb_phase_action((enum nb_phase)state->phase),
                              &seam, &end);
         yield_ends(&run, &end);

@@ -42,6 +42,9 @@ static const struct row rows[NB_PHASES] = {
     [NB_PHASE_NEW] = {NB_ACTION_BOOT, NB_PHASE_NEW, WRONG(GAVE), WRONG(AGAIN), TO(NEW)},
     [NB_PHASE_OLD] = {NB_ACTION_BOOT, NB_PHASE_OLD, TO(OLD), WRONG(BACK), WRONG(BACK)},
     [NB_PHASE_UNKNOWN] = {NB_ACTION_BOOT, NB_PHASE_UNKNOWN, TO(UNKNOWN), TO(UNKNOWN), TO(UNKNOWN)},
+    [NB_PHASE_LIFE] = {NB_ACTION_LIFE, NB_PHASE_LIFE, TO(LIFE), TO(LIFE), TO(LIFE)},
+    [NB_PHASE_TROUBLE] = {NB_ACTION_TROUBLE, NB_PHASE_TROUBLE, TO(TROUBLE), TO(TROUBLE),
+                          TO(TROUBLE)},
 };
 
 enum nb_action nb_phase_action(enum nb_phase phase)
@@ -52,6 +55,16 @@ enum nb_action nb_phase_action(enum nb_phase phase)
 enum nb_phase nb_phase_cut(enum nb_phase phase)
 {
     return rows[phase].cut;
+}
+
+enum nb_phase nb_phase_healed(enum nb_phase phase)
+{
+    return phase == NB_PHASE_TROUBLE ? NB_PHASE_LIFE : phase;
+}
+
+bool nb_phase_may_go_on(enum nb_phase phase)
+{
+    return phase == NB_PHASE_TROUBLE;
 }
 
 /* A trial ends as asked for: for good only after a request for good, or without trials. */
@@ -77,6 +90,10 @@ size_t nb_judge_end(const struct nb_demand *demand, enum nb_phase phase, const s
     *wrong = end->wrong;
     if (*wrong)
         return 0;
+    if (phase == NB_PHASE_LIFE || phase == NB_PHASE_TROUBLE) {
+        next[0] = phase;
+        return 1;
+    }
     if (rows[phase].action != NB_ACTION_BOOT) {
         next[0] = end->refused               ? rows[phase].cut
                   : phase == NB_PHASE_ASKING ? NB_PHASE_ASKED
@@ -106,6 +123,10 @@ const char *nb_judge_rest(const struct nb_demand *demand, enum nb_phase phase, e
 {
     if (runs == NB_RUNS_ERROR)
         return "no image boots: the loader meets an error at every boot";
+    if (nb_phase_may_go_on(phase))
+        return NULL;
+    if (runs & NB_RUNS_UNTOLD)
+        return "the device rests, and its result was never reported";
     bool test = demand->reverts && !demand->permanent;
     if (phase == NB_PHASE_ASKED && runs == NB_RUNS_OLD && (demand->rests & NB_RUNS_NEW) && !test)
         return "the request is lost: the old image stays";

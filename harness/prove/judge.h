@@ -18,6 +18,8 @@ enum nb_phase {
     NB_PHASE_NEW,             /* the new image is confirmed */
     NB_PHASE_OLD,             /* the old one is back for good */
     NB_PHASE_UNKNOWN,         /* nobody knows what was asked for: either may run at any time */
+    NB_PHASE_LIFE,            /* a whole device with its network: what it may do, its oracle says */
+    NB_PHASE_TROUBLE,         /* the same, and something is wrong with the network */
     NB_PHASES
 };
 
@@ -25,13 +27,18 @@ enum nb_phase {
 enum nb_action nb_phase_action(enum nb_phase phase);
 /* The phase when the power is cut in that action. */
 enum nb_phase nb_phase_cut(enum nb_phase phase);
+/* The phase that it may be in as well, without any run: of trouble that is over; else its own. */
+enum nb_phase nb_phase_healed(enum nb_phase phase);
+/* Whether it goes on for ever without coming to rest says nothing of the device. */
+bool nb_phase_may_go_on(enum nb_phase phase);
 
 enum nb_runs { /* a bit each */
                NB_RUNS_NOTHING = 0,
                NB_RUNS_OLD = 1,
                NB_RUNS_NEW = 2,
-               NB_RUNS_OTHER = 4, /* neither, or not byte for byte */
-               NB_RUNS_ERROR = 8, /* the loader met an error of the flash, and resets */
+               NB_RUNS_OTHER = 4,   /* neither, or not byte for byte */
+               NB_RUNS_ERROR = 8,   /* the loader met an error of the flash, and resets */
+               NB_RUNS_UNTOLD = 16, /* … and the result that is demanded was not delivered yet */
 };
 
 /* How an action ended that was not cut. */

@@ -87,7 +87,7 @@ static void tell(void *context, size_t index, const struct nb_outcome *outcome)
     char id[NB_ID];
     nb_cell_name(&plan->cells[index], name, sizeof name);
     nb_replay_id(plan->plugin, &plan->cells[index], outcome->cuts, id, sizeof id);
-    nb_verdicts_add(&plan->verdicts, plan->plugin, name, id, outcome);
+    nb_verdicts_add(&plan->verdicts, plan->plugin, name, &plan->cells[index], id, outcome);
 }
 
 int nb_plugin_prove_all(const char *plugin, const struct nb_cell *cell, size_t jobs, bool json)

@@ -42,38 +42,82 @@ void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, 
                 (double)proof->states / seconds, (double)proof->edges / seconds);
 }
 
-static void tell_figures(const struct nb_prove_device *device, const struct nb_proof *proof,
-                         struct nb_outcome *outcome)
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome)
 {
-    char old[24];
-    char new[24];
-    nb_version_print(&device->old, old, sizeof old);
-    nb_version_print(&device->new, new, sizeof new);
-    nb_prove_figures(device->bench->cell, proof, old, new, outcome);
+    char old_text[24];
+    char new_text[24];
+    nb_version_print(old, old_text, sizeof old_text);
+    nb_version_print(new, new_text, sizeof new_text);
+    nb_prove_figures(cell, proof, old_text, new_text, outcome);
 }
 
+static void add_area(struct nb_map *map, const char *name, const struct sim_region *region)
+{
+    size_t at = map->area_count;
+    if (region->size == 0)
+        return;
+    for (; at > 0 && map->areas[at - 1].address < region->address; at--)
+        map->areas[at] = map->areas[at - 1];
+    map->areas[at] = (struct nb_map_area){name, region->address, region->size};
+    map->area_count++;
+}
+
+/* "3,831,244". */
+static const char *grouped(uint64_t number, char out[32])
+{
+    char digits[24];
+    size_t count = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i != 0 && (count - i) % 3 == 0)
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
+    return out;
+}
+
+/* The picture is the same each time: it says nothing of seconds. */
 static int draw(const struct nb_prove_device *device, const struct nb_search *search,
-                const struct nb_outcome *outcome)
+                const struct nb_proof *proof)
 {
     const struct nb_bench *bench = device->bench;
     const struct sim_device *sim = &bench->device;
     struct nb_seen_op *ops = NULL;
     char title[NB_LINE];
+    char verdict[NB_LINE];
+    char states[32];
+    char edges[32];
+    char rests[64];
     char old[24];
     char new[24];
     nb_version_print(&device->old, old, sizeof old);
     nb_version_print(&device->new, new, sizeof new);
-    snprintf(title, sizeof title, "%s on %s", sim->scheme->name, sim->name);
+    rests_text(proof->rests, old, new, rests, sizeof rests);
+    snprintf(title, sizeof title, "%s on %s: what a power cut in each flash operation comes to",
+             sim->scheme->name, sim->name);
+    if (proof->closed && proof->failures == 0)
+        snprintf(verdict, sizeof verdict,
+                 "Closed for any number of power cuts (%s): %s states, %s edges, 0 bricks; all end "
+                 "in %s.",
+                 tears_text(bench->cell->tears), grouped(proof->states, states),
+                 grouped(proof->edges, edges), rests);
+    else
+        snprintf(verdict, sizeof verdict, "%s",
+                 proof->failures != 0 ? proof->reason : "Not closed.");
     struct nb_map map = {
         .title = title,
         .subtitle = bench->script->title,
-        .verdict = outcome->note_count != 0 ? outcome->notes[0] : "",
-        .areas = {{"slot 1", sim->secondary.address, sim->secondary.size},
-                  {"slot 0", sim->primary.address, sim->primary.size}},
-        .area_count = 2,
+        .verdict = verdict,
         .old = old,
         .new = new,
     };
+    add_area(&map, "slot 0", &sim->primary);
+    add_area(&map, "slot 1", &sim->secondary);
+    add_area(&map, "scratch", &sim->scratch);
+    add_area(&map, "status", &sim->status);
     int err = nb_search_ops(search, &ops, &map.op_count);
     map.ops = ops;
     if (err == 0)
@@ -117,15 +161,15 @@ void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, 
              proof->reason, proof->failures);
 }
 
-static enum nb_verdict judge(struct nb_prove_device *device, const struct nb_step *step,
-                             const struct nb_proof *proof, char reason[NB_LINE],
-                             struct nb_outcome *outcome)
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome)
 {
     if (proof->failures != 0) {
         char text[NB_LINE - 20];
         nb_prove_failure(proof, outcome, text, sizeof text);
         snprintf(reason, NB_LINE, "line %u: %s", step->line, text);
-        if (nb_repeat_elsewhere(device->bench->script, device->bench->cell, proof, outcome))
+        if (nb_repeat_elsewhere(script, cell, proof, outcome))
             return NB_FAIL;
         snprintf(reason, NB_LINE,
                  "line %u: the prover is at fault: its chain of cuts does not "
@@ -180,11 +224,11 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
         err =
             nb_search_run(&device->machine, device->phase, &options, &nb_run_stop, &search, &proof);
         if (err == 0) {
-            tell_figures(device, &proof, outcome);
+            nb_prove_tell(bench->cell, &device->old, &device->new, &proof, outcome);
             outcome->proof = proof;
             outcome->points += proof.edges;
-            verdict = judge(device, step, &proof, reason, outcome);
-            if (bench->cell->map != NULL && draw(device, search, outcome) != 0)
+            verdict = nb_prove_judge(script, bench->cell, step, &proof, reason, outcome);
+            if (bench->cell->map != NULL && draw(device, search, &proof) != 0)
                 nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
         }
     }

@@ -22,4 +22,15 @@ void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, 
 void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, char *text,
                       size_t size);
 
+/* nb_prove_figures with the names that versions have in scripts. */
+void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
+                   const struct img_version *new, const struct nb_proof *proof,
+                   struct nb_outcome *outcome);
+
+/* The verdict on a search, with a reason; a failure was repeated in another process, and its story
+ * is in `outcome`. */
+enum nb_verdict nb_prove_judge(const struct nb_script *script, const struct nb_cell *cell,
+                               const struct nb_step *step, const struct nb_proof *proof,
+                               char reason[NB_LINE], struct nb_outcome *outcome);
+
 #endif

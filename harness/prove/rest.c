@@ -12,6 +12,24 @@ static uint32_t after(const struct nb_search *search, const struct nb_state *sta
     return nb_state_at(search, state->ends[0])->stands;
 }
 
+/* Boots go round from `id` to `id`. A loader must not; a whole device that is offered what it
+ * refuses may, when it is well in each of these states. */
+static void judge_circle(struct nb_search *search, uint32_t id)
+{
+    uint32_t at = id;
+    do {
+        struct nb_state *state = nb_state_at(search, at);
+        state->wrong = state->phase != NB_PHASE_LIFE
+                           ? "boots go on changing flash for ever"
+                           : nb_judge_rest(&search->machine->demand, (enum nb_phase)state->phase,
+                                           (enum nb_runs)state->runs);
+        search->proof->rests |= state->wrong == NULL ? state->runs : 0u;
+        if (state->wrong != NULL)
+            return;
+        at = after(search, state);
+    } while (at != id);
+}
+
 /* Follows boots from `id` until something settled, a rest, or a circle. What is wrong at the end
  * is kept in the state where it is, and counted once. */
 static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
@@ -23,6 +41,8 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
         if (state->wrong != NULL || state->end_count == 0)
             break;
         uint32_t next = after(search, state);
+        if (nb_phase_may_go_on((enum nb_phase)state->phase))
+            break;
         if (next == at && state->ops == 0) {
             state->wrong = nb_judge_rest(&search->machine->demand, (enum nb_phase)state->phase,
                                          (enum nb_runs)state->runs);
@@ -30,7 +50,7 @@ static void settle(struct nb_search *search, uint32_t id, uint8_t *colours)
             break;
         }
         if (colours[next] == ON_THE_WAY) {
-            state->wrong = "boots go on changing flash for ever";
+            judge_circle(search, next);
             break;
         }
         at = next;

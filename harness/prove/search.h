@@ -23,6 +23,13 @@ struct nb_seam {
     void *context;
 };
 
+/* Flash whose content counts in one form only; from == to: none. Whole pieces of flash. */
+struct nb_formal {
+    uint32_t from, to;
+};
+
+#define NB_FORMAL 2
+
 struct nb_machine {
     void *context;
     struct flash_sim *sim;
@@ -32,6 +39,17 @@ struct nb_machine {
     /* Status entries, or from == to: only whether one is erased matters. The search believes it of
      * torn ones that boot as complete ones do, and looks at each. */
     uint32_t entries, entries_end;
+    /* Status records (agent/ring.h), several to a sector, or records == records_end: only which
+     * whole one is the newest matters, not the place where it lies. A torn one that boots as if it
+     * had never been begun counts as not begun; each is looked at. */
+    uint32_t records, records_end;
+    /* Of these ranges, which every run reads whole, many contents mean the same to the device.
+     * `normalise` (NULL: there are none) gives those of the present flash the one form that stands
+     * for all of them, as a factory would put it down; it looks at nothing else. A run from either
+     * form must do the same, but for what it writes there, and leave what has the same form: that
+     * is looked at where each content is met first. */
+    struct nb_formal formal[NB_FORMAL];
+    int (*normalise)(void *context);
     struct nb_demand demand;
     /* Performs the action on the present flash and counter. May not keep anything between runs. */
     void (*run)(void *context, enum nb_action action, const struct nb_seam *seam,
@@ -57,6 +75,7 @@ struct nb_search_options {
 struct nb_proof {
     bool closed;         /* no state is left */
     const char *stopped; /* why it is not closed; static, or NULL */
+    bool informal;       /* it is because the machine's `normalise` promises too much */
     uint32_t states;     /* that were run */
     uint32_t masked;     /* that another one stood for */
     uint64_t edges;
@@ -64,7 +83,7 @@ struct nb_proof {
     unsigned rests;    /* what runs where boots change nothing: a set of nb_runs */
     uint32_t failures; /* states that fail */
     unsigned rounds;   /* of the liveness check, until it held */
-    double seconds;
+    double seconds;    /* of this process's processor time */
     /* of the failing state with the fewest cuts; the chain ends with the run that shows it */
     const char *reason;
     struct nb_cut chain[NB_CUTS];

@@ -396,6 +396,61 @@ static void test_never_proved_after_a_limit(void **state)
     flash_sim_close(toy.sim);
 }
 
+/* A flag counts as set or not, however its unit was torn. */
+static int tidy_flags(void *context)
+{
+    const struct toy *own = context;
+    for (uint32_t i = 0; i < FLAG_COUNT; i++) {
+        uint8_t unit[UNIT];
+        int rc = flash_sim_peek(own->sim, FLAGS * SECTOR + i * UNIT, unit, sizeof unit);
+        memset(unit, unit[0] != 0xFF ? 0 : 0xFF, sizeof unit);
+        if (rc == 0)
+            rc = flash_sim_put(own->sim, FLAGS * SECTOR + i * UNIT, unit, sizeof unit);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* This promises that flags do not matter. */
+static int clear_flags(void *context)
+{
+    const struct toy *own = context;
+    uint8_t erased[SECTOR];
+    memset(erased, 0xFF, sizeof erased);
+    return flash_sim_put(own->sim, FLAGS * SECTOR, erased, sizeof erased);
+}
+
+static struct nb_proof prove_formal(int (*normalise)(void *context))
+{
+    struct nb_proof proof;
+    struct nb_search *search;
+    const struct nb_search_options options = {.max_ops = 200};
+    set_up(NO_FAULT, true);
+    toy.machine.context = &toy;
+    toy.machine.normalise = normalise;
+    toy.machine.formal[0] = (struct nb_formal){FLAGS * SECTOR, (FLAGS + 1) * SECTOR};
+    assert_int_equal(nb_search_run(&toy.machine, NB_PHASE_ASKING, &options, NULL, &search, &proof),
+                     0);
+    nb_search_free(search);
+    flash_sim_close(toy.sim);
+    return proof;
+}
+
+static void test_what_counts_in_one_form(void **state)
+{
+    (void)state;
+    struct nb_proof plain = prove(NO_FAULT, true, false, NB_TEARS_ALL);
+    struct nb_proof tidy = prove_formal(tidy_flags);
+    assert_true(tidy.closed && !tidy.informal);
+    assert_int_equal(tidy.rests, plain.rests);
+    assert_int_equal(tidy.failures, 0);
+    assert_true(tidy.states < plain.states);
+    struct nb_proof wrong = prove_formal(clear_flags);
+    assert_true(wrong.informal);
+    assert_false(wrong.closed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_torn_entry),
         cmocka_unit_test(test_masked_as_unmasked),
         cmocka_unit_test(test_never_proved_after_a_limit),
+        cmocka_unit_test(test_what_counts_in_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_STEPS 100u /* in which a number becomes smaller */
+
 struct attempt {
     struct nb_explorer *explorer;
     struct nb_shrunk *out;
@@ -45,7 +47,7 @@ static bool accept(struct attempt *a, uint64_t seed, const struct nb_drawn *draw
     struct nb_outcome outcome = {0};
     if (nb_explorer_arm(a->explorer, drawn, count, &error) != 0)
         return false;
-    nb_explorer_play(a->explorer, seed, &outcome);
+    nb_explorer_play_apart(a->explorer, seed, &outcome);
     a->out->plays++;
     if (!is_failure(&outcome) || !nb_same_reason(outcome.reason, a->reason))
         return false;
@@ -78,10 +80,17 @@ static bool drop_one(struct attempt *a)
     return false;
 }
 
-/* The n-th number of the line: where, and how long. NULL when there are not so many. */
+/* The n-th number of the line: where, and how long. NULL when there are not so many. What is sent
+ * as it stands, bytes or a document, has none. */
 static const char *nth_number(const char *line, unsigned n, size_t *length)
 {
-    for (const char *at = line; *at; at += *length ? *length : 1) {
+    static const char *const literal[] = {" raw ", " patch ", " job {", " job ["};
+    const char *end = line + strlen(line);
+    for (size_t i = 0; i < sizeof literal / sizeof literal[0]; i++) {
+        const char *at = strstr(line, literal[i]);
+        end = at && at < end ? at : end;
+    }
+    for (const char *at = line; at < end; at += *length ? *length : 1) {
         *length = strspn(at, "0123456789");
         bool part_of_a_word = at > line && (isalpha((unsigned char)at[-1]) || at[-1] == '.');
         if (*length && !part_of_a_word && n-- == 0)
@@ -107,7 +116,8 @@ static bool replace_number(struct attempt *a, size_t i, unsigned n, unsigned lon
 static void lower_number(struct attempt *a, size_t i, unsigned n)
 {
     size_t length = 0;
-    for (bool lower = true; lower;) {
+    unsigned steps = MOST_STEPS;
+    for (bool lower = true; lower && steps-- > 0;) {
         const char *at = nth_number(a->out->drawn[i].line, n, &length);
         if (!at || length > 9)
             return;
@@ -345,7 +355,7 @@ int nb_shrink(struct nb_explorer *explorer, const char *text, uint64_t seed,
     if (rc)
         return rc;
     struct nb_outcome first = {0};
-    nb_explorer_play(explorer, seed, &first);
+    nb_explorer_play_apart(explorer, seed, &first);
     memcpy(a.reason, first.reason, sizeof first.reason);
     if (!is_failure(&first) || !accept(&a, seed, drawn, count))
         return OTA_E_ARGUMENT;

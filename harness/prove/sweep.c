@@ -1,5 +1,7 @@
 #include "harness/prove/sweep.h"
+#include "harness/run/apart.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +117,9 @@ static int point(struct sweep *sweep, const struct moment *moment, enum flash_te
     char reason[NB_LINE] = "";
     if (nb_run_stop)
         return OTA_E_CANCELLED;
+    char cut[NB_WORD];
+    snprintf(cut, sizeof cut, "%u.%s", moment->op.index, flash_tear_word(tear));
+    nb_apart_note(cut);
     int err = branch(sweep, moment, tear);
     if (err != 0)
         return err;
@@ -195,7 +200,7 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
 {
     struct sweep sweep = {.bench = bench, .index = index, .outcome = outcome};
     uint32_t operations = 0;
-    double begin = nb_seconds();
+    double begin = nb_cpu_seconds();
     struct crypto_counts before;
     struct crypto_counts after;
     bench->sweep_armed = false;
@@ -209,8 +214,9 @@ int nb_sweep(struct nb_bench *bench, size_t index, struct nb_outcome *outcome)
     crypto_openssl_counts(bench->crypto, &before);
     if (err == 0 && outcome->verdict == NB_PASS)
         err = sweep_points(&sweep, &operations);
+    nb_apart_rest();
     crypto_openssl_counts(bench->crypto, &after);
-    double seconds = nb_seconds() - begin;
+    double seconds = nb_cpu_seconds() - begin;
     if (err == 0 && outcome->verdict == NB_PASS && outcome->points == 0)
         nb_outcome_set(outcome, NB_VACUOUS, "the swept step does nothing to the flash");
     nb_note_add(outcome, "%u operations, %llu power cuts in %.2f s: %.0f points/s, %llu failed",

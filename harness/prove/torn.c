@@ -2,6 +2,7 @@
 #include "harness/prove/graph.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_wanted(enum nb_tears tears, enum flash_tear tear)
 {
@@ -13,9 +14,8 @@ static bool is_wanted(enum nb_tears tears, enum flash_tear tear)
              tear == FLASH_TEAR_LOWER || tear == FLASH_TEAR_UPPER));
 }
 
-/* Those that the search wants, in `tears`; returns how many. */
-static size_t list(const struct nb_search *search, const struct flash_op *op,
-                   enum flash_tear tears[FLASH_TEAR_COUNT])
+size_t nb_list_tears(const struct nb_search *search, const struct flash_op *op,
+                     enum flash_tear tears[FLASH_TEAR_COUNT])
 {
     size_t wanted = 0;
     if (search->options.tears == NB_TEARS_NONE)
@@ -30,7 +30,7 @@ static size_t list(const struct nb_search *search, const struct flash_op *op,
 size_t nb_count_tears(const struct nb_search *search, const struct flash_op *op)
 {
     enum flash_tear tears[FLASH_TEAR_COUNT];
-    return list(search, op, tears);
+    return nb_list_tears(search, op, tears);
 }
 
 bool nb_is_covered(const struct nb_search *search, const struct nb_op *op)
@@ -48,11 +48,10 @@ static enum flash_tear force(void *context, struct flash_sim *sim, const struct 
     return *(const enum flash_tear *)context;
 }
 
-/* Performs the operation, torn, on the present flash. False when it cannot be. */
-static bool perform(struct flash_sim *sim, const struct flash_op *op, enum flash_tear *tear)
+bool nb_cut_short(struct flash_sim *sim, const struct flash_op *op, enum flash_tear tear)
 {
     const struct flash_port *port = flash_sim_port(sim);
-    flash_sim_observe(sim, force, tear);
+    flash_sim_observe(sim, force, &tear);
     int err = op->kind == FLASH_OP_ERASE
                   ? port->erase(port->context, op->address)
                   : port->program(port->context, op->address, op->data, op->length);
@@ -86,16 +85,50 @@ static void yield_torn(struct nb_search *search, uint32_t id, const struct flash
         *added = edge;
 }
 
-/* Does the torn entry in the present flash count as the complete one, which acts like that? */
-static bool counts_as_complete(struct nb_search *search, uint32_t id, const struct flash_op *op,
-                               enum flash_tear *tear, uint64_t acts)
+/* Puts the flash before the operation into the machine; returns its print. */
+static uint64_t restore(const struct nb_search *search, const struct nb_op *torn)
+{
+    const struct nb_state *before = nb_state_at(search, torn->before);
+    flash_sim_restore(search->machine->sim, torn->flash != NULL ? torn->flash : before->flash);
+    return torn->flash != NULL ? torn->print : before->print;
+}
+
+/* The state that a torn status entry or record may count as; NB_NOBODY when the operation writes
+ * neither. */
+static uint32_t likeness(const struct nb_search *search, const struct nb_op *torn,
+                         const struct flash_op *op)
+{
+    return nb_writes_entry(search, op)    ? torn->after
+           : nb_writes_record(search, op) ? torn->before
+                                          : NB_NOBODY;
+}
+
+static void tear_again(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                       enum flash_tear tear)
+{
+    (void)restore(search, nb_op_at(search, id));
+    search->failed = search->failed || !nb_cut_short(search->machine->sim, op, tear);
+}
+
+/* Does the torn entry or record in the present flash count as its likeness, which acts like that?
+ */
+static bool counts_as(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                      enum flash_tear tear, uint64_t acts)
 {
     const struct nb_op *torn = nb_op_at(search, id);
-    struct flash_sim *sim = search->machine->sim;
-    bool same = nb_acts(search, nb_state_at(search, torn->after)) == acts;
-    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
-    search->failed = search->failed || !perform(sim, op, tear);
+    bool same = nb_acts(search, nb_state_at(search, torn->before), op) == acts;
+    tear_again(search, id, op, tear);
     return same;
+}
+
+/* The likeness, when what is torn in the present flash goes on counting as it; NB_NOBODY: none of
+ * the operation's outcomes does. */
+static uint32_t lasting(struct nb_search *search, uint32_t id, const struct flash_op *op,
+                        enum flash_tear tear, uint32_t like)
+{
+    bool lasts = nb_goes_on_counting(search, id, like, nb_writes_record(search, op));
+    tear_again(search, id, op, tear);
+    return lasts ? like : NB_NOBODY;
 }
 
 /* The operation's bytes, which lie in the flash after it. */
@@ -107,6 +140,8 @@ static bool fetch(struct nb_search *search, const struct nb_op *torn, struct fla
     flash_sim_restore(sim, nb_state_at(search, torn->after)->flash);
     if (data == NULL || flash_sim_peek(sim, op->address, data, op->length) != 0)
         return false;
+    if (torn->data != NULL)
+        memcpy(data, torn->data, op->length);
     op->data = op->kind == FLASH_OP_PROGRAM ? data : NULL;
     return true;
 }
@@ -121,20 +156,33 @@ void nb_tear_up(struct nb_search *search, uint32_t id)
     torn->torn = true;
     torn->edges = (uint32_t)search->edges.count;
     search->failed = search->failed || !fetch(search, torn, &op, data);
-    bool entry = nb_writes_entry(search, &op);
-    uint64_t acts = entry ? nb_acts(search, nb_state_at(search, torn->after)) : 0;
-    flash_sim_restore(sim, nb_state_at(search, torn->before)->flash);
-    uint64_t rest =
-        nb_state_at(search, torn->before)->print - nb_pieces_print(sim, op.address, op.length);
-    size_t count = list(search, &op, tears);
+    uint32_t like = likeness(search, torn, &op);
+    uint64_t acts = 0;
+    if (like != NB_NOBODY) {
+        flash_sim_restore(sim, nb_state_at(search, like)->flash);
+        acts = nb_acts(search, nb_state_at(search, like), NULL);
+    }
+    uint64_t rest = restore(search, nb_op_at(search, id));
+    rest -= nb_pieces_print(sim, op.address, op.length);
+    size_t count = nb_list_tears(search, &op, tears);
+    bool known = false; /* how long it counts as its likeness */
     for (size_t i = 0; i < count && !search->failed; i++) {
-        search->failed = !perform(sim, &op, &tears[i]);
-        if (!entry || !counts_as_complete(search, id, &op, &tears[i], acts))
+        search->failed = !nb_cut_short(sim, &op, tears[i]);
+        bool counts = like != NB_NOBODY && counts_as(search, id, &op, tears[i], acts);
+        if (counts && !known)
+            like = lasting(search, id, &op, tears[i], like);
+        known = known || counts;
+        if (!counts || like == NB_NOBODY)
             yield_torn(search, id, &op, tears[i],
                        rest + nb_pieces_print(sim, op.address, op.length));
-        flash_sim_restore(sim, nb_state_at(search, nb_op_at(search, id)->before)->flash);
+        (void)restore(search, nb_op_at(search, id));
     }
     torn = nb_op_at(search, id);
     torn->edge_count = (uint32_t)search->edges.count - torn->edges;
     free(data);
+    if (torn->flash != NULL)
+        flash_snapshot_free(sim, torn->flash);
+    free(torn->data);
+    torn->flash = NULL;
+    torn->data = NULL;
 }

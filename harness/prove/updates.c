@@ -28,9 +28,9 @@ static double rate(struct nb_virtual *virtual)
 {
     static struct nb_outcome outcome;
     unsigned count = 0;
-    double begin = nb_seconds();
+    double begin = nb_cpu_seconds();
     double end = begin;
-    for (; end - begin < ROUND_SECONDS && !nb_run_stop; end = nb_seconds(), count++) {
+    for (; end - begin < ROUND_SECONDS && !nb_run_stop; end = nb_cpu_seconds(), count++) {
         memset(&outcome, 0, sizeof outcome);
         nb_virtual_play(virtual, NULL, &outcome);
         if (outcome.verdict != NB_PASS) {

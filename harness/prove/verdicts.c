@@ -1,12 +1,13 @@
 #include "harness/prove/verdicts.h"
 
+#include "harness/run/matrix.h"
+
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
-static void add_text(const struct nb_verdicts *verdicts, const char *path, const char *name,
-                     const char *id, const struct nb_outcome *outcome)
+static void add_text(FILE *out, const char *path, const char *name, const char *id,
+                     const struct nb_outcome *outcome)
 {
-    FILE *out = verdicts->out;
     fprintf(out, "%-8s %s%s%s\n",
             outcome->verdict == NB_PASS ? "ok" : nb_verdict_word(outcome->verdict), path,
             name[0] ? " " : "", name);
@@ -49,12 +50,13 @@ static void add_json(const struct nb_verdicts *verdicts, const char *path, const
 }
 
 void nb_verdicts_add(struct nb_verdicts *verdicts, const char *path, const char *name,
-                     const char *id, const struct nb_outcome *outcome)
+                     const struct nb_cell *cell, const char *id, const struct nb_outcome *outcome)
 {
     const struct nb_proof *proof = &outcome->proof;
     verdicts->cells++;
     verdicts->closed += proof->closed;
-    verdicts->bad[outcome->verdict]++;
+    bool lost = verdicts->table && nb_closures_add(&verdicts->closures, cell, outcome) != 0;
+    verdicts->bad[lost ? NB_ERROR : outcome->verdict]++;
     verdicts->states += proof->states;
     verdicts->masked += proof->masked;
     verdicts->edges += proof->edges;
@@ -62,8 +64,8 @@ void nb_verdicts_add(struct nb_verdicts *verdicts, const char *path, const char 
     verdicts->depth = proof->depth > verdicts->depth ? proof->depth : verdicts->depth;
     if (verdicts->json)
         add_json(verdicts, path, name, id, outcome);
-    else
-        add_text(verdicts, path, name, id, outcome);
+    else if (!verdicts->table || outcome->verdict != NB_PASS)
+        add_text(verdicts->table ? stderr : verdicts->out, path, name, id, outcome);
     fflush(verdicts->out);
 }
 
@@ -71,6 +73,9 @@ int nb_verdicts_end(struct nb_verdicts *verdicts, size_t planned)
 {
     size_t failed = verdicts->bad[NB_FAIL];
     size_t undecided = planned - verdicts->bad[NB_PASS] - failed;
+    if (verdicts->table)
+        nb_closures_print(&verdicts->closures, verdicts->out);
+    nb_closures_free(&verdicts->closures);
     if (verdicts->json)
         fprintf(verdicts->out,
                 "%s\n], \"planned\": %zu, \"closed\": %zu, \"failed\": %zu, \"states\": %llu, "
@@ -79,7 +84,7 @@ int nb_verdicts_end(struct nb_verdicts *verdicts, size_t planned)
                 (unsigned long long)verdicts->states, (unsigned long long)verdicts->masked,
                 (unsigned long long)verdicts->edges, verdicts->depth);
     else
-        fprintf(verdicts->out,
+        fprintf(verdicts->table ? stderr : verdicts->out,
                 "%s: %zu of %zu closed, %zu fail; %llu states (%llu masked), %llu edges, "
                 "depth %u, %.1f s of one core\n",
                 failed != 0      ? "BRICKS"

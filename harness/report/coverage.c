@@ -18,15 +18,13 @@
 static void name_worlds(const struct nb_script *script, char *out, size_t size)
 {
     size_t used = 0;
-    if (!script->needs_cloud) {
-        snprintf(out, size, "bench");
-        return;
-    }
+    if (!script->needs_cloud)
+        used = (size_t)snprintf(out, size, "bench");
     for (size_t i = 0; i < script->world.count && used < size; i++)
-        if (nb_world_is_built(script->world.items[i]))
+        if (script->needs_cloud || strcmp(script->world.items[i], "cortexm") == 0)
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "",
                                      script->world.items[i]);
-    if (script->world.count == 0)
+    if (script->needs_cloud && script->world.count == 0)
         snprintf(out, size, "virtual posix");
 }
 

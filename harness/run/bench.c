@@ -470,6 +470,11 @@ enum nb_verdict nb_bench_steps(struct nb_bench *bench, size_t from, char reason[
 static int set_up(struct nb_bench *bench, struct flash_text_error *error)
 {
     int err = nb_cell_device(bench->script, bench->cell, &bench->device, error);
+    if (err == 0 && bench->device.foreign) {
+        snprintf(error->message, sizeof error->message,
+                 "the device's firmware is somebody else's: it needs the cortexm world");
+        err = OTA_E_UNSUPPORTED;
+    }
     if (err != 0)
         return err;
     bench->sim = flash_sim_memory(bench->device.chips, bench->device.chip_count);

@@ -36,6 +36,7 @@ struct bench {
     char lines[TEXT]; /* event lines of the last run */
     uint32_t took_ms; /* until the first of them, from the start of QEMU */
     int code;         /* of the last run */
+    bool network;
     uint32_t payload; /* of images, in bytes */
     uint32_t counter; /* of images; 0: they have none */
     bool rsa;         /* the device trusts an RSA key */
@@ -88,6 +89,8 @@ static inline void make_device(const char *part_name, const char *scheme, uint32
     bench.counter = 0;
     bench.rsa = false;
     bench.forged = false;
+    bench.filler = false;
+    bench.network = false;
     bench.payload = PAYLOAD;
     bench.filler = false;
 }
@@ -193,7 +196,9 @@ static inline void start_board(struct cortexm_board *board)
                                                 .rsa = bench.rsa,
                                                 .flash = paths[0],
                                                 .settings = paths[1],
-                                                .log = paths[2]};
+                                                .log = paths[2],
+                                                .more =
+                                                    bench.network ? cortexm_user_network : NULL};
     assert_int_equal(cortexm_settings_write(&bench.settings, config.settings), OTA_OK);
     assert_int_equal(cortexm_flash_widen(config.flash), OTA_OK);
     assert_int_equal(cortexm_board_start(&config, board), OTA_OK);

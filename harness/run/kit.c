@@ -4,6 +4,8 @@
 #include "harness/image/harmony.h"
 #include "harness/run/broker.h"
 #include "harness/run/certs.h"
+#include "sim/cortexm/host/program.h"
+#include "sim/cortexm/host/qemu.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -235,6 +237,31 @@ static void tamper(const struct nb_image *image, const struct sim_device *device
     }
 }
 
+/* The board's program, where images hold it: moved to the primary slot. */
+static int add_program(const struct nb_cell *cell, const struct sim_device *device,
+                       const struct nb_image *image, struct nb_image_spec *spec, uint8_t **program,
+                       struct flash_text_error *error)
+{
+    char dir[512];
+    *program = NULL;
+    if (!cell->programs)
+        return 0;
+    if (!cortexm_programs(dir, sizeof dir)) {
+        snprintf(error->message, sizeof error->message,
+                 "the board's programs are not built (make cortexm)");
+        return OTA_E_UNSUPPORTED;
+    }
+    int rc = cortexm_program_load(dir, device->primary.address + device->header_size, program,
+                                  &spec->program_size);
+    spec->program = *program;
+    if (rc || spec->program_size <= spec->payload_size)
+        return rc;
+    snprintf(error->message, sizeof error->message,
+             "v%u of %zu bytes has no room for the board's program of %zu", image->number,
+             spec->payload_size, spec->program_size);
+    return OTA_E_UNSUPPORTED;
+}
+
 /* An image for a store, and the row that says what it is. */
 static int make_stored(const struct nb_cell *cell, const struct sim_device *device,
                        const struct nb_image *image, struct nb_image_spec *spec, struct made *made,
@@ -269,7 +296,13 @@ static int make_whole(const struct nb_cell *cell, const struct sim_device *devic
     uint32_t overhead = (uint32_t)(*size - APP_TAG_SIZE);
     spec->payload_size = payload_size(cell, device, image, max_end, overhead);
     spec->with_tag = spec->payload_size >= APP_TAG_SIZE;
-    return nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    uint8_t *program;
+    made->data = NULL;
+    rc = add_program(cell, device, image, spec, &program, error);
+    if (rc == 0)
+        rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    free(program);
+    return rc;
 }
 
 static int make_numbered(struct nb_kit *kit, const struct nb_script *script,
@@ -334,6 +367,27 @@ static int read_golden(const struct nb_image *image, struct made *made,
     return 0;
 }
 
+/* Somebody else's image: it is what it is. */
+static int read_foreign(const struct sim_foreign *foreign, const struct nb_image *image,
+                        struct made *made, struct flash_text_error *error)
+{
+    size_t size = 0;
+    bool is_there = image->number >= 1 && image->number <= SIM_FOREIGN_IMAGES &&
+                    foreign->images[image->number - 1][0] != '\0';
+    if (!is_there) {
+        snprintf(error->message, sizeof error->message, "the device file has no 'image %u'",
+                 image->number);
+        return OTA_E_ARGUMENT;
+    }
+    const char *path = foreign->images[image->number - 1];
+    int rc = nb_read_file(path, MAX_GOLDEN, &made->data, &size);
+    if (rc)
+        snprintf(error->message, sizeof error->message, "image %.100s: %s", path, strerror(errno));
+    made->blob.size = made->blob.end = (uint32_t)size;
+    made->blob.genuine = true;
+    return rc;
+}
+
 static int write_file(const char *path, const uint8_t *data, size_t size,
                       struct flash_text_error *error)
 {
@@ -355,12 +409,12 @@ static void request_key(const struct nb_script *script, const struct nb_cell *ce
                         const struct sim_device *device, const struct nb_image *image,
                         char out[KEY_LENGTH])
 {
-    snprintf(out, KEY_LENGTH, "%.100s|%u|%u.%u.%u|%u|%d|%d%d%u|%d|%d|%u|%s|%s|%s|%d|%u|%u",
+    snprintf(out, KEY_LENGTH, "%.100s|%u|%u.%u.%u|%u|%d|%d%d%u|%d|%d|%u|%s|%s|%s|%d|%u|%u|%d",
              image->file, image->number, image->version.major, image->version.minor,
              image->version.revision, image->size, image->app, image->has_counter,
              image->no_counter, image->counter, image->key, image->tamper, image->extra,
              device->name, cell->part, cell->scheme, cell->size, script->slot_size,
-             script->loader.counter);
+             script->loader.counter, cell->programs);
 }
 
 int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struct nb_cell *cell,
@@ -379,8 +433,9 @@ int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struc
     struct made *made = calloc(1, sizeof *made);
     if (!made)
         return OTA_E_NO_SPACE;
-    int rc = image->file[0] ? read_golden(image, made, error)
-                            : make_numbered(kit, script, cell, device, image, made, error);
+    int rc = image->file[0]    ? read_golden(image, made, error)
+             : device->foreign ? read_foreign(device->foreign, image, made, error)
+                               : make_numbered(kit, script, cell, device, image, made, error);
     snprintf(made->blob.path, sizeof made->blob.path, "%s/image-%u.img", kit->dir,
              kit->image_count++);
     if (rc == 0)

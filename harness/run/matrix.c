@@ -213,7 +213,7 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
         return OTA_E_NO_SPACE;
     char dir[512];
     bool every = strcmp(choice->part, "*") == 0;
-    bool part_chosen = choice->part[0] != '\0' && !every;
+    bool part_chosen = (choice->part[0] != '\0' && !every) || choice->every_part;
     e->script = script;
     e->choice = choice;
     e->out = out;
@@ -227,7 +227,7 @@ int nb_matrix_expand(const struct nb_script *script, const struct nb_choice *cho
     bool by_list = !part_chosen && !device_chosen;
     bool typical =
         by_list && script->part.count == 1 && strcmp(script->part.items[0], NB_TYPICAL) == 0;
-    bool all_parts = (by_list && script->part.any) || (typical && every);
+    bool all_parts = choice->every_part || (by_list && script->part.any) || (typical && every);
     typical = typical && !every;
     if (!all_parts && !typical)
         values(device_chosen ? &none : &script->part, part_chosen ? choice->part : NULL, &e->part);
@@ -286,9 +286,11 @@ static void add_escaped(const char *text, char *out, size_t size)
 static void add_drawn(const struct nb_cell *cell, char *out, size_t size)
 {
     size_t used = strlen(out);
-    if (!cell->explored)
+    if (!cell->explored && !cell->drawn_given)
         return;
-    used += (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
+    if (cell->explored)
+        used +=
+            (size_t)snprintf(out + used, size - used, ":seed=%llu", (unsigned long long)cell->seed);
     if (cell->drawn_given)
         used += (size_t)snprintf(out + used, size - used, ":faults=");
     for (size_t i = 0; cell->drawn_given && i < cell->drawn_count && used < size; i++) {

@@ -28,6 +28,7 @@ struct nb_choice {
     char device[NB_TEXT];
     char scheme[NB_WORD];
     char size[NB_WORD];
+    bool every_part; /* all parts, whatever part or device the script names */
 };
 
 /* Is it a word of the `size` line? */

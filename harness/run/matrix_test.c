@@ -248,6 +248,15 @@ static void replay_id_names_a_history(void **state)
     assert_true(back.explored && !back.drawn_given && back.seed == 7);
     assert_int_equal(nb_replay_parse("a.ota:virtual:faults=", path, sizeof path, &back, &error), 0);
     assert_true(back.explored && back.drawn_given && back.drawn_count == 0);
+    /* faults of each life that a proof looks at: no seed */
+    back.explored = false;
+    back.drawn[0] = (struct nb_drawn){.step = 1, .line = "@job silent"};
+    back.drawn_count = 1;
+    nb_replay_id("a.ota", &back, "life@7.half+life", id, sizeof id);
+    assert_string_equal(id, "a.ota:virtual:cuts=life@7.half+life:faults=1.%40job%20silent");
+    assert_int_equal(nb_replay_parse(id, path, sizeof path, &back, &error), 0);
+    assert_int_equal(back.cut_count, 2);
+    assert_int_equal(back.cuts[0].action, NB_ACTION_LIFE);
 }
 
 /* A file of the user's own may be called anything. */

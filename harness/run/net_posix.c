@@ -108,23 +108,26 @@ const struct nb_servers nb_servers_posix = {
 
 /* ---- the device's options ---------------------------------------------------------------- */
 
-static int add_certificates(const struct nb_net *net, struct nb_kit *kit,
-                            struct nb_net_arguments *room, const char **arguments, size_t *count)
+int nb_net_certificates(const struct nb_net *net, struct nb_kit *kit, struct nb_net_arguments *room)
 {
     const char *own = nb_certs_client(net->tls);
+    room->ca[0] = room->cert[0] = room->key[0] = '\0';
+    if (!net->broker.tls && !net->server[1].port)
+        return 0;
     int rc = nb_kit_cert(kit, NB_CERTS_CA, "crt", room->ca, sizeof room->ca);
-    arguments[(*count)++] = "--ca";
-    arguments[(*count)++] = room->ca;
-    if (rc || !own)
-        return rc;
-    rc = nb_kit_cert(kit, own, "crt", room->cert, sizeof room->cert);
-    if (rc == 0)
+    if (rc == 0 && own)
+        rc = nb_kit_cert(kit, own, "crt", room->cert, sizeof room->cert);
+    if (rc == 0 && own)
         rc = nb_kit_cert(kit, own, "key", room->key, sizeof room->key);
-    arguments[(*count)++] = "--cert";
-    arguments[(*count)++] = room->cert;
-    arguments[(*count)++] = "--key";
-    arguments[(*count)++] = room->key;
     return rc;
+}
+
+static void add_option(const char *option, const char *value, const char **arguments, size_t *count)
+{
+    if (value[0] == '\0')
+        return;
+    arguments[(*count)++] = option;
+    arguments[(*count)++] = value;
 }
 
 int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net_arguments *room,
@@ -145,7 +148,9 @@ int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net
         arguments[(*count)++] = "--server";
         arguments[(*count)++] = room->server;
     }
-    if (net->broker.tls || net->server[1].port)
-        return add_certificates(net, kit, room, arguments, count);
-    return 0;
+    int rc = nb_net_certificates(net, kit, room);
+    add_option("--ca", room->ca, arguments, count);
+    add_option("--cert", room->cert, arguments, count);
+    add_option("--key", room->key, arguments, count);
+    return rc;
 }

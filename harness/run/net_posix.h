@@ -19,7 +19,6 @@ struct nb_net_posix {
 /* Their context is a struct nb_net_posix with a loop. */
 extern const struct nb_servers nb_servers_posix;
 
-/* Adds the device's options for this network to `arguments`; the texts live in `room`. */
 struct nb_net_arguments {
     char broker[64];
     char server[64];
@@ -27,6 +26,13 @@ struct nb_net_arguments {
     char cert[300];
     char key[300];
 };
+
+/* The certificates of the device, as files: its authority, and its own where it has one; "" where
+ * there is none. OTA_E_IO when they cannot be made. */
+OTA_MUST_CHECK int nb_net_certificates(const struct nb_net *net, struct nb_kit *kit,
+                                       struct nb_net_arguments *room);
+
+/* Adds the device's options for this network to `arguments`; the texts live in `room`. */
 OTA_MUST_CHECK int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit,
                                     struct nb_net_arguments *room, const char **arguments,
                                     size_t *count);

@@ -184,9 +184,9 @@ static void *create_http(void *context, void (*deliver)(void *owner, const struc
     struct nb_net_virtual *own = net->own;
     struct client *client = calloc(1, sizeof *client);
     const struct nb_door *door = nb_net_home_server(net);
-    const struct virtual_http_config config = {.host = host_of(net),
-                                               .port = door ? door->port : 0,
-                                               .use_tls = door && door->tls,
+    const struct virtual_http_config config = {.client = {.host = host_of(net),
+                                                          .port = door ? door->port : 0,
+                                                          .use_tls = door && door->tls},
                                                .tls = nb_virtual_client(net->tls),
                                                .names = &own->names};
     if (!client)
@@ -200,12 +200,12 @@ static void *create_http(void *context, void (*deliver)(void *owner, const struc
 
 static const struct http_port *http_port_of(void *client)
 {
-    return virtual_http_port(((struct client *)client)->http);
+    return sim_http_client_port(virtual_http_client(((struct client *)client)->http));
 }
 
 static const char *http_reason(void *client)
 {
-    return virtual_http_reason(((struct client *)client)->http);
+    return sim_http_client_reason(virtual_http_client(((struct client *)client)->http));
 }
 
 static void drop(void *context)
@@ -214,7 +214,7 @@ static void drop(void *context)
     virtual_mqtt_free(client->mqtt);
     client->mqtt = NULL;
     if (client->http)
-        virtual_http_power_off(client->http);
+        sim_http_client_power_off(virtual_http_client(client->http));
 }
 
 static void destroy(void *context)

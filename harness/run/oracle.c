@@ -104,10 +104,20 @@ void nb_oracle_offer(struct nb_oracle *oracle, const struct nb_oracle_image *ima
 
 void nb_oracle_damage(struct nb_oracle *oracle, unsigned slot)
 {
-    if (slot == 0)
+    if (slot == 0) {
         oracle->primary_damaged = true;
-    else
-        oracle->progress_live = false;
+        return;
+    }
+    oracle->progress_live = false;
+    nb_oracle_unkept(oracle);
+}
+
+/* A new job came for what was refused, and it is to be installed now. */
+static void accept_again(struct nb_oracle *oracle, const struct img_version *version)
+{
+    for (size_t i = 0; i < oracle->image_count; i++)
+        if (same(&oracle->images[i].version, version))
+            oracle->images[i].refused = false;
 }
 
 void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
@@ -119,11 +129,21 @@ void nb_oracle_step(struct nb_oracle *oracle, enum nb_oracle_confirms confirms)
     oracle->booted_in_step = false;
 }
 
+void nb_oracle_unkept(struct nb_oracle *oracle)
+{
+    oracle->unkept = true;
+    oracle->handed_over = false;
+}
+
 void nb_oracle_cut(struct nb_oracle *oracle)
 {
+    oracle->handed_over = false;
     oracle->cut_since_boot = true;
+    oracle->tampered = oracle->tampered || oracle->was_tampered;
     /* The agent says `pending` once the trailer is written: a cut may come between the two. */
     oracle->may_have_asked = oracle->asking && oracle->has_job && !oracle->refused_since_job;
+    if (oracle->may_have_asked)
+        accept_again(oracle, &oracle->job);
     if (oracle->confirms == NB_CONFIRMS_AT_ONCE ||
         (oracle->confirms == NB_CONFIRMS_AFTER_BOOT && oracle->booted_in_step))
         oracle->cut_in_confirmation = true;
@@ -137,6 +157,7 @@ void nb_oracle_tampered(struct nb_oracle *oracle)
 void nb_oracle_flash_error(struct nb_oracle *oracle)
 {
     oracle->flash_fails = true;
+    oracle->handed_over = false;
 }
 
 /* ---- what the device did ----------------------------------------------------------------- */
@@ -214,7 +235,7 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
         violate(oracle, "%s counts as confirmed, and nobody confirmed it", word);
     bool known = oracle->has_confirmed && same(&oracle->confirmed, &version);
     if (!known)
-        oracle->tampered = false; /* what was staged is what runs now */
+        oracle->tampered = oracle->unkept = false; /* what was staged is what runs now */
     if (!known && !(again && was_trial))
         on_other_image(oracle, word, &version, trial);
     else if (again && was_trial && !trial) {
@@ -233,23 +254,47 @@ static void on_boot(struct nb_oracle *oracle, const char *word, bool trial)
     oracle->progress_untold = !oracle->reoffered;
     oracle->progress_live = false;
     oracle->asking = oracle->may_have_asked = false;
+    oracle->was_tampered = false;
 }
 
-static void on_reject(struct nb_oracle *oracle)
+/* Rejected for what it is, not for what befell it. */
+static bool is_about_content(const char *word)
+{
+    static const char *const words[] = {"bad-magic",     "bad-header",   "bad-tlv",    "bad-hash",
+                                        "bad-signature", "no-signature", "unknown-key"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static void on_reject(struct nb_oracle *oracle, const char *word)
 {
     struct nb_oracle_image *offered =
         oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    bool content = is_about_content(word);
+    bool came_whole = offered && offered->genuine && !offered->packed && !oracle->tampered &&
+                      !oracle->unkept && !oracle->reoffered &&
+                      (!oracle->has_job || same(&oracle->job, &offered->version));
+    if (content && came_whole && !oracle->own_checks)
+        violate(oracle, "the image is rejected as %s, and is genuine", word);
     /* What runs for good stays good, whatever is wrong with a later job for it. */
     if (offered && !(oracle->has_confirmed && same(&oracle->confirmed, &offered->version)))
         offered->refused = true;
     oracle->refused_since_job = true;
-    oracle->tampered = false;
+    if (content) { /* it begins anew; after another one it may go on with what it has */
+        oracle->was_tampered = oracle->was_tampered || oracle->tampered;
+        oracle->tampered = oracle->unkept = false;
+    }
     oracle->progress_live = false; /* the agent no longer claims anything of what it fetched */
 }
 
 /* The loader refused what was pending: nothing is pending any more. */
-static void on_refused(struct nb_oracle *oracle)
+static void on_refused(struct nb_oracle *oracle, const char *word)
 {
+    if (oracle->handed_over && !oracle->own_checks && is_about_content(word))
+        violate(oracle, "the loader refuses as %s what the agent handed over as good", word);
+    oracle->handed_over = false;
     if (oracle->has_pending)
         for (size_t i = 0; i < oracle->image_count; i++)
             if (same(&oracle->images[i].version, &oracle->pending) &&
@@ -266,12 +311,11 @@ static void on_pending(struct nb_oracle *oracle, const char *word)
         return;
     oracle->has_pending = true;
     oracle->pending = version;
+    oracle->handed_over = !oracle->unkept && !oracle->flash_fails;
     /* Asking again makes nothing good that was refused: it takes a new job. */
     if (!oracle->has_job || oracle->refused_since_job)
         return;
-    for (size_t i = 0; i < oracle->image_count; i++)
-        if (same(&oracle->images[i].version, &version))
-            oracle->images[i].refused = false;
+    accept_again(oracle, &version);
 }
 
 static void on_confirmed(struct nb_oracle *oracle, const char *word)
@@ -312,7 +356,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "boot") == 0) {
         on_boot(oracle, first, strcmp(second, "trial") == 0);
     } else if (strcmp(name, "refused") == 0) {
-        on_refused(oracle);
+        on_refused(oracle, first);
     } else if (strcmp(name, "job") == 0 || strcmp(name, "push") == 0) {
         oracle->has_job = nb_version_parse(first, &oracle->job) == 0;
         oracle->refused_since_job = false;
@@ -324,7 +368,7 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
     } else if (strcmp(name, "state") == 0) {
         oracle->asking = strcmp(first, "install") == 0;
     } else if (strcmp(name, "reject") == 0) {
-        on_reject(oracle);
+        on_reject(oracle, first);
     } else if (strcmp(name, "pending") == 0) {
         on_pending(oracle, first);
     } else if (strcmp(name, "confirmed") == 0) {

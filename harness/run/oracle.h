@@ -15,9 +15,12 @@
  *     confirmed
  *   7 the bootloader's region changed
  *   8 progress claims more than lies in flash; what was changed on its way cannot be compared, nor
- * an archive, whose chunks lie as they come until the first one says that it is one 9 what lies in
- * the primary slot is not, byte for byte, the image that boots 10 the device does what its flash
- * part forbids
+ *     an archive, whose chunks lie as they come until the first one says that it is one
+ *   9 what lies in the primary slot is not, byte for byte, the image that boots
+ *  10 the device does what its flash part forbids
+ *  11 the agent rejects for what it is an image that is genuine, came as it is, and lay in flash
+ *     that kept what it was given
+ *  12 the loader refuses what the agent has just handed over as good
  *
  * A plain struct without pointers into itself: an engine that branches copies it. The image bytes
  * it points to are the caller's. */
@@ -77,7 +80,11 @@ struct nb_oracle {
     bool progress_untold;     /* since the boot nothing was said of what was fetched before it */
     bool progress_live;       /* `progress` speaks of the present content of the secondary */
     uint32_t progress;
-    bool tampered;           /* what comes, or lies in the secondary, was changed on its way */
+    bool was_tampered; /* … before it was rejected in this life: a cut may leave it there */
+    bool tampered;     /* what comes, or lies in the secondary, was changed on its way */
+    bool unkept;       /* … or the flash did not keep it, and said nothing */
+    bool own_checks;   /* the application does some of the agent's work: rules 11, 12 are off */
+    bool handed_over;  /* the agent asked for an installation, and nothing befell it since */
     char violation[NB_LINE]; /* the first one; "" */
 };
 
@@ -98,6 +105,8 @@ void nb_oracle_cut(struct nb_oracle *oracle);
 /* The image's bytes are changed on their way to the device: what lies in flash may be others, until
  * the device rejects them or something else boots. */
 void nb_oracle_tampered(struct nb_oracle *oracle);
+/* An operation of the flash did nothing or half of what it was to do, and will not say so. */
+void nb_oracle_unkept(struct nb_oracle *oracle);
 /* An operation of the flash has returned an error to the device. */
 void nb_oracle_flash_error(struct nb_oracle *oracle);
 

@@ -29,6 +29,9 @@ enum start {
     FORGED_PENDING,
     DAMAGED,     /* the harness damaged the primary */
     FLASH_ERROR, /* an operation of the flash has failed */
+    TAMPERED,    /* as OFFERED, and it is changed on its way */
+    UNKEPT,      /* … or the flash did not keep it */
+    OWN_CHECKS,  /* … or the application has a say of its own */
     NO_SWAP,     /* as OFFERED, with a scheme that does not revert */
 };
 
@@ -36,8 +39,14 @@ static void begin(struct nb_oracle *oracle, enum start start)
 {
     nb_oracle_init(oracle, start != NO_SWAP, true);
     nb_oracle_put(oracle, 0, &v1, false, true);
-    if (start == OFFERED || start == NO_SWAP)
+    if (start == OFFERED || start == NO_SWAP || start == TAMPERED || start == UNKEPT ||
+        start == OWN_CHECKS)
         nb_oracle_offer(oracle, &v2);
+    if (start == TAMPERED)
+        nb_oracle_tampered(oracle);
+    if (start == UNKEPT)
+        nb_oracle_unkept(oracle);
+    oracle->own_checks = start == OWN_CHECKS;
     if (start == FORGED)
         nb_oracle_offer(oracle, &v3_forged);
     if (start == PENDING)
@@ -103,19 +112,27 @@ static const struct {
      "2.0.0 confirms itself, but is not what runs"},
     /* 5: what was refused */
     {PENDING, {"refused bad-counter", "boot 2.0.0 trial test"}, "2.0.0 runs, but it was refused"},
-    {OFFERED,
+    {TAMPERED,
      {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "boot 2.0.0 trial test"},
      "2.0.0 runs, but it was refused"},
-    {OFFERED,
+    {TAMPERED,
      {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "reported failure bad-hash",
       "job 2.0.0", "pending 2.0.0", "boot 2.0.0 trial test"},
      NULL},
-    {OFFERED,
+    {TAMPERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "job 2.0.0", "state install",
+      "cut 61 after", "boot 2.0.0 trial test"},
+     NULL},
+    {TAMPERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "state install", "cut 61 after",
+      "boot 2.0.0 trial test"},
+     "2.0.0 runs, but it was refused"},
+    {TAMPERED,
      {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "pending 2.0.0",
       "boot 2.0.0 trial test"},
      "2.0.0 runs, but it was refused"},
     {OFFERED,
-     {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-hash",
+     {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-counter",
       "boot 1.0.0 confirmed", "pending 2.0.0", "boot 2.0.0 trial test"},
      "2.0.0 runs, but it was refused"},
     {OFFERED,
@@ -137,6 +154,31 @@ static const struct {
      {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "boot 2.0.0 trial test",
       "confirmed 2.0.0", "reported failure reverted"},
      "Failure is reported, but the new image runs and is confirmed"},
+    /* 11: genuine, and rejected for what it is */
+    {OFFERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash"},
+     "the image is rejected as bad-hash, and is genuine"},
+    {OFFERED, {"boot 1.0.0 confirmed", "job 2.0.0", "reject timeout"}, NULL},
+    {OFFERED, {"boot 1.0.0 confirmed", "job 5.0.0", "reject bad-hash"}, NULL},
+    {TAMPERED, {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash"}, NULL},
+    {UNKEPT, {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash"}, NULL},
+    {OWN_CHECKS, {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash"}, NULL},
+    {TAMPERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "reject bad-hash", "job 2.0.0", "reject bad-hash"},
+     "the image is rejected as bad-hash, and is genuine"},
+    {TAMPERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "reject timeout", "job 2.0.0", "reject bad-hash"},
+     NULL},
+    /* 12: handed over, and refused */
+    {TAMPERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "reset install", "refused bad-hash"},
+     "the loader refuses as bad-hash what the agent handed over as good"},
+    {OFFERED, {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-counter"}, NULL},
+    {OFFERED,
+     {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "cut 7 half", "refused bad-hash"},
+     NULL},
+    {UNKEPT, {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-hash"}, NULL},
+    {OWN_CHECKS, {"boot 1.0.0 confirmed", "job 2.0.0", "pending 2.0.0", "refused bad-hash"}, NULL},
     /* 10: the flash's rules */
     {FACTORY,
      {"boot 1.0.0 confirmed", "violation unit at 0x10 programmed twice"},
@@ -285,7 +327,7 @@ static void tampered_bytes_are_not_compared(void **state)
 /* The claim ends when the loader takes over, and when the agent gives the image up. */
 static void old_progress_claims_nothing(void **state)
 {
-    static const char *const ends[] = {"reset install", "reject bad-hash", "job 2.0.0"};
+    static const char *const ends[] = {"reset install", "reject timeout", "job 2.0.0"};
     (void)state;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         struct nb_oracle oracle;

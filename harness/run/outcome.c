@@ -62,9 +62,19 @@ const char *nb_verdict_word(enum nb_verdict verdict)
     return words[verdict];
 }
 
-double nb_seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double nb_seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double nb_cpu_seconds(void)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }

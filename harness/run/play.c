@@ -3,6 +3,7 @@
 #include "sim/device_flash.h"
 #include "sim/life.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define STABLE_BOOTS  8
 #define REPORT_CHECKS 8
 #define POLL_MS       10
+#define HISTORY_S     (8 * 3600)
 #define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
 #define SIGNAL_EXIT   128 /* and more: killed by a signal */
 
@@ -89,6 +91,32 @@ void nb_play_journal_line(void *context, const char *line)
 {
     struct nb_play *play = context;
     play->flash_hash = sim_journal_hash(play->flash_hash, line);
+    if (play->journal)
+        fprintf(play->journal, "%s\n", line);
+}
+
+struct sim_session nb_play_session(const struct nb_play *play)
+{
+    const struct nb_agent_switches *agent = &play->script->agent;
+    return (struct sim_session){.by_http = nb_net_via_http(&play->net),
+                                .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT
+                                                                            : OTA_FLOW_JOB,
+                                .file = agent->direct ? ANYCLOUD_FILE : NULL,
+                                .send_direct = agent->send_direct,
+                                .chunk_size = agent->chunk,
+                                .answers = agent->answers,
+                                .no_result = agent->no_result,
+                                .permanent = agent->permanent,
+                                .stay = agent->stay,
+                                .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
+                                           .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
+                                           .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
+                                           .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
+                                           .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
+                                           .retry_first = 1000 * agent->seconds[NB_RETRY],
+                                           .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
+                                           .connect_tries = agent->seconds[NB_CONNECT_TRIES],
+                                           .data_tries = agent->seconds[NB_DATA_TRIES]}};
 }
 
 /* ---- the cloud side ---------------------------------------------------------------------- */
@@ -175,6 +203,7 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     uint64_t begin = world->now_ms(world->context);
     int rc = play->stage->run_device(play, boot_only, codes);
     play->lasted = world->now_ms(world->context) - begin;
+    play->longest = play->lasted > play->longest ? play->lasted : play->longest;
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
@@ -248,7 +277,7 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
         nb_play_cloud_line(play, "fault fail");
     if (rc == OTA_E_TIMEOUT)
         nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, play->stage->limit_s);
+                       step->line, nb_play_limit_s(play));
     else if (rc)
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
     if (rc)
@@ -260,6 +289,12 @@ static bool device_step(struct nb_play *play, const struct nb_step *step, bool b
     }
     play->unit = &play->units[0];
     return faults_fired(play, step, cut_armed);
+}
+
+uint32_t nb_play_limit_s(const struct nb_play *play)
+{
+    uint32_t most = play->stage->limit_s;
+    return play->cell->explored && most > HISTORY_S ? HISTORY_S : most;
 }
 
 /* Of the flash of all devices together. */
@@ -431,7 +466,9 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if (step->kind >= NB_DEVICE_CONFIRM && step->kind <= NB_DEVICE_FORGET)
+        if ((play->script->needs_cloud && step->kind >= NB_DEVICE_CONFIRM &&
+             step->kind <= NB_DEVICE_PENDING) ||
+            (step->kind >= NB_DEVICE_ROLL_BACK && step->kind <= NB_DEVICE_FORGET))
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;
@@ -497,6 +534,8 @@ static void arm_fail(struct nb_play *play, const struct nb_step *step)
     play->fail_fired = false;
     play->fail_op = step->value;
     play->failure = step->failure;
+    for (size_t i = 0; i < play->unit_count && step->failure != FLASH_FAIL_ERROR; i++)
+        nb_oracle_unkept(&play->units[i].oracle);
     if (step->all && play->fail_armed)
         play->fail_op = play->cell->cuts[play->next_cut++].op;
 }
@@ -553,12 +592,50 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     return done(play, step, rc, &error);
 }
 
+static enum nb_front front_of(enum nb_step_kind kind)
+{
+    return kind == NB_CLOUD_OFFER || kind == NB_CLOUD_NONE ? NB_FRONT_CLOUD
+           : kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET  ? NB_FRONT_FAULTS
+                                                           : NB_FRONT_FLASH;
+}
+
+bool nb_play_front(struct nb_play *play, enum nb_front front)
+{
+    const struct nb_script *script = play->script;
+    bool good = true;
+    for (size_t i = 0; good && i < script->step_count && script->steps[i].kind != NB_PROVE; i++)
+        if (front_of(script->steps[i].kind) == front)
+            good = play_step(play, &script->steps[i]);
+    return good;
+}
+
 /* ---- one cell ---------------------------------------------------------------------------- */
 
 static void cannot_begin(struct nb_play *play, int rc, const char *reason)
 {
     nb_outcome_set(play->outcome, rc == OTA_E_UNSUPPORTED ? NB_SKIP : NB_ERROR, "%s",
                    reason[0] ? reason : ota_err_text(rc));
+}
+
+/* Can all images of the script be made? What is too small for the board's program is told first. */
+static int make_images(struct nb_play *play, struct flash_text_error *error)
+{
+    const struct nb_script *script = play->script;
+    struct nb_blob blob;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < script->image_count && play->cell->programs; i++)
+        rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, &script->images[i],
+                          &blob, error);
+    return rc;
+}
+
+/* The application takes some step over from its agent. */
+static bool does_itself(const struct nb_script *script)
+{
+    for (size_t i = 0; i < APP_ANSWERS; i++)
+        if (strncmp(script->agent.answer_words[i], "done=", 5) == 0)
+            return true;
+    return false;
 }
 
 bool nb_play_open(struct nb_play *play)
@@ -568,14 +645,22 @@ bool nb_play_open(struct nb_play *play)
         return false;
     int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
     play->has_device = rc == 0;
+    if (rc == 0 && play->device.foreign && strcmp(play->cell->world, "cortexm") != 0) {
+        snprintf(error.message, sizeof error.message,
+                 "the device's firmware is somebody else's: it needs the cortexm world");
+        rc = OTA_E_UNSUPPORTED;
+    }
     play->unit_count = play->script->devices;
     play->unit = &play->units[0];
+    if (rc == 0)
+        rc = make_images(play, &error);
     if (rc == 0)
         rc = play->stage->prepare(play, &error);
     for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
         play->unit = &play->units[i];
         nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
                        play->device.validate_primary);
+        play->unit->oracle.own_checks = does_itself(play->script);
         rc = nb_play_fill_flash(play, &error);
     }
     play->unit = &play->units[0];
@@ -635,10 +720,44 @@ static void tell_story(struct nb_play *play)
     nb_story_add(outcome, "%s", last);
 }
 
+static bool open_journal(struct nb_play *play)
+{
+    const char *path = play->cell->journal;
+    play->journal = path ? fopen(path, "w") : NULL;
+    if (!path || play->journal)
+        return true;
+    nb_outcome_set(play->outcome, NB_ERROR, "%.120s: %s", path, strerror(errno));
+    return false;
+}
+
+static void close_journal(struct nb_play *play)
+{
+    if (!play->journal)
+        return;
+    fprintf(play->journal, "flash %016llx\n", (unsigned long long)play->outcome->flash_hash);
+    bool good = !ferror(play->journal);
+    if (fclose(play->journal) != 0 || !good)
+        nb_outcome_set(play->outcome, NB_ERROR, "%.120s: cannot be written", play->cell->journal);
+    play->journal = NULL;
+}
+
+static void note_hashes(struct nb_play *play)
+{
+    struct nb_outcome *outcome = play->outcome;
+    int rc = fingerprint_all(play, &outcome->flash_hash);
+    if (rc)
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
+    outcome->journal_hash = play->flash_hash;
+    nb_note_add(outcome, "history %016llx flash %016llx", (unsigned long long)play->history_hash,
+                (unsigned long long)play->flash_hash);
+}
+
 void nb_play_steps(struct nb_play *play)
 {
     char reason[NB_LINE] = "";
     int rc = 0;
+    if (!open_journal(play))
+        return;
     play->net.line = nb_play_cloud_line;
     play->net.context = play;
     if (play->script->needs_cloud)
@@ -649,8 +768,8 @@ void nb_play_steps(struct nb_play *play)
         play_all(play);
     nb_net_stop(&play->net);
     if (play->cell->hash)
-        nb_note_add(play->outcome, "history %016llx flash %016llx",
-                    (unsigned long long)play->history_hash, (unsigned long long)play->flash_hash);
+        note_hashes(play);
+    close_journal(play);
     if (play->outcome->verdict != NB_PASS)
         tell_story(play);
 }

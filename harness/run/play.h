@@ -10,7 +10,10 @@
 #include "harness/run/net.h"
 #include "harness/run/oracle.h"
 #include "harness/run/trace.h"
+#include "sim/life.h"
 #include "sim/world.h"
+
+#include <stdio.h>
 
 struct nb_play;
 
@@ -68,6 +71,7 @@ struct nb_play {
     struct nb_unit *unit; /* the present device */
     uint32_t live_ms;     /* of the present device step; 0: until the check ends */
     uint64_t lasted;      /* ms of the last device step */
+    uint64_t longest;     /* … of the longest one since the script began */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
@@ -83,6 +87,7 @@ struct nb_play {
     /* hashes so far, under cell->hash: of every line said, and of the flash journal */
     uint64_t history_hash;
     uint64_t flash_hash;
+    FILE *journal; /* cell->journal, while the steps are played */
 };
 
 /* Plays the whole script. `play` has script, cell, outcome, stage, own, world and the net's world,
@@ -95,10 +100,25 @@ bool nb_play_open(struct nb_play *play);
 void nb_play_steps(struct nb_play *play);
 void nb_play_close(struct nb_play *play);
 
+/* The steps in front of a `prove` line, of one kind. */
+enum nb_front {
+    NB_FRONT_FLASH,  /* what lies in flash, and the counter */
+    NB_FRONT_CLOUD,  /* what is on offer; the network has started */
+    NB_FRONT_FAULTS, /* of cloud and network */
+};
+/* False, with an outcome, when one of them fails. */
+bool nb_play_front(struct nb_play *play, enum nb_front front);
+
+/* The longest that a device may take, in seconds: the stage's, and less in histories, which are
+ * many and have the usual timing. */
+uint32_t nb_play_limit_s(const struct nb_play *play);
+
 /* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
  * `context` is the play. */
 void nb_play_device_line(void *context, const char *text);
 void nb_play_cloud_line(void *context, const char *text);
+/* The `agent` line and the cell's links, as a device is told of them. */
+struct sim_session nb_play_session(const struct nb_play *play);
 /* A line of the flash journal. `context` is the play. */
 void nb_play_journal_line(void *context, const char *line);
 

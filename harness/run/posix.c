@@ -1,7 +1,6 @@
 /* The posix world: real processes, a real broker, wall-clock time. */
+#include "harness/run/posix.h"
 #include "harness/run/device_text.h"
-#include "harness/run/net_posix.h"
-#include "harness/run/play.h"
 #include "harness/run/spawn.h"
 #include "sim/posix/nv.h"
 #include "sim/posix/world.h"
@@ -12,22 +11,11 @@
 #include <unistd.h>
 
 #define DEVICE_MS    30000 /* a device step that takes longer hangs */
-#define NB_PATH      300
 #define JOURNAL_LINE 128
-
-struct posix_stage {
-    struct posix_loop *loop;
-    struct posix_world *world;
-    struct nb_net_posix net;
-    char device_path[NB_PATH];
-    char flash_path[NB_PATH];
-    char log_path[NB_PATH];
-    char journal_path[NB_PATH]; /* of the present device step, under cell->hash */
-};
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static void clear_old_files(const struct posix_stage *own)
+static void clear_old_files(const struct nb_posix *own)
 {
     static const char *const endings[] = {"", ".state", ".nv"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -40,7 +28,7 @@ static void clear_old_files(const struct posix_stage *own)
 
 static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
-    struct posix_stage *own = play->own;
+    struct nb_posix *own = play->own;
     const char *dir = nb_kit_dir(play->cell->kit);
     (void)error;
     snprintf(own->device_path, sizeof own->device_path, "%s/cell.device", dir);
@@ -58,7 +46,7 @@ static void clear(struct nb_play *play)
 
 static int open_flash(struct nb_play *play, struct flash_sim **out, struct flash_text_error *error)
 {
-    const struct posix_stage *own = play->own;
+    const struct nb_posix *own = play->own;
     bool created;
     struct flash_text_error inner = {0};
     int rc = flash_sim_file(own->flash_path, play->device.chips, play->device.chip_count, &created,
@@ -77,7 +65,7 @@ static void close_flash(struct nb_play *play, struct flash_sim *sim)
 
 static int raise_counter(struct nb_play *play, uint32_t value)
 {
-    const struct posix_stage *own = play->own;
+    const struct nb_posix *own = play->own;
     struct posix_nv nv;
     char path[NB_PATH + 8];
     snprintf(path, sizeof path, "%s.nv", own->flash_path);
@@ -130,10 +118,9 @@ static void add_switches(const struct nb_agent_switches *agent,
     }
 }
 
-/* What the device wrote into its flash in this run. */
-static int read_journal(struct nb_play *play)
+int nb_posix_journal(struct nb_play *play)
 {
-    const struct posix_stage *own = play->own;
+    const struct nb_posix *own = play->own;
     char line[JOURNAL_LINE];
     FILE *file = fopen(own->journal_path, "r");
     if (!file)
@@ -148,7 +135,7 @@ static int read_journal(struct nb_play *play)
 
 static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
-    struct posix_stage *own = play->own;
+    struct nb_posix *own = play->own;
     char cut[48];
     struct nb_net_arguments room;
     struct timing_text timings[NB_AGENT_TIMINGS + 1];
@@ -181,13 +168,13 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
     if (rc == 0)
         rc = nb_spawn_run(&spawn, arguments, DEVICE_MS, &nb_run_stop, &codes[0]);
     if (rc == 0 && play->cell->hash)
-        rc = read_journal(play);
+        rc = nb_posix_journal(play);
     return rc;
 }
 
 static void last_words(const struct nb_play *play, char *out, size_t size)
 {
-    const struct posix_stage *own = play->own;
+    const struct nb_posix *own = play->own;
     FILE *log = fopen(own->log_path, "r");
     char line[NB_LINE];
     out[0] = '\0';
@@ -208,7 +195,7 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
     return NULL;
 }
 
-static const struct nb_stage posix_stage = {
+const struct nb_stage nb_posix_stage = {
     .prepare = prepare,
     .clear = clear,
     .open_flash = open_flash,
@@ -222,11 +209,12 @@ static const struct nb_stage posix_stage = {
     .limit_s = DEVICE_MS / 1000,
 };
 
-int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
-                 struct nb_outcome *outcome)
+int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
+                  const struct nb_stage *stage, struct nb_cut_list *cuts,
+                  struct nb_outcome *outcome)
 {
     struct nb_play *play = calloc(1, sizeof *play);
-    struct posix_stage *own = calloc(1, sizeof *own);
+    struct nb_posix *own = calloc(1, sizeof *own);
     if (own)
         own->loop = posix_loop_new();
     if (own && own->loop)
@@ -234,10 +222,11 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
     bool ready = play && own && own->world;
     if (ready) {
         own->net.loop = own->loop;
+        own->cuts = cuts;
         *play = (struct nb_play){.script = script,
                                  .cell = cell,
                                  .outcome = outcome,
-                                 .stage = &posix_stage,
+                                 .stage = stage,
                                  .own = own,
                                  .world = posix_world_table(own->world),
                                  .net = {.makers = &nb_servers_posix, .own = &own->net}};
@@ -251,4 +240,10 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
     free(own);
     free(play);
     return ready ? 0 : OTA_E_NO_SPACE;
+}
+
+int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
+                 struct nb_outcome *outcome)
+{
+    return nb_posix_play(script, cell, &nb_posix_stage, NULL, outcome);
 }

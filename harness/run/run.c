@@ -2,6 +2,7 @@
 #include "harness/cli/paths.h"
 #include "harness/prove/plugin_prove.h"
 #include "harness/report/report.h"
+#include "harness/run/apart.h"
 #include "harness/run/collect.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
@@ -31,6 +32,9 @@ static const char *const run_help =
     "  --jobs N        so many scenarios side by side (default: two a processor)\n"
     "  --hash          note a hash of all that happened, and of the flash journal; as TAP\n"
     "  --sample N      sweeps try every N-th power cut only\n"
+    "  --every-cut     sweeps in the cortexm world try all, not one of each class\n"
+    "  --programs      images hold the Cortex-M board's program, as in the cortexm world\n"
+    "  --journals DIR  keep each cell's flash journal as a file there\n"
     "  --compute       compute every hash and signature anew; remember none\n"
     "\n"
     "exit: 0 pass, 1 fail, 2 bad script or usage, 3 a fault never fired, 77 all skipped\n"
@@ -54,23 +58,21 @@ struct options {
     bool tap;
     bool hash;
     uint32_t sample;
+    bool every;
+    bool programs;
+    const char *journals;
     bool compute;
     size_t jobs;
 };
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-bool nb_world_is_built(const char *world)
-{
-    return strcmp(world, "cortexm") != 0;
-}
-
 static bool names_world(const struct nb_script *script, const char *world)
 {
     for (size_t i = 0; i < script->world.count; i++)
         if (strcmp(script->world.items[i], world) == 0)
             return true;
-    return script->world.count == 0;
+    return script->world.count == 0 && strcmp(world, "cortexm") != 0;
 }
 
 /* The system of a cell: its own value, or the only one that the script names. */
@@ -84,12 +86,36 @@ static const char *system_of(const struct nb_script *script, const struct nb_cel
 typedef int nb_engine(const struct nb_script *script, const struct nb_cell *cell,
                       struct nb_outcome *outcome);
 
-/* Without a cloud there is nothing in which the worlds differ: the bench plays it. */
+/* Without a cloud there is nothing in which virtual and posix differ: the bench plays it. */
 static nb_engine *engine_of(const struct nb_script *script, const struct nb_cell *cell)
 {
+    if (strcmp(cell->world, "cortexm") == 0)
+        return nb_cortexm_run;
     if (!script->needs_cloud)
         return nb_bench_run;
     return strcmp(cell->world, "posix") == 0 ? nb_posix_run : nb_virtual_run;
+}
+
+struct turn {
+    nb_engine *engine;
+    const struct nb_script *script;
+    const struct nb_cell *cell;
+};
+
+static int take_turn(void *context, struct nb_outcome *outcome)
+{
+    const struct turn *turn = context;
+    return turn->engine(turn->script, turn->cell, outcome);
+}
+
+/* The engines that play agent and loader in this process do so in a child. */
+static int play_cell(const struct nb_script *script, const struct nb_cell *cell,
+                     struct nb_outcome *outcome)
+{
+    struct turn turn = {engine_of(script, cell), script, cell};
+    if (turn.engine == nb_posix_run)
+        return take_turn(&turn, outcome);
+    return nb_apart(take_turn, &turn, outcome);
 }
 
 static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
@@ -103,13 +129,11 @@ static void run_cell(const struct nb_script *script, const struct nb_cell *cell,
         nb_outcome_set(outcome, NB_SKIP, "not a script for the %s world", cell->world);
     } else if (cell->part[0] && script->device.line) {
         nb_outcome_set(outcome, NB_SKIP, "the script names its devices, --part has no say");
-    } else if (!nb_world_is_built(cell->world)) {
-        nb_outcome_set(outcome, NB_SKIP, "the %s world is not built yet", cell->world);
     } else if (strcmp(system_of(script, cell), "anycloud") != 0) {
         nb_outcome_set(outcome, NB_SKIP, "the system %s is not built yet", system_of(script, cell));
     } else {
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        int rc = engine_of(script, cell)(script, cell, outcome);
+        int rc = play_cell(script, cell, outcome);
         clock_gettime(CLOCK_MONOTONIC, &end);
         outcome->seconds =
             (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
@@ -133,6 +157,21 @@ static void report_cell(const struct nb_teller *teller, const char *path,
     nb_replay_id(path, cell, outcome->cuts, id, sizeof id);
     nb_tell_cell(teller, name, id, outcome);
     free(outcome);
+}
+
+/* "DIR/anycloud_first-update.ota.part=nrf52840.ops": the same in every world, to be compared. */
+static void journal_path(const char *dir, const char *shown, const struct nb_cell *cell, char *out,
+                         size_t size)
+{
+    char name[256];
+    size_t from = (size_t)snprintf(out, size, "%s/", dir);
+    nb_cell_name(cell, name, sizeof name);
+    size_t used =
+        from + (size_t)snprintf(out + from, size - from, "%s%s%s", shown, name[0] ? "." : "", name);
+    snprintf(out + used, size - used, ".ops");
+    for (char *at = out + from; *at; at++)
+        if (*at == '/')
+            *at = '_';
 }
 
 /* ---- scripts ----------------------------------------------------------------------------- */
@@ -180,7 +219,14 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
         matrix.cells[i].kit = kit;
         matrix.cells[i].compute = options->compute;
         matrix.cells[i].sample = options->sample;
-        matrix.cells[i].hash = options->hash;
+        matrix.cells[i].every = options->every;
+        matrix.cells[i].programs = options->programs;
+        char journal[NB_ID];
+        if (options->journals) {
+            journal_path(options->journals, shown, &matrix.cells[i], journal, sizeof journal);
+            matrix.cells[i].journal = journal;
+        }
+        matrix.cells[i].hash = options->hash || options->journals;
         report_cell(teller, shown, &script, &matrix.cells[i]);
     }
     nb_tell_end(teller);
@@ -289,7 +335,21 @@ static size_t jobs_from(const char *text)
 
 int nb_cmd_run(int argc, char **argv)
 {
-    enum { WORLD = 256, PART, DEVICE, JUNIT, TAP, JOBS, HASH, SAMPLE, COMPUTE, HELP };
+    enum {
+        WORLD = 256,
+        PART,
+        DEVICE,
+        JUNIT,
+        TAP,
+        JOBS,
+        HASH,
+        SAMPLE,
+        EVERY,
+        PROGRAMS,
+        JOURNALS,
+        COMPUTE,
+        HELP
+    };
     static const struct option long_options[] = {
         {"world", required_argument, NULL, WORLD},
         {"part", required_argument, NULL, PART},
@@ -299,6 +359,9 @@ int nb_cmd_run(int argc, char **argv)
         {"jobs", required_argument, NULL, JOBS},
         {"hash", no_argument, NULL, HASH},
         {"sample", required_argument, NULL, SAMPLE},
+        {"every-cut", no_argument, NULL, EVERY},
+        {"programs", no_argument, NULL, PROGRAMS},
+        {"journals", required_argument, NULL, JOURNALS},
         {"compute", no_argument, NULL, COMPUTE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -326,6 +389,12 @@ int nb_cmd_run(int argc, char **argv)
             options.compute = true;
         else if (option == SAMPLE)
             options.sample = (uint32_t)strtoul(optarg, NULL, 10);
+        else if (option == EVERY)
+            options.every = true;
+        else if (option == PROGRAMS)
+            options.programs = true;
+        else if (option == JOURNALS)
+            options.journals = optarg;
         else if (option == HELP) {
             fputs(run_help, stdout);
             return 0;
@@ -362,15 +431,20 @@ int nb_cmd_run(int argc, char **argv)
 
 /* ---- the verb replay --------------------------------------------------------------------- */
 
+static bool has_proof(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
 /* What an id says of a script that the script does not have: NULL when there is nothing. */
 static const char *not_in_script(const struct nb_script *script, const struct nb_cell *cell)
 {
     size_t sweeps = 0;
-    bool proves = false;
-    for (size_t i = 0; i < script->step_count; i++) {
+    for (size_t i = 0; i < script->step_count; i++)
         sweeps += script->steps[i].all;
-        proves = proves || script->steps[i].kind == NB_PROVE;
-    }
     if (strcmp(cell->world, "virtual") != 0 && strcmp(cell->world, "posix") != 0 &&
         strcmp(cell->world, "cortexm") != 0)
         return "no such world: expected virtual, posix or cortexm";
@@ -378,8 +452,9 @@ static const char *not_in_script(const struct nb_script *script, const struct nb
         return "seeds and faults are for the virtual world";
     if (cell->explored && !script->needs_cloud)
         return "seeds and faults are for a script with a cloud";
-    if (proves)
-        return NULL;
+    if (has_proof(script))
+        return cell->drawn_count && !script->needs_cloud ? "faults are for a script with a cloud"
+                                                         : NULL;
     if (cell->cut_count && sweeps == 0)
         return "the id has cuts, and the script neither a '@flash:*' nor a 'prove' line";
     for (size_t i = 0; i < cell->cut_count; i++)
@@ -458,6 +533,8 @@ int nb_cmd_replay(int argc, char **argv)
     nb_paths_free(&paths);
     if (rc)
         return 2;
+    if (has_proof(&script))
+        cell.explored = false; /* its faults are those of every life */
     const char *wrong = not_in_script(&script, &cell);
     int code = wrong ? usage("replay", wrong, argv[1 + hash]) : replay(&script, shown, &cell);
     nb_script_free(&script);

@@ -1,8 +1,8 @@
 /* Running scenarios: cells of the matrix, the engines that run one cell, and what comes of it.
  *
  * An engine takes one parsed script and one cell and fills one outcome; it keeps nothing between
- * calls except what hangs on the kit. Three engines exist: the bench (harness/run/bench.c, in
- * process, flash in memory, sweeps, no network), virtual and posix. The runner chooses,
+ * calls except what hangs on the kit. Four engines exist: the bench (harness/run/bench.c, in
+ * process, flash in memory, sweeps, no network), virtual, posix and cortexm. The runner chooses,
  * prints and counts. */
 #ifndef NOBRICK_HARNESS_RUN_RUN_H
 #define NOBRICK_HARNESS_RUN_RUN_H
@@ -58,9 +58,12 @@ struct nb_cell {
     bool drawn_given; /* … with these faults, not with those that the seed draws */
     struct nb_drawn drawn[NB_DRAWN];
     size_t drawn_count;
-    bool hash;       /* note a hash of all that happened, and one of the flash journal */
-    uint32_t sample; /* sweeps try each N-th cut only; 0: all */
-    bool compute;    /* compute every hash and signature anew; false: remember them by content */
+    bool hash;           /* note a hash of all that happened, and one of the flash journal */
+    uint32_t sample;     /* sweeps try each N-th cut only; 0: all */
+    const char *journal; /* file that takes the flash journal, a line an operation; NULL: none */
+    bool every;          /* sweeps on the board take every cut, not one of each class */
+    bool programs;       /* images hold the board's program, as in the cortexm world */
+    bool compute; /* compute every hash and signature anew; false: remember them by content */
 };
 
 /* ---- outcomes ---------------------------------------------------------------------------- */
@@ -82,6 +85,8 @@ struct nb_outcome {
     struct nb_proof proof; /* of a `prove` line */
     uint64_t points;       /* cuts or errors tried */
     uint64_t validations;  /* images checked in them */
+    uint64_t journal_hash; /* under cell->hash: of the flash journal … */
+    uint64_t flash_hash;   /* … and of the flash at the end */
     double seconds;
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
     size_t note_count;
@@ -109,9 +114,13 @@ int nb_posix_run(const struct nb_script *script, const struct nb_cell *cell,
                  struct nb_outcome *outcome);
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome);
+int nb_cortexm_run(const struct nb_script *script, const struct nb_cell *cell,
+                   struct nb_outcome *outcome);
 
 /* A monotonic clock, for rates and durations. */
 double nb_seconds(void);
+/* The processor time of this process, for rates of one core: others may use the machine, too. */
+double nb_cpu_seconds(void);
 
 /* The signal that asked the run to stop, or 0. Set by the handler that this installs, so that what
  * was made on the disk can be taken away. */
@@ -145,9 +154,6 @@ void nb_version_print(const struct img_version *version, char *out, size_t size)
 
 int nb_cmd_run(int argc, char **argv);
 int nb_cmd_replay(int argc, char **argv);
-
-/* Can a script run in this world, or is that world still to come? */
-bool nb_world_is_built(const char *world);
 
 /* For `nobrick list scenarios`: "PATH title" of every script in the data directory. */
 int nb_list_scenarios(void (*line)(void *context, const char *text), void *context);

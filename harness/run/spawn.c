@@ -90,10 +90,37 @@ static int collect(pid_t pid, bool kill_now)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int nb_spawn_read(const struct nb_spawn *spawn, int lines, void (*switch_off)(void *device),
+                  void *device, uint32_t limit_ms, const volatile int *stop)
+{
+    struct reader reader = {.spawn = spawn};
+    uint64_t end = posix_now_ms() + limit_ms;
+    uint64_t off = spawn->live_ms ? posix_now_ms() + spawn->live_ms : UINT64_MAX;
+    bool ended = false;
+    int rc = posix_loop_watch(spawn->loop, lines, on_readable, &reader);
+    while (rc == 0 && !ended) {
+        ended = posix_loop_run(spawn->loop, SLICE_MS) == STOPPED_AT_END;
+        if (!ended && *stop)
+            rc = OTA_E_CANCELLED;
+        else if (!ended && posix_now_ms() >= end)
+            rc = OTA_E_TIMEOUT;
+        if (rc == 0 && !ended && posix_now_ms() >= off) {
+            switch_off(device);
+            off = UINT64_MAX;
+        }
+    }
+    posix_loop_unwatch(spawn->loop, lines);
+    return rc;
+}
+
+static void terminate(void *device)
+{
+    kill(*(const pid_t *)device, SIGTERM);
+}
+
 int nb_spawn_run(const struct nb_spawn *spawn, const char *const *arguments, uint32_t limit_ms,
                  const volatile int *stop, int *exit_code)
 {
-    struct reader reader = {.spawn = spawn};
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) != 0)
         return OTA_E_IO;
@@ -102,24 +129,10 @@ int nb_spawn_run(const struct nb_spawn *spawn, const char *const *arguments, uin
     if (pid == 0)
         become(spawn, arguments, pipe_fds[1], parent);
     close(pipe_fds[1]);
-    int rc = pid < 0 ? OTA_E_IO : posix_loop_watch(spawn->loop, pipe_fds[0], on_readable, &reader);
-    uint64_t end = posix_now_ms() + limit_ms;
-    uint64_t off = spawn->live_ms ? posix_now_ms() + spawn->live_ms : UINT64_MAX;
-    bool ended = false;
-    while (rc == 0 && !ended) {
-        ended = posix_loop_run(spawn->loop, SLICE_MS) == STOPPED_AT_END;
-        if (!ended && *stop)
-            rc = OTA_E_CANCELLED;
-        else if (!ended && posix_now_ms() >= end)
-            rc = OTA_E_TIMEOUT;
-        if (rc == 0 && !ended && posix_now_ms() >= off) {
-            kill(pid, SIGTERM);
-            off = UINT64_MAX;
-        }
-    }
-    posix_loop_unwatch(spawn->loop, pipe_fds[0]);
+    int rc =
+        pid < 0 ? OTA_E_IO : nb_spawn_read(spawn, pipe_fds[0], terminate, &pid, limit_ms, stop);
     close(pipe_fds[0]);
     if (pid > 0)
-        *exit_code = collect(pid, !ended);
+        *exit_code = collect(pid, rc != 0);
     return rc;
 }

@@ -1,5 +1,6 @@
-/* One `nobrick device` process: started from this very program, its event lines read through the
- * loop, killed when it takes too long or when this process goes. */
+/* One device that is a process: its event lines are read through the loop, and it is gone when it
+ * takes too long or when this process goes. In the posix world it is a `nobrick device`, started
+ * from this very program. */
 #ifndef NOBRICK_HARNESS_RUN_SPAWN_H
 #define NOBRICK_HARNESS_RUN_SPAWN_H
 
@@ -12,7 +13,7 @@ struct nb_spawn {
     /* A whole line of the device. */
     void (*line)(void *context, const char *text);
     void *context;
-    const char *log;  /* file that takes its output */
+    const char *log;  /* file that takes its output; nb_spawn_run */
     uint32_t live_ms; /* then it is told to stop; 0: it stops by itself */
 };
 
@@ -21,5 +22,12 @@ struct nb_spawn {
  * `limit_ms`, OTA_E_CANCELLED when *stop became non-zero; the process is gone then, too. */
 OTA_MUST_CHECK int nb_spawn_run(const struct nb_spawn *spawn, const char *const *arguments,
                                 uint32_t limit_ms, const volatile int *stop, int *exit_code);
+
+/* Reads the lines of a device that somebody else started from `lines`, until they end. Under
+ * spawn->live_ms `switch_off` is called with `device` once. OTA_E_TIMEOUT and OTA_E_CANCELLED as
+ * above: whoever started it must end it. */
+OTA_MUST_CHECK int nb_spawn_read(const struct nb_spawn *spawn, int lines,
+                                 void (*switch_off)(void *device), void *device, uint32_t limit_ms,
+                                 const volatile int *stop);
 
 #endif

@@ -2,6 +2,8 @@
 #include "flashsim/failing.h"
 #include "harness/prove/cuts.h"
 #include "harness/prove/explore.h"
+#include "harness/prove/lives.h"
+#include "harness/run/apart.h"
 #include "harness/run/net_virtual.h"
 #include "harness/run/play.h"
 #include "sim/virtual/choice.h"
@@ -41,6 +43,8 @@ struct nb_virtual {
     size_t running;
     struct nb_cut_list *cuts; /* to be filled with those of the step that a sweep is for; or NULL */
     uint32_t operations;      /* most flash operations of a device step so far */
+    const struct nb_life *life;    /* the present one; NULL: a script is played */
+    struct anycloud_memory memory; /* the cloud side's after it */
     bool opened;
     struct nb_outcome refusal; /* why it cannot be played at all */
 };
@@ -133,12 +137,45 @@ static enum flash_tear on_operation(void *context, const struct flash_op *op, ui
 {
     struct member *member = context;
     struct nb_play *play = &member->of->play;
+    const struct nb_life *life = member->of->life;
     if (number >= member->of->operations)
         member->of->operations = number + 1;
+    if (life && life->cut)
+        return life->cut(life->context, op, number);
     if (play->sweep_armed && member->of->cuts)
         nb_cut_list_add(member->of->cuts, member->sim, op, number, play->sweep_fails,
                         play->sweep_tears);
     return play->cut_armed && number == play->cut.op ? play->cut.tear : FLASH_TEAR_NONE;
+}
+
+static void looked(const struct member *member, uint32_t address, uint32_t length)
+{
+    const struct nb_life *life = member->of->life;
+    if (life && life->looked)
+        life->looked(life->context, address, length);
+}
+
+static void on_hashed(void *context, uint32_t address, uint32_t length)
+{
+    looked(context, address, length);
+}
+
+/* In a life the oracle looks whenever the device says what lies in its flash. */
+static void look(struct member *member, const char *line)
+{
+    struct nb_play *play = &member->of->play;
+    const struct nb_oracle *oracle = &member->unit->oracle;
+    bool boots = strncmp(line, "boot ", 5) == 0;
+    if (!boots && strncmp(line, "progress ", 9) != 0)
+        return;
+    for (size_t i = 0; boots && oracle->has_running && i < oracle->image_count; i++)
+        if (img_version_compare(&oracle->images[i].version, &oracle->running) == 0)
+            looked(member, play->device.primary.address, oracle->images[i].end);
+    if (oracle->progress_live)
+        looked(member, play->device.secondary.address, oracle->progress);
+    int rc = nb_play_show_flash(play);
+    if (rc)
+        play->err = rc;
 }
 
 static void on_line(void *context, const char *line, int code)
@@ -151,6 +188,8 @@ static void on_line(void *context, const char *line, int code)
         nb_oracle_flash_error(&member->unit->oracle);
     member->failure_told = member->failing.fired;
     nb_play_device_line(play, line);
+    if (member->of->life)
+        look(member, line);
 }
 
 static void on_journal(void *context, const char *line)
@@ -172,37 +211,21 @@ static void on_ended(void *context, struct virtual_device *device, int code)
 static struct virtual_device *start(struct member *member, bool boot_only)
 {
     struct nb_play *play = &member->of->play;
-    const struct nb_agent_switches *agent = &play->script->agent;
     struct virtual_device_config config = {
         .device = &member->device,
         .sim = member->sim,
         .counter = &member->counter,
         .world = member->of->world,
         .random = play->unit_count > 1 ? &member->random : NULL,
-        .session = {.by_http = nb_net_via_http(&play->net),
-                    .flow = agent->direct || agent->send_direct ? OTA_FLOW_DIRECT : OTA_FLOW_JOB,
-                    .file = agent->direct ? ANYCLOUD_FILE : NULL,
-                    .send_direct = agent->send_direct,
-                    .chunk_size = agent->chunk,
-                    .answers = agent->answers,
-                    .no_result = agent->no_result,
-                    .permanent = agent->permanent,
-                    .stay = agent->stay,
-                    .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
-                               .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
-                               .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
-                               .connect_wait = 1000 * agent->seconds[NB_CONNECT_WAIT],
-                               .next_check = 1000 * agent->seconds[NB_NEXT_CHECK],
-                               .retry_first = 1000 * agent->seconds[NB_RETRY],
-                               .retry_last = 1000 * agent->seconds[NB_RETRY_LAST],
-                               .connect_tries = agent->seconds[NB_CONNECT_TRIES],
-                               .data_tries = agent->seconds[NB_DATA_TRIES]}},
+        .session = nb_play_session(play),
         .timing = SIM_TIMING_FAST,
         .once = play->live_ms == 0,
         .boot_only = boot_only,
         .remember = !play->cell->compute,
         .crypto = member->crypto,
         .cut = on_operation,
+        .flash = member->of->life ? member->of->life->flash : NULL,
+        .hashed = on_hashed,
         .journal = play->cell->hash ? on_journal : NULL,
         .event = on_line,
         .context = member,
@@ -230,7 +253,8 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         started = started && member->device_now;
     }
     if (started)
-        (void)play->world->run(play->world->context, play->live_ms ? play->live_ms : DEVICE_MS);
+        (void)play->world->run(play->world->context,
+                               play->live_ms ? play->live_ms : 1000 * nb_play_limit_s(play));
     int rc = started ? 0 : OTA_E_NO_SPACE;
     for (size_t i = 0; i < own->member_count; i++) {
         struct member *member = &own->members[i];
@@ -326,6 +350,16 @@ uint32_t nb_virtual_operations(const struct nb_virtual *virtual)
     return virtual->operations;
 }
 
+uint64_t nb_virtual_longest(const struct nb_virtual *virtual)
+{
+    return virtual->play.longest;
+}
+
+const char *nb_virtual_board(const struct nb_virtual *virtual)
+{
+    return virtual->play.device.board;
+}
+
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
 {
     return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
@@ -368,16 +402,132 @@ void nb_virtual_play(struct nb_virtual *virtual, struct nb_cut_list *cuts,
     play->outcome = outcome;
     play->history_hash = play->flash_hash = 0;
     play->next_cut = 0;
+    play->longest = 0;
     play->cut_armed = play->fail_armed = play->fail_fired = false;
     play->err = 0;
     virtual->cuts = cuts;
     nb_play_steps(play);
 }
 
+/* ---- lives ------------------------------------------------------------------------------- */
+
+struct flash_sim *nb_virtual_flash(struct nb_virtual *virtual)
+{
+    return virtual->members[0].sim;
+}
+
+uint64_t nb_virtual_flash_hash(const struct nb_virtual *virtual)
+{
+    return virtual->play.flash_hash;
+}
+
+uint32_t *nb_virtual_counter(struct nb_virtual *virtual)
+{
+    return &virtual->members[0].counter;
+}
+
+struct nb_oracle *nb_virtual_oracle(struct nb_virtual *virtual)
+{
+    return &virtual->play.units[0].oracle;
+}
+
+const struct sim_device *nb_virtual_device(const struct nb_virtual *virtual)
+{
+    return &virtual->play.device;
+}
+
+void nb_virtual_forget(struct nb_virtual *virtual)
+{
+    nb_trace_clear(&virtual->play.units[0].trace);
+}
+
+void nb_virtual_memory(const struct nb_virtual *virtual, struct anycloud_memory *out)
+{
+    if (virtual->play.net.cloud)
+        anycloud_cloud_memory(virtual->play.net.cloud, out);
+    else
+        *out = virtual->memory;
+}
+
+/* A network, and what is on offer. Closed by the caller in any case. */
+static bool open_network(struct nb_virtual *virtual, struct nb_outcome *outcome)
+{
+    struct nb_play *play = &virtual->play;
+    char reason[NB_LINE] = "";
+    play->outcome = outcome;
+    play->err = 0;
+    if (!begin_world(virtual)) {
+        nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(OTA_E_NO_SPACE));
+        return false;
+    }
+    play->net.line = nb_play_cloud_line;
+    play->net.context = play;
+    int rc = nb_net_start(&play->net, play->script, play->cell, &play->device, reason);
+    if (rc == 0)
+        return nb_play_front(play, NB_FRONT_CLOUD);
+    nb_outcome_set(outcome, NB_ERROR, "%s", reason[0] ? reason : ota_err_text(rc));
+    return false;
+}
+
+bool nb_virtual_prepare(struct nb_virtual *virtual, struct nb_outcome *outcome)
+{
+    struct member *member = &virtual->members[0];
+    if (!virtual->opened) {
+        *outcome = virtual->refusal;
+        return false;
+    }
+    flash_sim_restore(member->sim, member->factory);
+    member->counter = 0;
+    member->unit->oracle = member->oracle;
+    nb_trace_clear(&member->unit->trace);
+    bool good = open_network(virtual, outcome) && nb_play_front(&virtual->play, NB_FRONT_FLASH);
+    nb_net_stop(&virtual->play.net);
+    return good;
+}
+
+int nb_virtual_live(struct nb_virtual *virtual, const struct nb_life *life,
+                    struct nb_outcome *outcome, int *code, bool *fired)
+{
+    struct nb_play *play = &virtual->play;
+    int codes[NB_DEVICES] = {0};
+    const char *unfired = "";
+    virtual->life = life;
+    nb_trace_step(&play->units[0].trace);
+    nb_oracle_step(&play->units[0].oracle, NB_CONFIRMS_AFTER_BOOT);
+    play->cut_armed = play->fail_armed = play->fail_fired = play->sweep_armed = false;
+    play->live_ms = 0;
+    bool good =
+        open_network(virtual, outcome) && (!life->trouble || nb_play_front(play, NB_FRONT_FAULTS));
+    int rc = good ? 0 : OTA_E_ARGUMENT;
+    if (rc == 0) {
+        anycloud_cloud_recall(play->net.cloud, life->remember);
+        rc = run_device(play, false, codes);
+        (void)play->world->run(play->world->context, play->stage->settle_ms);
+        *fired = nb_net_end_step(&play->net, &unfired) == 0;
+    }
+    *code = rc == OTA_E_TIMEOUT ? OTA_E_TIMEOUT : codes[0];
+    if (play->net.cloud)
+        anycloud_cloud_memory(play->net.cloud, &virtual->memory);
+    nb_net_stop(&play->net);
+    virtual->life = NULL;
+    rc = rc == OTA_E_TIMEOUT ? 0 : rc;
+    return rc ? rc : play->err;
+}
+
+static bool proves(const struct nb_script *script)
+{
+    for (size_t i = 0; i < script->step_count; i++)
+        if (script->steps[i].kind == NB_PROVE)
+            return true;
+    return false;
+}
+
 int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
                    struct nb_outcome *outcome)
 {
     bool sweeps = false;
+    if (proves(script))
+        return nb_lives_prove(script, cell, outcome);
     if (cell->explored)
         return nb_explore_run(script, cell, outcome);
     for (size_t i = 0; i < script->step_count; i++)
@@ -387,6 +537,7 @@ int nb_virtual_run(const struct nb_script *script, const struct nb_cell *cell,
     struct nb_virtual *virtual = nb_virtual_new(script, cell);
     if (!virtual)
         return OTA_E_NO_SPACE;
+    nb_apart_note("");
     nb_virtual_play(virtual, NULL, outcome);
     nb_virtual_free(virtual);
     return 0;

@@ -33,7 +33,9 @@ struct parser {
     unsigned flash_line; /* of a flash fault among them */
     unsigned sweep_line; /* of `@flash:* cut` */
     unsigned prove_line; /* of `prove` */
-    bool rests;          /* and of the `until stable` behind it */
+    bool rests[2];       /* and the `until` lines behind it: stable, reported */
+    bool ran_before;     /* a device step stands before it */
+    bool troubled;       /* faults of cloud or network do */
     bool device_ran;
     unsigned checks_line; /* of the first expectation */
 };
@@ -320,16 +322,22 @@ static int arm(struct parser *p, const struct nb_step *step)
 static int order_proof(struct parser *p, const struct nb_step *step)
 {
     const char *at = p->words[0].at;
-    if (p->prove_line && (p->rests || step->kind != NB_UNTIL_STABLE))
-        return fail(p, at, "line %u ends the script: expected at most one 'until' behind 'prove'",
-                    p->prove_line);
-    p->rests = p->prove_line != 0;
+    if (p->prove_line) {
+        bool *rests = &p->rests[step->kind == NB_UNTIL_REPORTED];
+        if (!is_until(step->kind) || *rests)
+            return fail(p, at,
+                        "line %u ends the script: expected at most one 'until' behind 'prove'",
+                        p->prove_line);
+        *rests = true;
+    }
     if (step->kind != NB_PROVE)
         return 0;
-    if (p->armed_line || p->sweep_line)
+    if (p->flash_line || p->sweep_line)
         return fail(p, at, "'prove' cuts the power by itself: expected no fault in line %u",
-                    p->armed_line ? p->armed_line : p->sweep_line);
+                    p->flash_line ? p->flash_line : p->sweep_line);
     p->prove_line = p->line;
+    p->ran_before = p->device_ran;
+    p->troubled = p->armed_cloud;
     return 0;
 }
 
@@ -356,7 +364,8 @@ static int order(struct parser *p, const struct nb_step *step)
                     "of line %u is for",
                     p->armed_line);
     } else if (is_device(step->kind)) {
-        if (p->armed_line && p->armed_cloud && step->kind > NB_DEVICE_CHECK)
+        if (p->armed_line && p->armed_cloud && step->kind > NB_DEVICE_CHECK &&
+            step->kind != NB_PROVE)
             return fail(p, at, "the fault of line %u needs a 'device check' next", p->armed_line);
         p->armed_line = 0;
         p->flash_line = 0;
@@ -472,6 +481,22 @@ static bool all_begin(const struct nb_list *list, const char *letters)
     return true;
 }
 
+/* What does not go together with `prove`, or NULL. */
+static const char *wrong_proof(const struct parser *p)
+{
+    const struct nb_script *script = p->script;
+    const struct nb_step *step = script->steps;
+    while (step->kind != NB_PROVE)
+        step++;
+    if (!script->needs_cloud)
+        return p->troubled ? "faults of the network are for a cloud: expected 'cloud offer'" : NULL;
+    if (p->ran_before)
+        return "with a cloud 'prove' begins at the first power-on: expected no device step before";
+    if (step->pending || step->permanent || step->confirmed)
+        return "with a cloud the application decides itself: expected 'prove boot VERSIONS'";
+    return script->devices > 1 ? "'prove' is about one device: expected no 'devices' line" : NULL;
+}
+
 static int whole(struct parser *p)
 {
     const struct nb_script *script = p->script;
@@ -488,11 +513,10 @@ static int whole(struct parser *p)
         p->line = p->checks_line;
         return fail(p, p->start, "no device step: this sees only what the script itself put down");
     }
-    if (p->prove_line && script->needs_cloud) {
+    const char *proof = p->prove_line ? wrong_proof(p) : NULL;
+    if (proof) {
         p->line = p->prove_line;
-        return fail(p, p->start,
-                    "'prove' is about the loader alone: expected a script without a "
-                    "cloud");
+        return fail(p, p->start, "%s", proof);
     }
     if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
                           !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {

@@ -271,7 +271,8 @@ const struct nb_script_verb nb_script_verbs[] = {
          "expect topics 2"),
     STEP(PROVE, "prove [APP...] boot VERSIONS",
          "after any number of power cuts, anywhere, each boot starts one of these; "
-         "`until stable` may follow and says what runs in the end",
+         "`until stable` may follow and says what runs in the end. With a cloud: in every phase of "
+         "an update, from download to report, and `until reported` may follow, too",
          "prove pending boot v1|v2"),
     STEP(UNTIL_STABLE, "until stable boot VERSIONS",
          "boots until two boots in a row leave the flash unchanged; then this image runs",

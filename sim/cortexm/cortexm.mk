@@ -48,7 +48,7 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
-                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c application.c)
+                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c net/net.c application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
@@ -63,6 +63,7 @@ CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
+$(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
 
 $(CM)/flags: FORCE
 	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK))
@@ -125,6 +126,36 @@ $(CM)/application-a.bin $(CM)/application-b.bin: %.bin: %.elf
 CM_PRODUCTS := $(CM_LOADERS:%=$(CM)/loader-%.elf) $(CM)/platform.elf \
                $(CM)/application-a.bin $(CM)/application-b.bin
 
+# Somebody else's firmware, as an example: loader, two versions, device file.
+CM_EXAMPLE := $(CM)/example
+CM_EXAMPLE_FLAGS := -mcpu=cortex-m3 -mthumb -Os -ffreestanding -fno-tree-loop-distribute-patterns \
+                    -std=gnu11 -I. -Wall -Wextra -Werror -nostdlib \
+                    -T sim/cortexm/example/guest/example.ld
+
+$(CM_EXAMPLE)/loader.elf: sim/cortexm/example/guest/loader.c $(wildcard sim/cortexm/example/guest/*.h)
+	@mkdir -p $(@D)
+	$(call say,ARM,$<)
+	$(run)$(CM_CC) $(CM_EXAMPLE_FLAGS) -Wl,--defsym=EXAMPLE_ORIGIN=0 $< -o $@
+
+$(CM_EXAMPLE)/application-%.bin: sim/cortexm/example/guest/application.c $(wildcard sim/cortexm/example/guest/*.h)
+	@mkdir -p $(@D)
+	$(call say,ARM,$< $*)
+	$(run)$(CM_CC) $(CM_EXAMPLE_FLAGS) -DVERSION='"$*"' -Wl,--defsym=EXAMPLE_ORIGIN=0x21008000 $< \
+	    -o $(@:.bin=.elf)
+	$(run)arm-none-eabi-objcopy -O binary $(@:.bin=.elf) $@
+
+$(CM_EXAMPLE)/example.device: sim/cortexm/example/example.device
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# The loader in $(CM_PLANTED), with whatever mistake somebody planted there (ci/cortexm).
+.PHONY: cortexm-planted
+cortexm-planted:
+	$(run)$(CM_CC) $(CM_EXAMPLE_FLAGS) -Wl,--defsym=EXAMPLE_ORIGIN=0 $(CM_PLANTED)/loader.c \
+	    -o $(CM_PLANTED)/loader.elf
+
+CM_PRODUCTS += $(addprefix $(CM_EXAMPLE)/,loader.elf application-1.bin application-2.bin example.device)
+
 # How much RAM the agent's state takes: the size of an object that is nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -c $< -o $@
@@ -144,6 +175,11 @@ endif
 .PHONY: cortexm-page
 cortexm-page: cortexm
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
+# Every cut on the board, and many kills: hours.
+.PHONY: cortexm-full
+cortexm-full: $(BUILD)/nobrick cortexm $(BUILD)/test/harness_run_board_kill_test
+	+@MAKE="$(MAKE)" sh ci/cortexm $(BUILD) full
 
 # For tests, which skip what needs the board: not built is no error, but is said.
 .PHONY: cortexm-if-possible

@@ -82,6 +82,8 @@ static int sha256_flash(void *context, const struct flash_port *flash, uint32_t 
 {
     struct virtual_device *device = context;
     const struct crypto_port *port = crypto_of(context);
+    if (device->config.hashed != NULL)
+        device->config.hashed(device->config.context, address, length);
     if (flash == &device->flash.port)
         flash = flash_sim_port(device->config.sim);
     return port->sha256_flash(port->context, flash, address, length, digest);

@@ -53,6 +53,8 @@ struct virtual_device_config {
     bool boot_only;                /* end after the loader */
     bool remember;                 /* digests and verdicts are kept by content */
     struct crypto_openssl *crypto; /* made for `sim`, so that they outlive the device; or NULL */
+    /* Told of each digest of flash, remembered or not: the range counts as read. NULL: nobody. */
+    void (*hashed)(void *context, uint32_t address, uint32_t length);
     /* Asked before each operation: how it is to be cut. `number` counts from 0 at the start, over
      * resets. NULL: never. */
     enum flash_tear (*cut)(void *context, const struct flash_op *op, uint32_t number);

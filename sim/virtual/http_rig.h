@@ -119,14 +119,14 @@ static inline void open_client_as(struct client *client, const struct rig_server
                                   enum virtual_client_cert shows, uint16_t port)
 {
     memset(client, 0, sizeof *client);
-    const struct virtual_http_config config = {.port = port,
-                                               .use_tls = server->tls != NULL,
-                                               .tls = {.shows = shows},
-                                               .connect_ms = 500,
-                                               .stall_ms = 300};
+    const struct virtual_http_config config = {.client = {.port = port,
+                                                          .use_tls = server->tls != NULL,
+                                                          .connect_ms = 500,
+                                                          .stall_ms = 300},
+                                               .tls = {.shows = shows}};
     client->http = virtual_http_new(virtual_world_table(rig_world), &config, on_event, client);
     assert_non_null(client->http);
-    client->port = virtual_http_port(client->http);
+    client->port = sim_http_client_port(virtual_http_client(client->http));
 }
 
 static inline void open_client(struct client *client, const struct rig_server *server,
@@ -156,12 +156,12 @@ static inline void client_stop(struct client *client, int value)
 
 static inline const char *client_reason(const struct client *client)
 {
-    return virtual_http_reason(client->http);
+    return sim_http_client_reason(virtual_http_client(client->http));
 }
 
 static inline uint64_t client_received(const struct client *client)
 {
-    return virtual_http_received(client->http);
+    return sim_http_client_received(virtual_http_client(client->http));
 }
 
 #endif

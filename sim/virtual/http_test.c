@@ -115,7 +115,7 @@ static void names_that_fail(void **state)
     const struct virtual_http_config config = {.names = &names};
     memset(&client, 0, sizeof client);
     client.http = virtual_http_new(virtual_world_table(rig_world), &config, on_event, &client);
-    client.port = virtual_http_port(client.http);
+    client.port = sim_http_client_port(virtual_http_client(client.http));
     const struct http_request request = at(&scene.server);
     assert_int_equal(fetch(&client, &request), OTA_E_CONNECT);
     assert_non_null(strstr(client_reason(&client), "resolve"));

@@ -19,12 +19,17 @@ struct cortexm_board_config {
     const char *programs;    /* directory with loader-SCHEME.elf and platform.elf */
     const char *scheme;      /* which loader … */
     bool rsa;                /* … and may keys be RSA: a larger one */
+    const char *loader;      /* somebody else's ELF, which brings all it needs; NULL: ours */
     const char *flash;       /* the flash file, CORTEXM_FLASH_SIZE bytes */
-    const char *settings;    /* see settings.h */
+    const char *settings;    /* see settings.h; only for ours */
     const char *log;         /* file to which the board's log and QEMU's own words are appended */
     const char *plugin;      /* "FILE.so,key=value" for -plugin; NULL: none */
     const char *const *more; /* further arguments, NULL-terminated; NULL: none (no network) */
 };
+
+/* For `more`: QEMU's user network. The board gets its address by DHCP; its gateway, and to the
+ * board also localhost, is this machine's 127.0.0.1. */
+extern const char *const cortexm_user_network[];
 
 struct cortexm_board {
     pid_t pid;
@@ -35,6 +40,9 @@ struct cortexm_board {
 /* The directory of the board's programs: $NOBRICK_CORTEXM, or `cortexm` beside the program that
  * runs, or beside one of the two directories above. False: there is none with programs in it. */
 bool cortexm_programs(char *out, size_t size);
+
+/* The plugin that watches its flash lies beside that directory. False: it is not there. */
+bool cortexm_plugin(char *out, size_t size);
 
 /* Why this machine cannot run the board, in words; NULL: it can. Static. */
 const char *cortexm_missing(void);

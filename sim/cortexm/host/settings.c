@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #define ROOM 0x10000L /* BOARD_SETTINGS_SIZE of the guest */
 
@@ -152,6 +153,7 @@ static int put_all(FILE *out, const struct cortexm_settings *settings)
     put_text(out, "nv", settings->nv);
     put_number(out, "marks", settings->marks);
     put_number(out, "log", settings->log_level);
+    put_number(out, "time", (uint32_t)time(NULL)); /* the board has no clock for that */
     fprintf(out, "seed=");
     put_hex(out, settings->seed, sizeof settings->seed);
     int result = put_file(out, "ca", settings->ca);

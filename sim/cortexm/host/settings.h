@@ -1,20 +1,26 @@
 /* What a board is told at its start, as a text of `key=value` lines that QEMU puts into its RAM at
  * each reset (sim/cortexm/guest/settings.c reads it).
  *
- * | key | value |
- * |---|---|
- * | name system manufacturer manufacturer-id product serial board topic-prefix | text |
- * | chip | SIZE UNIT PAGE ERASED PROGRAMS ROW REPROGRAM-ZERO, then COUNT SECTOR for each run;
- * repeats | | loader primary secondary journal progress scratch status | ADDRESS SIZE | | scheme |
- * a boot scheme's name | | align write-size max-sectors header watchdog-ms | number | |
- * validate-primary refuse-older security-counter | 0 or 1 | | key | `ecdsa` or `rsa`, and the DER
- * as hexadecimal digits; repeats | | once boot-only by-http send-direct no-result permanent stay |
- * 0 or 1 | | flow | job, direct | | timing | desk, fast, default | | initial-check ... data-tries |
- * milliseconds, or how many | | file chunk answer | as in struct sim_session; answer repeats | |
- * broker broker-port broker-tls server server-port server-tls | where they are | | ca cert private
- * | PEM files, as hexadecimal digits | | nv | path of the counter's file, by semihosting | | seed |
- * 32 bytes of chance, as hexadecimal digits | | log | how much of its log the board tells: 0 errors
- * to 4 all |
+ *   key                                     value
+ *   name system manufacturer manufacturer-id product serial board topic-prefix   text
+ *   chip (repeats)                          SIZE UNIT PAGE ERASED PROGRAMS ROW REPROGRAM-ZERO,
+ *                                           then COUNT SECTOR for each run
+ *   loader primary secondary journal progress scratch status   ADDRESS SIZE
+ *   scheme                                  a boot scheme's name
+ *   align write-size max-sectors header watchdog-ms            number
+ *   validate-primary refuse-older security-counter             0 or 1
+ *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
+ *   once boot-only by-http send-direct no-result permanent stay   0 or 1
+ *   flow                                    job, direct
+ *   timing                                  desk, fast, default
+ *   initial-check ... data-tries            milliseconds, or how many
+ *   file chunk answer (repeats)             as in struct sim_session
+ *   broker broker-port broker-tls server server-port server-tls   where they are
+ *   ca cert private                         PEM files, as hexadecimal digits
+ *   nv                                      path of the counter's file, by semihosting
+ *   time                                    seconds since 1970, at the reset
+ *   seed                                    32 bytes of chance, as hexadecimal digits
+ *   log                                     how much of its log the board tells: 0 errors to 4 all
  *
  * A key that is not there is 0, or empty. */
 #ifndef NOBRICK_SIM_CORTEXM_HOST_SETTINGS_H
