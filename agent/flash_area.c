@@ -45,20 +45,20 @@ int flash_area_sector(const struct flash_area *area, uint32_t offset, struct fla
     return 0;
 }
 
-/* A part can lose a program without a word: what counts is what lies in flash. */
-static int check_programmed(const struct flash_area *area, uint32_t address, const uint8_t *data,
-                            uint32_t length)
+int flash_area_compare(const struct flash_area *area, uint32_t offset, const void *data,
+                       uint32_t length)
 {
+    const uint8_t *wanted = data;
     uint8_t bytes[LOOK_SIZE];
     int error = 0;
     while (error == 0 && length > 0) {
         uint32_t step = length < LOOK_SIZE ? length : LOOK_SIZE;
-        error = area->flash->read(area->flash->context, address, bytes, step);
-        if (error == OTA_E_FLASH_READ || (error == 0 && memcmp(bytes, data, step) != 0)) {
+        error = flash_area_read(area, offset, bytes, step);
+        if (error == OTA_E_FLASH_READ || (error == 0 && memcmp(bytes, wanted, step) != 0)) {
             error = OTA_E_FLASH_PROGRAM;
         }
-        address += step;
-        data += step;
+        offset += step;
+        wanted += step;
         length -= step;
     }
     return error;
@@ -89,7 +89,8 @@ int flash_area_program(const struct flash_area *area, uint32_t offset, const voi
         }
         error = area->flash->program(area->flash->context, address, bytes, step);
         if (error == 0) {
-            error = check_programmed(area, address, bytes, step);
+            /* A part can lose a program without a word: what counts is what lies in flash. */
+            error = flash_area_compare(area, offset, bytes, step);
         }
         bytes += step;
         offset += step;

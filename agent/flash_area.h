@@ -17,6 +17,11 @@ struct flash_area {
 OTA_MUST_CHECK int flash_area_read(const struct flash_area *area, uint32_t offset, void *data,
                                    uint32_t length);
 
+/* 0 when `data` lies at `offset`; OTA_E_FLASH_PROGRAM when other bytes do, or none that can be
+ * read; OTA_E_FLASH_BOUNDS, or the port's error. */
+OTA_MUST_CHECK int flash_area_compare(const struct flash_area *area, uint32_t offset,
+                                      const void *data, uint32_t length);
+
 /* Programs whole units, in ascending order, one operation a page, and reads them back:
  * OTA_E_FLASH_PROGRAM when they are not what was programmed. */
 OTA_MUST_CHECK int flash_area_program(const struct flash_area *area, uint32_t offset,

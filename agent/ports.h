@@ -170,7 +170,8 @@ struct platform_port {
     void (*reset)(void *context);
     int (*watchdog_start)(void *context, uint32_t timeout_ms);
     void (*watchdog_feed)(void *context);
-    void (*log)(void *context, enum ota_log_level level, const char *text);
+    /* code: 0, or the ota_err that the text is about, which is not said in it. */
+    void (*log)(void *context, enum ota_log_level level, const char *text, int code);
 };
 
 /* ---- events ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #ifndef NOBRICK_AGENT_RING_H
 #define NOBRICK_AGENT_RING_H
 
+#include "agent/crc32.h"
 #include "agent/flash_area.h"
 
 #define OTA_RING_HEAD       8u /* bytes of magic and sequence: the owner's fields begin here */
@@ -53,9 +54,6 @@ OTA_MUST_CHECK int ota_ring_write(struct ota_ring *ring, uint8_t *record);
 /* Erases the sector that the next record goes to, when one must be erased: the next write only
  * programs. Since the ring was opened, once a turn. */
 OTA_MUST_CHECK int ota_ring_prepare(struct ota_ring *ring);
-
-/* CRC-32 (IEEE 802.3) of `data` behind bytes whose CRC-32 was `crc`; 0 to begin with. */
-uint32_t ota_crc32(uint32_t crc, const void *data, size_t length);
 
 /* Little-endian integers, as records hold them. */
 void ota_put16(uint8_t *at, uint16_t value);

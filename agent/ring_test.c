@@ -12,50 +12,6 @@
 
 #define RECORD 20u /* head, a number of eight bytes, tail */
 
-/* ---- the checksum: eight bytes at a time give what one bit at a time does ---------------- */
-
-static uint32_t bit_by_bit(uint32_t crc, const uint8_t *data, size_t length)
-{
-    crc = ~crc;
-    for (size_t i = 0; i < length; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1u ? 0xEDB88320u : 0);
-    }
-    return ~crc;
-}
-
-static void crc_of_known_bytes(void **state)
-{
-    static const uint8_t zeros[32] = {0};
-    (void)state;
-    assert_int_equal(ota_crc32(0, "123456789", 9), 0xCBF43926u); /* the catalogues' check value */
-    assert_int_equal(ota_crc32(0, zeros, sizeof zeros), 0x190A55ADu);
-    assert_int_equal(ota_crc32(0, zeros, 0), 0);
-}
-
-/* Every length, at every alignment, in one piece and in two: uses every entry of the table. */
-static void crc_of_any_bytes(void **state)
-{
-    uint8_t bytes[96];
-    uint32_t chance = 1;
-    (void)state;
-    for (unsigned round = 0; round < 50; round++) {
-        for (size_t i = 0; i < sizeof bytes; i++) {
-            chance = chance * 1103515245u + 12345u;
-            bytes[i] = (uint8_t)(chance >> 16);
-        }
-        for (size_t at = 0; at < 8; at++)
-            for (size_t length = 0; length <= 40; length++) {
-                uint32_t wanted = bit_by_bit(chance, bytes + at, length);
-                uint32_t half = ota_crc32(chance, bytes + at, length / 3);
-                assert_int_equal(ota_crc32(chance, bytes + at, length), wanted);
-                assert_int_equal(ota_crc32(half, bytes + at + length / 3, length - length / 3),
-                                 wanted);
-            }
-    }
-}
-
 /* ---- numbers that wrap ------------------------------------------------------------------- */
 
 static bool accept_all(const uint8_t *record)
@@ -123,8 +79,6 @@ static void records_go_on_where_the_number_wraps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc_of_known_bytes),
-        cmocka_unit_test(crc_of_any_bytes),
         cmocka_unit_test(records_go_on_where_the_number_wraps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

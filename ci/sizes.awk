@@ -29,7 +29,8 @@ function part(object) {
         if (object ~ /^scheme-/) return "sim/cortexm"
         if (object ~ /^sim\/cortexm\/guest\/net/) return "sim/cortexm/net"
         if (object ~ /^sim\/cortexm/) return "sim/cortexm"
-        if (object ~ /^agent\/[a-z_]+\.o/) return "agent"
+        if (object ~ /^agent\/.*_words\.o/) return "words"
+        if (object ~ /^agent\/[a-z_0-9]+\.o/) return "agent"
         if (match(object, /^[a-z]+\/[a-z]+\//)) return substr(object, 1, RLENGTH - 1)
         return "sim"
     }

@@ -119,6 +119,9 @@ int app_start(struct app *app, const struct app_config *config)
     }
     struct ota_config agent = config->agent;
     agent.confirm_itself = config->behaviour != APP_FORGETS;
+    agent.piece = app->piece;
+    agent.piece_size = sizeof app->piece;
+    agent.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;
     int result = feed(app);
@@ -165,7 +168,7 @@ void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
     const char *word = ota_err_word(notice->code);
     switch (notice->type) {
     case OTA_NOTICE_STATE:
-        snprintf(out, APP_LINE, "state %s", notice->text);
+        snprintf(out, APP_LINE, "state %s", ota_state_word(notice->state));
         break;
     case OTA_NOTICE_JOB:
         snprintf(out, APP_LINE, "job %u.%u.%u", v->major, v->minor, v->revision);

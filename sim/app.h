@@ -46,6 +46,7 @@ struct app {
     struct mqtt_port no_network; /* of an application that never gets a connection */
     struct http_port no_server;
     struct ota_agent agent;
+    uint8_t piece[OTA_CHUNK_SIZE];
 };
 
 /* Starts the application: runs it as far as it gets without an event. */

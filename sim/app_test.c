@@ -106,8 +106,9 @@ static void count_feed(void *context)
     bench->feeds++;
 }
 
-static void no_log(void *context, enum ota_log_level level, const char *text)
+static void no_log(void *context, enum ota_log_level level, const char *text, int code)
 {
+    (void)code;
     (void)context, (void)level, (void)text;
 }
 
@@ -164,6 +165,7 @@ static int set_up(void **state)
     bench->config = (struct app_config){
         .behaviour = APP_GOOD,
         .agent = {.protocol = &ota_anycloud,
+                  .ways = {&ota_by_mqtt, &ota_by_http},
                   .identity = {"M", "MI", "P", "S", "B"},
                   .topic_prefix = "anycloud",
                   .primary = {flash, bench->device.primary.address, 0x8000},
@@ -309,7 +311,7 @@ static void notice_lines(void **state)
         struct ota_notice notice;
         const char *line;
     } rows[] = {
-        {{.type = OTA_NOTICE_STATE, .text = "receive"}, "state receive"},
+        {{.type = OTA_NOTICE_STATE, .state = OTA_STATE_RECEIVE}, "state receive"},
         {{.type = OTA_NOTICE_JOB, .version = {2, 10, 300, 7}}, "job 2.10.300"},
         {{.type = OTA_NOTICE_PROGRESS, .done = 4096, .total = 65536}, "progress 4096 65536"},
         {{.type = OTA_NOTICE_REFUSED, .code = OTA_E_IMG_HASH}, "reject bad-hash"},

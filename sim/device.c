@@ -340,6 +340,8 @@ int sim_device_parse(const char *text, size_t length, const char *name, const ch
     struct parser parser = {.device = out, .parts_dir = parts_dir, .at = {.error = error}};
     int result = parse_all(&parser, text, length, name);
     out->key_count = 0; /* named, not read */
+    if (result != OTA_OK)
+        sim_device_free(out);
     return result;
 }
 

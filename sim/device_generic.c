@@ -82,7 +82,7 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
         result = take(out, &next, PROGRESS_SIZE, RING_SECTORS, &out->progress);
     if (result == OTA_OK && scheme->scratch)
         result = take(out, &next, SCRATCH_SIZE, 0, &out->scratch);
-    if (result == OTA_OK && scheme->status)
+    if (result == OTA_OK && (scheme->in_status != NULL || scheme->store))
         result = take(out, &next, STATUS_SIZE, IMG_STATUS_SECTORS, &out->status);
     if (result == OTA_OK && scheme->store)
         result = take(out, &next, IMG_ROW_SIZE, 0, &out->factory);

@@ -138,8 +138,10 @@ struct img_trailer_format sim_device_format(const struct sim_device *device,
                                             const struct flash_port *flash)
 {
     struct img_trailer_format format = device->format;
-    if (device->scheme->status)
+    if (device->scheme->in_status != NULL || device->scheme->store) {
         format.status = (struct flash_area){flash, device->status.address, device->status.size};
+        format.in_status = device->scheme->in_status;
+    }
     return format;
 }
 

@@ -93,6 +93,26 @@ static void other_keys(void **state)
     assert_int_equal(device.watchdog_ms, 2048);
 }
 
+static void somebody_elses_firmware(void **state)
+{
+    struct sim_device device;
+    struct flash_text_error error = {0};
+    (void)state;
+    int result = parse_with(
+        1, "system anycloud\nloader-elf boot/loader.elf\nimage 1 one.bin\nimage 2 /two.bin",
+        &device, &error);
+    assert_string_equal(error.message, "");
+    assert_int_equal(result, OTA_OK);
+    assert_non_null(device.foreign);
+    assert_string_equal(device.foreign->loader, "boot/loader.elf");
+    assert_string_equal(device.foreign->images[0], "one.bin");
+    assert_string_equal(device.foreign->images[1], "/two.bin");
+    assert_string_equal(device.foreign->images[2], "");
+    sim_device_free(&device);
+    assert_int_equal(parse_with(1, "system anycloud", &device, &error), OTA_OK);
+    assert_null(device.foreign);
+}
+
 static void two_parts(void **state)
 {
     static const char text[] = "system anycloud\npart psoc6-internal\npart psoc6-qspi 2M\n"
@@ -174,6 +194,11 @@ static const struct {
      "secondary (0x10000 to 0xFE000) overlaps primary (0x10000 to 0xFE000, line 4)"},
     {1, "sistem anycloud", 1, 1, "unknown key 'sistem'"},
     {1, "", 11, 1, "the file has no 'system'"},
+    {1, "system anycloud\nloader-elf", 2, 11, "expected: loader-elf TEXT"},
+    {1, "system anycloud\nloader-elf a\nimage 1", 3, 8, "expected: image NUMBER FILE"},
+    {1, "system anycloud\nloader-elf a\nimage 5 b", 3, 7, "image must be 1 to 4"},
+    {1, "system anycloud\nimage 1 b", 2, 1,
+     "images need their loader: the file has no 'loader-elf'"},
     {1, "system", 1, 7, "expected: system TEXT"},
     {1, "system \"x\"", 1, 8, "character '\"' is not allowed here"},
     {2, "", 3, 12, "no part 'w25q128' was declared above"},
@@ -419,7 +444,7 @@ int main(void)
         cmocka_unit_test(refused_files),   cmocka_unit_test(unknown_part_names_it),
         cmocka_unit_test(cut_anywhere),    cmocka_unit_test(load_files),
         cmocka_unit_test(presets_load),    cmocka_unit_test(generic_devices),
-        cmocka_unit_test(generic_refused),
+        cmocka_unit_test(generic_refused), cmocka_unit_test(somebody_elses_firmware),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "agent/protocol/anycloud.h"
 #include "sim/push.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,10 +98,13 @@ static int start_watchdog(void *context, uint32_t timeout_ms)
     return arm_own(life, TIMER_WATCHDOG, timeout_ms);
 }
 
-static void write_log(void *context, enum ota_log_level level, const char *text)
+static void write_log(void *context, enum ota_log_level level, const char *text, int code)
 {
     const struct sim_life *life = context;
-    life->ports->log(life->ports->context, level, text);
+    char line[APP_LINE];
+    if (code < 0)
+        snprintf(line, sizeof line, "%s: %s", text, ota_err_text(code));
+    life->ports->log(life->ports->context, level, code < 0 ? line : text);
 }
 
 static void feed_watchdog(void *context)
@@ -110,7 +114,7 @@ static void feed_watchdog(void *context)
     if (board != NULL)
         board->feed(board->context);
     else if (life->watchdog_ms != 0 && arm_own(life, TIMER_WATCHDOG, life->watchdog_ms) != OTA_OK)
-        write_log(life, OTA_LOG_ERROR, "watchdog cannot be armed");
+        write_log(life, OTA_LOG_ERROR, "watchdog cannot be armed", OTA_OK);
 }
 
 /* ---- application ------------------------------------------------------------------------- */
@@ -137,6 +141,10 @@ static void on_notice(void *context, const struct ota_notice *notice)
 {
     struct sim_life *life = context;
     char line[APP_LINE];
+    /* An application that has a say leads elsewhere, too. */
+    assert(notice->state == life->state || life->config->session.answers.count != 0 ||
+           ota_state_leads_to(life->state, notice->state));
+    life->state = notice->state;
     if (notice->type == OTA_NOTICE_IDLE)
         say_bytes(life);
     app_notice_line(notice, line);
@@ -283,6 +291,9 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     boot_configure(life, &boot);
     *out = (struct ota_config){
         .protocol = &ota_anycloud,
+        .ways = {&ota_by_mqtt, &ota_by_http},
+        .direct = &ota_direct,
+        .archive = &ota_archive,
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},
         .topic_prefix = device->topic_prefix,

@@ -118,6 +118,7 @@ struct sim_life {
     bool pending;      /* the loader was asked to install */
     const char *reset; /* why, or NULL */
     int idle_code;
+    unsigned state;                  /* of the agent, as far as it was told */
     uint64_t received;               /* bytes of messages and bodies in this session */
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */

@@ -74,7 +74,7 @@ static int read_trial(const struct boot_config *config, bool *trial)
     bool done = false;
     bool confirmed = false;
     bool open = false;
-    if (config->scheme->status) {
+    if (config->scheme->in_status != NULL) {
         *trial = img_on_trial(&config->primary, &config->format);
         return 0;
     }

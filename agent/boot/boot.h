@@ -50,8 +50,9 @@ struct boot_scheme {
     bool reverts; /* a TEST image that does not confirm goes back at the next boot */
     bool entries; /* keeps status entries in the trailers: max_sectors is not 0 */
     bool scratch; /* needs a scratch area … */
-    bool status;  /* … and a status area, in which it keeps its state */
-    bool store;   /* no slots: images are asked for and confirmed through agent/store */
+    const struct img_in_status *in_status; /* … and a status area, in which it keeps its state */
+    bool store; /* no slots: images are asked for and confirmed through agent/store, the directory
+                 * of which is the status area */
     /* Do the areas fit? 0, or OTA_E_LAYOUT and a static one-line reason. */
     int (*check)(const struct boot_config *config, const char **reason);
     /* Largest acceptable image, with its TLVs if it has any, in bytes from its start. */

@@ -11,7 +11,7 @@ void boot_feed(const struct boot_config *config)
 void boot_log(const struct boot_config *config, enum ota_log_level level, const char *text)
 {
     if (config->platform != NULL)
-        config->platform->log(config->platform->context, level, text);
+        config->platform->log(config->platform->context, level, text, 0);
 }
 
 bool boot_is_verdict(int err)
@@ -113,7 +113,7 @@ int boot_lose_way_back(const struct boot_config *config, int err)
         return err;
     if (config->platform != NULL)
         config->platform->log(config->platform->context, OTA_LOG_ERROR,
-                              "a sector of the secondary takes nothing: there is no way back");
+                              "a sector of the secondary takes nothing: there is no way back", 0);
     return 0;
 }
 

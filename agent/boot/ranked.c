@@ -282,7 +282,6 @@ static int go(const struct boot_config *config, struct boot_result *out)
 const struct boot_scheme boot_ranked = {
     .name = "ranked",
     .reverts = true,
-    .status = true,
     .store = true,
     .check = check,
     .max_end = max_end,

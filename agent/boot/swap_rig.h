@@ -4,6 +4,7 @@
 #define NOBRICK_AGENT_BOOT_SWAP_RIG_H
 
 #include "agent/boot/boot.h"
+#include "agent/image/status.h"
 #include "flashsim/flashsim.h"
 
 #include <setjmp.h>
@@ -122,9 +123,11 @@ static inline struct rig *rig_new(const struct rig_shape *shape)
         .buffer_size = sizeof rig->buffer,
         .crypto = &rig->crypto,
     };
-    if (shape->status != 0)
+    if (shape->status != 0) {
         rig->config.format.status =
             (struct flash_area){flash, shape->slot + shape->scratch, shape->status};
+        rig->config.format.in_status = &img_in_status;
+    }
     return rig;
 }
 

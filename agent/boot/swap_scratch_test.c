@@ -191,7 +191,7 @@ static void test_leaves_the_format(void **state)
             }
             img_trailer_read(&rig->config.secondary, format, &trailer); /* nothing is asked for */
             assert_int_equal(trailer.magic, IMG_MAGIC_UNSET);
-            const struct img_trailer_format one = {format->align, format->write_size, 1, {0}};
+            const struct img_trailer_format one = {format->align, format->write_size, 1, {0}, NULL};
             img_trailer_read(&rig->config.scratch, &one, &trailer);
             assert_int_not_equal(trailer.magic, IMG_MAGIC_GOOD);
             assert_int_equal(rig_boot(rig, 1).performed, IMG_SWAP_REVERT);

@@ -58,6 +58,24 @@ int img_version_compare(const struct img_version *a, const struct img_version *b
     return 0;
 }
 
+void img_version_get(const uint8_t raw[IMG_VERSION_SIZE], struct img_version *out)
+{
+    out->major = raw[0];
+    out->minor = raw[1];
+    out->revision = get_u16(raw + 2);
+    out->build = get_u32(raw + 4);
+}
+
+void img_version_put(uint8_t raw[IMG_VERSION_SIZE], const struct img_version *version)
+{
+    raw[0] = version->major;
+    raw[1] = version->minor;
+    raw[2] = (uint8_t)version->revision;
+    raw[3] = (uint8_t)(version->revision >> 8);
+    for (unsigned i = 0; i < 4; i++)
+        raw[4 + i] = (uint8_t)(version->build >> (8 * i));
+}
+
 int img_header_parse(const uint8_t raw[IMG_HEADER_SIZE], uint32_t slot_size, struct img_header *out,
                      struct img_fault *fault)
 {
@@ -69,10 +87,7 @@ int img_header_parse(const uint8_t raw[IMG_HEADER_SIZE], uint32_t slot_size, str
     out->protect_tlv_size = get_u16(raw + AT_PROTECT_TLV_SIZE);
     out->img_size = get_u32(raw + AT_IMG_SIZE);
     out->flags = get_u32(raw + AT_FLAGS);
-    out->version.major = raw[AT_VERSION];
-    out->version.minor = raw[AT_VERSION + 1];
-    out->version.revision = get_u16(raw + AT_VERSION + 2);
-    out->version.build = get_u32(raw + AT_VERSION + 4);
+    img_version_get(raw + AT_VERSION, &out->version);
 
     if (out->hdr_size < IMG_HEADER_SIZE) {
         return refuse(fault, OTA_E_IMG_HEADER, AT_HDR_SIZE, "header size");

@@ -93,6 +93,12 @@ struct img_fault {
     const char *what; /* static */
 };
 
+/* As headers and the agent's records hold it: major u8, minor u8, revision u16, build u32,
+ * little-endian. */
+#define IMG_VERSION_SIZE 8u
+void img_version_get(const uint8_t raw[IMG_VERSION_SIZE], struct img_version *out);
+void img_version_put(uint8_t raw[IMG_VERSION_SIZE], const struct img_version *version);
+
 /* Order by major, minor, revision; the build number does not count. <0, 0, >0. */
 int img_version_compare(const struct img_version *a, const struct img_version *b);
 

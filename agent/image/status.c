@@ -96,6 +96,14 @@ int img_status_ask(const struct flash_area *area, enum img_swap_type request)
     return img_status_put(&log, &status);
 }
 
+/* Asks for it, unless something is asked for already. */
+static int pend(const struct flash_area *area, enum img_swap_type request)
+{
+    struct img_status status;
+    int err = img_status_read(area, &status);
+    return err == 0 && status.request != IMG_SWAP_NONE ? 0 : img_status_ask(area, request);
+}
+
 int img_status_confirm(const struct flash_area *area)
 {
     struct ota_twin log;
@@ -107,3 +115,6 @@ int img_status_confirm(const struct flash_area *area)
     status.trial = false;
     return img_status_put(&log, &status);
 }
+
+const struct img_in_status img_in_status = {img_status_read, pend, img_status_ask,
+                                            img_status_confirm};

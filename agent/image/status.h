@@ -55,4 +55,15 @@ OTA_MUST_CHECK int img_status_settle(const struct flash_area *area, struct img_s
 OTA_MUST_CHECK int img_status_ask(const struct flash_area *area, enum img_swap_type request);
 OTA_MUST_CHECK int img_status_confirm(const struct flash_area *area);
 
+/* What the application's calls of trailer.h do where state is kept here: a device names it in its
+ * format, and one with trailers does not link it. */
+struct img_in_status {
+    int (*read)(const struct flash_area *area, struct img_status *out);
+    int (*pend)(const struct flash_area *area, enum img_swap_type request);
+    int (*ask)(const struct flash_area *area, enum img_swap_type request);
+    int (*confirm)(const struct flash_area *area);
+};
+
+extern const struct img_in_status img_in_status;
+
 #endif

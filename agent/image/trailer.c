@@ -382,11 +382,6 @@ int img_entry_write(const struct flash_area *slot, const struct img_trailer_form
 
 /* ---- the application's side: in trailers, or in the status area -------------------------- */
 
-static bool in_trailers(const struct img_trailer_format *format)
-{
-    return format->status.size == 0;
-}
-
 int img_set_pending(const struct flash_area *secondary, const struct img_trailer_format *format,
                     bool permanent)
 {
@@ -396,10 +391,8 @@ int img_set_pending(const struct flash_area *secondary, const struct img_trailer
         .image_ok = permanent,
     };
 
-    if (!in_trailers(format)) {
-        return img_requested(secondary, format) != IMG_SWAP_NONE
-                   ? OTA_OK
-                   : img_status_ask(&format->status, record.swap_type);
+    if (format->in_status != NULL) {
+        return format->in_status->pend(&format->status, record.swap_type);
     }
     int err = trailer_sector(secondary, format, &sector);
     if (err < 0) {
@@ -421,8 +414,9 @@ enum img_swap_type img_requested(const struct flash_area *secondary,
     struct img_trailer trailer;
     struct img_status status;
 
-    if (!in_trailers(format)) {
-        return img_status_read(&format->status, &status) == 0 ? status.request : IMG_SWAP_NONE;
+    if (format->in_status != NULL) {
+        return format->in_status->read(&format->status, &status) == 0 ? status.request
+                                                                      : IMG_SWAP_NONE;
     }
     img_trailer_read(secondary, format, &trailer);
     if (trailer.magic != IMG_MAGIC_GOOD) {
@@ -436,8 +430,8 @@ enum img_swap_type img_requested(const struct flash_area *secondary,
 
 int img_withdraw(const struct flash_area *secondary, const struct img_trailer_format *format)
 {
-    if (!in_trailers(format)) {
-        return img_status_ask(&format->status, IMG_SWAP_NONE);
+    if (format->in_status != NULL) {
+        return format->in_status->ask(&format->status, IMG_SWAP_NONE);
     }
     return flash_area_erase_back(secondary, secondary->size - img_trailer_size(format),
                                  secondary->size);
@@ -445,18 +439,32 @@ int img_withdraw(const struct flash_area *secondary, const struct img_trailer_fo
 
 int img_prepare_erase(const struct flash_area *secondary, const struct img_trailer_format *format)
 {
-    return in_trailers(format) ? OTA_OK : img_withdraw(secondary, format);
+    return format->in_status != NULL ? img_withdraw(secondary, format) : OTA_OK;
+}
+
+/* Only beside a GOOD magic a flag says something: it is in *flag then. */
+static bool read_good(const struct flash_area *slot, const struct img_trailer_format *format,
+                      uint32_t distance, enum img_flag *flag)
+{
+    struct flash_sector sector;
+
+    if (trailer_sector(slot, format, &sector) < 0 ||
+        read_magic(slot, format, sector.erased) != IMG_MAGIC_GOOD) {
+        return false;
+    }
+    *flag = read_flag(slot, distance, sector.erased);
+    return true;
 }
 
 int img_confirm(const struct flash_area *primary, const struct img_trailer_format *format)
 {
-    struct img_trailer trailer;
+    enum img_flag image_ok;
 
-    if (!in_trailers(format)) {
-        return img_status_confirm(&format->status);
+    if (format->in_status != NULL) {
+        return format->in_status->confirm(&format->status);
     }
-    img_trailer_read(primary, format, &trailer);
-    if (trailer.magic != IMG_MAGIC_GOOD || img_flag_on(trailer.image_ok)) {
+    if (!read_good(primary, format, img_trailer_image_ok(format), &image_ok) ||
+        img_flag_on(image_ok)) {
         return OTA_OK;
     }
     return img_trailer_set_image_ok(primary, format);
@@ -470,12 +478,14 @@ bool img_is_trial(const struct img_trailer *primary)
 
 bool img_on_trial(const struct flash_area *primary, const struct img_trailer_format *format)
 {
-    struct img_trailer trailer;
     struct img_status status;
+    enum img_flag copy_done;
+    enum img_flag image_ok;
 
-    if (!in_trailers(format)) {
-        return img_status_read(&format->status, &status) == 0 && status.trial;
+    if (format->in_status != NULL) {
+        return format->in_status->read(&format->status, &status) == 0 && status.trial;
     }
-    img_trailer_read(primary, format, &trailer);
-    return img_is_trial(&trailer);
+    return read_good(primary, format, img_trailer_copy_done(format), &copy_done) &&
+           read_good(primary, format, img_trailer_image_ok(format), &image_ok) &&
+           img_flag_on(copy_done) && !img_flag_on(image_ok);
 }

@@ -38,6 +38,7 @@ struct img_trailer_format {
     uint32_t write_size;      /* W: bytes a status entry takes; a multiple of the program unit */
     uint32_t max_sectors;     /* the format's MAX_SECTORS; 0: a scheme without status entries */
     struct flash_area status; /* of status.h, instead of trailers; size 0: there is none */
+    const struct img_in_status *in_status; /* &img_in_status where there is one, else NULL */
 };
 
 struct img_trailer {

@@ -282,22 +282,22 @@ static int inbox(const struct ota_speaker *speaker, uint64_t nonce, char *out, s
     return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
 }
 
-static int direct_inbox(const struct ota_speaker *speaker, char *out, size_t size)
+static int put_topic(const struct ota_speaker *speaker, const char *end, char *out, size_t size)
 {
     if (size == 0)
         return OTA_E_NO_SPACE;
-    size_t at = put_base(speaker, out, size);
-    at = put_level(out, size, at, "/OTAImage", size, false);
+    size_t at = put_level(out, size, put_base(speaker, out, size), end, size, false);
     return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
+}
+
+static int direct_inbox(const struct ota_speaker *speaker, char *out, size_t size)
+{
+    return put_topic(speaker, "/OTAImage", out, size);
 }
 
 static int outbox(const struct ota_speaker *speaker, char *out, size_t size)
 {
-    if (size == 0)
-        return OTA_E_NO_SPACE;
-    size_t at = put_base(speaker, out, size);
-    at = put_level(out, size, at, "/publish_notify", size, false);
-    return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
+    return put_topic(speaker, "/publish_notify", out, size);
 }
 
 /* ---- documents of the device ------------------------------------------------------------- */
@@ -327,25 +327,27 @@ static void begin_identified(struct json_writer *writer, const struct ota_speake
     json_member(writer, "UniqueTopicName", speaker->inbox);
 }
 
-static int write_ask(const struct ota_speaker *speaker, char *out, size_t size)
+static int write_identified(const struct ota_speaker *speaker, const char *message, char *out,
+                            size_t size)
 {
     struct json_writer writer;
-    begin_identified(&writer, speaker, "Update Availability", out, size);
+    begin_identified(&writer, speaker, message, out, size);
     return json_end(&writer);
+}
+
+static int write_ask(const struct ota_speaker *speaker, char *out, size_t size)
+{
+    return write_identified(speaker, "Update Availability", out, size);
 }
 
 static int write_request(const struct ota_speaker *speaker, char *out, size_t size)
 {
-    struct json_writer writer;
-    begin_identified(&writer, speaker, "Request Update", out, size);
-    return json_end(&writer);
+    return write_identified(speaker, "Request Update", out, size);
 }
 
 static int write_request_direct(const struct ota_speaker *speaker, char *out, size_t size)
 {
-    struct json_writer writer;
-    begin_identified(&writer, speaker, "Send Direct Update", out, size);
-    return json_end(&writer);
+    return write_identified(speaker, "Send Direct Update", out, size);
 }
 
 static int write_request_chunk(const struct ota_speaker *speaker, uint32_t offset, uint32_t length,
@@ -359,20 +361,22 @@ static int write_request_chunk(const struct ota_speaker *speaker, uint32_t offse
     return json_end(&writer);
 }
 
-static int write_result(const struct ota_speaker *speaker, bool success, char *out, size_t size)
+static int write_outcome(bool success, const char *name, const char *value, char *out, size_t size)
 {
     struct json_writer writer;
     json_begin(&writer, out, size, "Message", success ? "Success" : "Failure");
-    json_member(&writer, "UniqueTopicName", speaker->inbox);
+    json_member(&writer, name, value);
     return json_end(&writer);
+}
+
+static int write_result(const struct ota_speaker *speaker, bool success, char *out, size_t size)
+{
+    return write_outcome(success, "UniqueTopicName", speaker->inbox, out, size);
 }
 
 static int write_result_body(const char *path, bool success, char *out, size_t size)
 {
-    struct json_writer writer;
-    json_begin(&writer, out, size, "Message", success ? "Success" : "Failure");
-    json_member(&writer, "File", path);
-    return json_end(&writer);
+    return write_outcome(success, "File", path, out, size);
 }
 
 const struct ota_protocol ota_anycloud = {

@@ -1,15 +1,11 @@
 #include "agent/protocol/json_arena.h"
 
+#include "agent/program.h"
+
 #include <string.h>
 
-/* Room for 64 values, with 24 bytes of text each: a job document has 13. */
-#define ARENA_SIZE (64u * (sizeof(cJSON) + 24u))
 #define ARENA_STEP sizeof(max_align_t)
 
-static union {
-    max_align_t align;
-    uint8_t bytes[ARENA_SIZE];
-} arena;
 static size_t arena_used;
 static bool arena_full;
 
@@ -17,14 +13,14 @@ static bool arena_full;
 
 static void *arena_take(size_t size)
 {
-    if (size > sizeof arena.bytes - arena_used) {
+    size_t room = ota_program.json_size - arena_used;
+    if (size > room) {
         arena_full = true;
         return NULL;
     }
-    void *taken = arena.bytes + arena_used;
-    arena_used += (size + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
-    if (arena_used > sizeof arena.bytes)
-        arena_used = sizeof arena.bytes;
+    void *taken = (uint8_t *)ota_program.json + arena_used;
+    size = (size + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    arena_used += size < room ? size : room;
     return taken;
 }
 

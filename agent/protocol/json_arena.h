@@ -1,4 +1,5 @@
-/* JSON on a device without a heap: reading with cJSON on a fixed arena, writing with bounds.
+/* JSON on a device without a heap: reading with cJSON on a fixed arena, which is the program's
+ * (agent/program.h), writing with bounds.
  *
  * One document at a time: what json_read returned is valid until json_release, which must be called
  * before the next one. cJSON's allocator is global; it is put back when the document is released,
@@ -12,6 +13,10 @@
 #include <cjson/cJSON.h>
 
 #define JSON_DEPTH_MAX 4u
+
+/* Bytes of an arena for so many values with 24 bytes of text each, on this machine. A job document
+ * has 14, the list of an archive up to 36. */
+#define JSON_ARENA(values) ((values) * (sizeof(cJSON) + 24u))
 
 /* Reads one object. OTA_E_JSON: not an object, something behind it, or nested deeper than
  * JSON_DEPTH_MAX. OTA_E_NO_SPACE: more members than the arena has room for. */

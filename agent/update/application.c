@@ -4,50 +4,8 @@
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-/* All of the image, or its first chunk. */
-static int compose_request(struct ota_agent *agent, const struct ota_speaker *speaker)
-{
-    const struct ota_protocol *protocol = agent->config.protocol;
-    if (agent->config.chunk_size != 0)
-        return protocol->request_chunk(speaker, 0, agent->config.chunk_size, agent->text,
-                                       OTA_JSON_MAX);
-    return agent->config.send_direct ? protocol->request_direct(speaker, agent->text, OTA_JSON_MAX)
-                                     : protocol->request(speaker, agent->text, OTA_JSON_MAX);
-}
-
-void ota_compose(struct ota_agent *agent)
-{
-    const struct ota_protocol *protocol = agent->config.protocol;
-    bool success = agent->record.phase == OTA_PHASE_SUCCEEDED;
-    const char *path = agent->record.path[0] != 0 ? agent->record.path : agent->config.http_file;
-    struct ota_speaker speaker;
-    char *text = agent->text;
-    ota_speaker(agent, &speaker);
-    switch (agent->state) {
-    case OTA_STATE_ASK:
-        agent->text_length = protocol->ask(&speaker, text, OTA_JSON_MAX);
-        break;
-    case OTA_STATE_REQUEST:
-        agent->text_length = compose_request(agent, &speaker);
-        break;
-    case OTA_STATE_REPORT:
-        agent->text_length = protocol->result(&speaker, success, text, OTA_JSON_MAX);
-        break;
-    case OTA_STATE_POST:
-        agent->text_length = protocol->result_body(path, success, text, OTA_JSON_MAX);
-        break;
-    default:
-        break;
-    }
-}
-
-static enum ota_connection present_connection(const struct ota_agent *agent)
-{
-    bool data = agent->fetching && !agent->renewing;
-    return data ? agent->source.connection : agent->config.connection;
-}
-
-enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota_ask ask, int code)
+static enum ota_answer consult(struct ota_agent *agent, const char *state, enum ota_ask ask,
+                               int code)
 {
     if (agent->config.decide == NULL)
         return OTA_ANSWER_CONTINUE;
@@ -55,7 +13,7 @@ enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota
         .ask = ask,
         .state = state,
         .code = code,
-        .connection = present_connection(agent),
+        .connection = ota_connection_now(agent),
         .version = agent->offer,
         .done = ota_image_done(agent),
         .total = ota_image_total(agent),
@@ -71,18 +29,9 @@ enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota
 
 /* ---- obeying ----------------------------------------------------------------------------- */
 
-enum ota_state ota_stop(struct ota_agent *agent, int code)
-{
-    agent->restart = false;
-    if (agent->fetching)
-        return ota_fail(agent, code);
-    ota_log(agent, OTA_LOG_NOTICE, "session ends", code);
-    if (agent->outcome == 0)
-        agent->outcome = code;
-    return OTA_STATE_LEAVE;
-}
-
-enum ota_state ota_taken_over(struct ota_agent *agent)
+/* The application did the work of the present state: where that leads. The state itself when its
+ * first handler knows (agent->taken_over). */
+static enum ota_state taken_over(struct ota_agent *agent)
 {
     switch (agent->state) {
     case OTA_STATE_CONNECT:
@@ -117,3 +66,48 @@ enum ota_state ota_taken_over(struct ota_agent *agent)
         return agent->state;
     }
 }
+
+/* In these the session has ended: there is nothing left to stop or to take over. */
+static bool is_final(enum ota_state state)
+{
+    return state == OTA_STATE_IDLE || state == OTA_STATE_LEAVE;
+}
+
+/* Tells the application how the state that is being left ended. Returns where to go, which is
+ * `next` unless the application stops the session. */
+static enum ota_state leave(struct ota_agent *agent, enum ota_state next)
+{
+    int failure = agent->failure;
+    enum ota_answer answer = consult(agent, ota_state_name(agent),
+                                     failure != 0 ? OTA_ASK_FAILURE : OTA_ASK_SUCCESS, failure);
+    if (is_final(agent->state) || (failure != 0 && next != OTA_STATE_PAUSE))
+        return next;
+    if (answer == OTA_ANSWER_STOP)
+        return ota_stop(agent, OTA_E_STOPPED);
+    return answer == OTA_ANSWER_FAILED && failure == 0 ? ota_stop(agent, OTA_E_APP) : next;
+}
+
+/* Before a state's first work: what the application wishes instead. */
+static bool enter(struct ota_agent *agent, enum ota_state *next)
+{
+    enum ota_answer answer = consult(agent, ota_state_name(agent), OTA_ASK_STEP, 0);
+    if (is_final(agent->state))
+        answer = OTA_ANSWER_CONTINUE;
+    if (answer == OTA_ANSWER_STOP || answer == OTA_ANSWER_FAILED) {
+        *next = ota_stop(agent, answer == OTA_ANSWER_STOP ? OTA_E_STOPPED : OTA_E_APP);
+        return false;
+    }
+    *next = answer == OTA_ANSWER_DONE ? taken_over(agent) : agent->state;
+    return *next == agent->state;
+}
+
+static int write(struct ota_agent *agent, bool *written)
+{
+    enum ota_answer answer = consult(agent, "write", OTA_ASK_STEP, 0);
+    *written = answer == OTA_ANSWER_DONE;
+    if (answer == OTA_ANSWER_STOP)
+        return OTA_E_STOPPED;
+    return answer == OTA_ANSWER_FAILED ? OTA_E_APP : 0;
+}
+
+const struct ota_say ota_say = {enter, leave, write};

@@ -28,7 +28,7 @@ _Static_assert(OTA_JSON_MAX + 1 >= OTA_TAR_LIST_MAX, "`text` holds a list");
 
 static int begin_quietly(void *context, const struct img_version *version, uint32_t size)
 {
-    (void)context, (void)version, (void)size; /* judged in ota_archive_look */
+    (void)context, (void)version, (void)size; /* judged in look */
     return 0;
 }
 
@@ -58,7 +58,7 @@ static int judge_list(struct ota_agent *agent)
     if (untar->size > agent->config.max_end)
         return OTA_E_IMG_SIZE;
     if (!agent->announced)
-        return ota_announce(agent, &untar->version);
+        return agent->config.direct->announce(agent, &untar->version);
     return img_version_compare(&untar->version, &agent->offer) == 0 ? 0 : OTA_E_IMG_VERSION;
 }
 
@@ -76,14 +76,9 @@ static int expect_image(struct ota_agent *agent)
     return error;
 }
 
-int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size)
+static int look(struct ota_agent *agent, const uint8_t *data, uint32_t size)
 {
     static const struct ota_untar_sink nowhere = {NULL, begin_quietly, read_only};
-    agent->archived = ota_untar_is_tar(data, size);
-    if (!agent->archived) /* if the record was of an archive, this is what tells */
-        return agent->total > agent->config.max_end
-                   ? OTA_E_IMG_SIZE
-                   : ota_progress_expect(&agent->progress, agent->total, agent->etag);
     if (agent->done > 0)
         return OTA_E_CHANGED; /* later chunks were taken for pieces of an image */
     ota_untar_init(&agent->untar, &nowhere, (uint8_t *)agent->text);
@@ -94,13 +89,6 @@ int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size
 }
 
 /* ---- the rest ---------------------------------------------------------------------------- */
-
-bool ota_archive_wants(const struct ota_agent *agent, uint32_t offset)
-{
-    if (agent->archived)
-        return offset == agent->done;
-    return offset == 0 || agent->total <= agent->config.max_end;
-}
 
 /* The image's next bytes. `data` may lie in agent->piece, whose first unit is overwritten when the
  * image's last one is filled up; behind the image that is nothing but padding. */
@@ -133,8 +121,8 @@ static int skip_kept(struct ota_agent *agent, uint32_t *skip)
     return ota_untar_skip(&agent->untar, *skip);
 }
 
-int ota_archive_take(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
-                     bool written, uint32_t *skip)
+static int take(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
+                bool written, uint32_t *skip)
 {
     const struct ota_untar_sink slot = {agent, begin_quietly, store_bytes};
     *skip = 0;
@@ -152,12 +140,19 @@ int ota_archive_take(struct ota_agent *agent, uint32_t offset, uint32_t size, co
     return error;
 }
 
-uint32_t ota_image_total(const struct ota_agent *agent)
+/* Of an archive's image: what that is of the archive, its first chunk will say. */
+static void resume(struct ota_agent *agent)
 {
-    return agent->archived ? agent->untar.size : agent->total;
+    uint32_t size = agent->progress.total;
+    agent->archived = true;
+    agent->total = agent->progress.archive;
+    agent->untar.size = size;
+    while (agent->kept < size && ota_progress_has(&agent->progress, agent->kept)) {
+        uint32_t rest = size - agent->kept;
+        agent->kept += rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
+    }
+    agent->unpacked = agent->kept;
+    agent->resumed = agent->kept > 0;
 }
 
-uint32_t ota_image_done(const struct ota_agent *agent)
-{
-    return agent->archived ? agent->unpacked : agent->done;
-}
+const struct ota_archive ota_archive = {ota_untar_is_tar, look, take, resume};

@@ -27,12 +27,10 @@ static uint32_t step_of(const struct ota_agent *agent)
  * answer in units of the size asked for. */
 static int request(struct ota_agent *agent, uint32_t offset)
 {
-    struct ota_speaker speaker;
-    ota_speaker(agent, &speaker);
     agent->asked[agent->asked_count++] = offset;
-    return ota_publish(agent,
-                       agent->config.protocol->request_chunk(&speaker, offset, step_of(agent),
-                                                             agent->text, sizeof agent->text));
+    return ota_publish(agent, agent->config.protocol->request_chunk(&agent->speaker, offset,
+                                                                    step_of(agent), agent->text,
+                                                                    sizeof agent->text));
 }
 
 /* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for
@@ -67,14 +65,9 @@ enum ota_state ota_request_begin(struct ota_agent *agent, const struct ota_event
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "update request", error);
-        return ota_retry(agent, error);
-    }
     agent->asked[0] = 0;
     agent->asked_count = agent->config.chunk_size != 0;
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_REQUEST;
+    return ota_asked(agent, "update request", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_publish_failed(struct ota_agent *agent, const struct ota_event *event)
@@ -118,7 +111,7 @@ static bool fits_grain(struct ota_agent *agent, const struct ota_chunk *chunk)
 static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
     if (!agent->announced) {
-        int error = ota_announce(agent, &chunk->version);
+        int error = agent->config.direct->announce(agent, &chunk->version);
         if (error != 0)
             return error;
     }
@@ -139,14 +132,8 @@ static enum ota_state drop_chunk(struct ota_agent *agent)
 /* Are these the bytes that lie in the slot? */
 static bool lies_there(const struct ota_agent *agent, const struct ota_chunk *chunk)
 {
-    uint8_t stored[64];
-    for (uint32_t at = 0; at < chunk->size; at += sizeof stored) {
-        uint32_t size = chunk->size - at < sizeof stored ? chunk->size - at : sizeof stored;
-        if (flash_area_read(&agent->config.secondary, chunk->offset + at, stored, size) != 0 ||
-            memcmp(stored, chunk->data + at, size) != 0)
-            return false;
-    }
-    return true;
+    return flash_area_compare(&agent->config.secondary, chunk->offset, chunk->data, chunk->size) ==
+           0;
 }
 
 static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
@@ -158,7 +145,7 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
         uint32_t rest = chunk->size - at;
         if (ota_is_covered(agent, chunk->offset + at))
             continue; /* no second write, and no progress either */
-        if (!ota_archive_wants(agent, chunk->offset + at))
+        if (!ota_slot_wants(agent, chunk->offset + at))
             break; /* it will be asked for again when its turn comes */
         int error = ota_slot_store(agent, chunk->offset + at,
                                    rest < agent->grain ? rest : agent->grain, chunk->data + at);
@@ -178,12 +165,10 @@ static enum ota_state keep_chunk(struct ota_agent *agent, const struct ota_chunk
 
 enum ota_state ota_receive_message(struct ota_agent *agent, const struct ota_event *event)
 {
-    struct ota_speaker speaker;
     struct ota_message message;
     if (ota_slot_count(agent, event->length) != 0)
         return ota_fail(agent, OTA_E_TRAFFIC);
-    ota_speaker(agent, &speaker);
-    int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
+    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_CHUNK)
         return agent->state; /* the job once more, or another: this one is finished first */
     if (error == 0)

@@ -170,11 +170,11 @@ static uint32_t chunk_size(const struct ota_agent *agent, uint32_t offset)
 static enum ota_state peeked(struct ota_agent *agent)
 {
     struct img_header header;
-    int error = ota_archive_look(agent, agent->piece, chunk_size(agent, 0));
+    int error = ota_slot_look(agent, agent->piece, chunk_size(agent, 0));
     if (error == 0 && !agent->announced) {
         error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
-            error = ota_announce(agent, &header.version);
+            error = agent->config.direct->announce(agent, &header.version);
     }
     if (error != 0)
         return ota_slot_failed(agent, error);

@@ -33,7 +33,7 @@ void ota_settle(struct ota_agent *agent)
         agent->config.reverts && img_on_trial(&agent->config.primary, &agent->config.format);
     if (record->phase != OTA_PHASE_STAGED && record->phase != OTA_PHASE_INSTALL)
         return;
-    bool runs = img_version_compare(&record->target, &agent->running) == 0;
+    bool runs = img_version_compare(&record->target, &agent->speaker.running) == 0;
     if (runs && record->phase == OTA_PHASE_INSTALL)
         return;
     if (runs) {
@@ -66,6 +66,11 @@ bool ota_is_settled(const struct ota_agent *agent)
 {
     enum ota_phase phase = agent->record.phase;
     return !agent->trial && (phase == OTA_PHASE_SUCCEEDED || phase == OTA_PHASE_FAILED);
+}
+
+bool ota_succeeded(const struct ota_agent *agent)
+{
+    return agent->record.phase == OTA_PHASE_SUCCEEDED;
 }
 
 bool ota_is_passing(int code)
@@ -129,14 +134,11 @@ static int verify(struct ota_agent *agent, struct img_info *info)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    struct img_fault fault = {0};
     int error = agent->taken_over
-                    ? img_measure(&config->secondary, info, &fault)
-                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, &fault);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, fault.what != NULL ? fault.what : "image", error);
+                    ? img_measure(&config->secondary, info, NULL)
+                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, NULL);
+    if (error != 0)
         return error;
-    }
     if (info->end > config->max_end)
         return OTA_E_IMG_SIZE;
     uint32_t total = ota_image_total(agent);
@@ -146,7 +148,7 @@ static int verify(struct ota_agent *agent, struct img_info *info)
     if (!agent->announced)
         agent->offer = *version;
     if (img_version_compare(version, &agent->offer) != 0 ||
-        img_version_compare(version, &agent->running) <= 0)
+        img_version_compare(version, &agent->speaker.running) <= 0)
         return OTA_E_IMG_VERSION;
     return 0;
 }
@@ -235,9 +237,9 @@ enum ota_state ota_confirm_begin(struct ota_agent *agent, const struct ota_event
     }
     agent->trial = false;
     agent->record.phase = is_answerable(agent) ? OTA_PHASE_SUCCEEDED : OTA_PHASE_IDLE;
-    agent->record.target = agent->running;
+    agent->record.target = agent->speaker.running;
     agent->record.reason = 0;
-    ota_record_confirmed(&agent->record, &agent->running);
+    ota_record_confirmed(&agent->record, &agent->speaker.running);
     ota_notify(agent, OTA_NOTICE_CONFIRMED, 0);
     save_loosely(agent);
     return ota_proceed(agent);
@@ -247,12 +249,7 @@ enum ota_state ota_report_begin(struct ota_agent *agent, const struct ota_event 
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "report", error);
-        return ota_retry(agent, error);
-    }
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_REPORT;
+    return ota_asked(agent, "report", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_reported(struct ota_agent *agent, bool delivered)

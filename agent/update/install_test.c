@@ -436,7 +436,7 @@ static void ends_well(struct rig *rig)
     }
     assert_int_equal(successes, 1);
     assert_false(is_trial(rig));
-    assert_int_equal(rig->agent.running.major, 2);
+    assert_int_equal(rig->agent.speaker.running.major, 2);
 }
 
 /* One update, with operation `at` cut. Fills `cuts`, unless it is NULL, with all ways to cut it, of

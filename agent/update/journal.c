@@ -23,22 +23,6 @@ enum { /* offsets of the fields, see the table in journal.h */
 _Static_assert(AT_FAILED + OTA_FAILED_MAX * FAILED_SIZE == AT_ZEROS, "the list ends at the zeros");
 _Static_assert(AT_PATH + OTA_PATH_MAX + OTA_RING_TAIL == OTA_RECORD_SIZE, "the path ends it");
 
-static void put_version(uint8_t *at, const struct img_version *version)
-{
-    at[0] = version->major;
-    at[1] = version->minor;
-    ota_put16(at + 2, version->revision);
-    ota_put32(at + 4, version->build);
-}
-
-static void get_version(const uint8_t *at, struct img_version *version)
-{
-    version->major = at[0];
-    version->minor = at[1];
-    version->revision = ota_get16(at + 2);
-    version->build = ota_get32(at + 4);
-}
-
 static void put_failed(uint8_t *at, const struct ota_failed *failed)
 {
     at[0] = failed->version.major;
@@ -58,7 +42,7 @@ static void get_failed(const uint8_t *at, struct ota_failed *failed)
 static void get_older_failed(const uint8_t *raw, struct ota_failed *failed)
 {
     uint32_t count = ota_get32(raw + AT_OLD_COUNT);
-    get_version(raw + AT_OLD_VERSION, &failed->version);
+    img_version_get(raw + AT_OLD_VERSION, &failed->version);
     failed->version.build = 0;
     failed->count = count < UINT8_MAX ? (uint8_t)count : UINT8_MAX;
     memcpy(failed->digest, raw + AT_OLD_DIGEST, sizeof failed->digest);
@@ -69,7 +53,7 @@ static void encode(const struct ota_record *record, uint8_t raw[OTA_RECORD_SIZE]
     memset(raw, 0, OTA_RECORD_SIZE);
     ota_put16(raw + AT_FORMAT, RECORD_FORMAT);
     ota_put16(raw + AT_PHASE, (uint16_t)record->phase);
-    put_version(raw + AT_TARGET, &record->target);
+    img_version_put(raw + AT_TARGET, &record->target);
     ota_put32(raw + AT_REASON, (uint32_t)record->reason);
     for (size_t i = 0; i < OTA_FAILED_MAX; i++)
         put_failed(raw + AT_FAILED + i * FAILED_SIZE, &record->failed[i]);
@@ -79,7 +63,7 @@ static void encode(const struct ota_record *record, uint8_t raw[OTA_RECORD_SIZE]
 static void decode(const uint8_t raw[OTA_RECORD_SIZE], struct ota_record *out)
 {
     out->phase = (enum ota_phase)ota_get16(raw + AT_PHASE);
-    get_version(raw + AT_TARGET, &out->target);
+    img_version_get(raw + AT_TARGET, &out->target);
     out->reason = (int)ota_get32(raw + AT_REASON);
     memset(out->failed, 0, sizeof out->failed);
     if (ota_get16(raw + AT_FORMAT) == OLDER_FORMAT)

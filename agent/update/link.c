@@ -46,7 +46,6 @@ static int name_session(struct ota_agent *agent)
     static const char hex[] = "0123456789abcdef";
     uint8_t chance[8];
     uint64_t nonce = 0;
-    struct ota_speaker speaker;
     int error = agent->ports.random->bytes(agent->ports.random->context, chance, sizeof chance);
     if (error != 0)
         return error;
@@ -64,11 +63,10 @@ static int name_session(struct ota_agent *agent)
     agent->client_id[at] = 0;
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
-    ota_speaker(agent, &speaker);
     const struct ota_protocol *protocol = agent->config.protocol;
     int length = agent->config.send_direct
-                     ? protocol->direct_inbox(&speaker, agent->inbox, sizeof agent->inbox)
-                     : protocol->inbox(&speaker, nonce, agent->inbox, sizeof agent->inbox);
+                     ? protocol->direct_inbox(&agent->speaker, agent->inbox, sizeof agent->inbox)
+                     : protocol->inbox(&agent->speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
 }
 
@@ -156,44 +154,31 @@ enum ota_state ota_idle_check(struct ota_agent *agent, const struct ota_event *e
 
 /* ---- what is next ------------------------------------------------------------------------ */
 
-/* Data is what is wanted now, from where the job says. */
-static bool wants_data(const struct ota_agent *agent)
+bool ota_wants_data(const struct ota_agent *agent)
 {
     return agent->fetching && !agent->renewing;
 }
 
+enum ota_connection ota_connection_now(const struct ota_agent *agent)
+{
+    return ota_wants_data(agent) ? agent->source.connection : agent->config.connection;
+}
+
 static bool is_by_mqtt(const struct ota_agent *agent)
 {
-    enum ota_connection home = agent->config.connection;
-    return (wants_data(agent) ? agent->source.connection : home) == OTA_BY_MQTT;
+    return ota_connection_now(agent) == OTA_BY_MQTT;
 }
 
-/* The job names a broker of its own, and its data is what is wanted now. */
-static bool is_for_other_broker(const struct ota_agent *agent)
+bool ota_is_for_other_broker(const struct ota_agent *agent)
 {
-    return wants_data(agent) && is_by_mqtt(agent) && agent->source.host[0] != 0;
+    return ota_wants_data(agent) && is_by_mqtt(agent) && agent->source.host[0] != 0;
 }
 
-static enum ota_state proceed_by_mqtt(const struct ota_agent *agent, bool due)
+const struct ota_way *ota_way_of(const struct ota_agent *agent, enum ota_connection connection)
 {
-    if (due)
-        return ota_is_settled(agent) ? OTA_STATE_REPORT : OTA_STATE_CONFIRM;
-    if (!wants_data(agent))
-        return OTA_STATE_ASK;
-    if (!agent->prepared)
-        return OTA_STATE_ERASE;
-    return agent->total != 0 ? OTA_STATE_RECEIVE : OTA_STATE_REQUEST;
-}
-
-static enum ota_state proceed_by_http(const struct ota_agent *agent, bool due)
-{
-    if (due)
-        return ota_is_settled(agent) ? OTA_STATE_POST : OTA_STATE_PROBE;
-    if (!wants_data(agent))
-        return OTA_STATE_QUERY;
-    if (!agent->peeked)
-        return OTA_STATE_PEEK;
-    return agent->prepared ? OTA_STATE_FETCH : OTA_STATE_ERASE;
+    bool mqtt = connection == OTA_BY_MQTT;
+    bool usable = mqtt ? agent->ports.mqtt != NULL : agent->ports.http != NULL;
+    return usable ? agent->config.ways[mqtt ? 0 : 1] : NULL;
 }
 
 static enum ota_state next_state(struct ota_agent *agent)
@@ -201,16 +186,10 @@ static enum ota_state next_state(struct ota_agent *agent)
     bool due = ota_is_due(agent);
     bool to_check = agent->checking && !agent->offered;
     if (!due && !agent->fetching && to_check && agent->config.flow == OTA_FLOW_DIRECT)
-        return ota_begin_direct(agent);
+        return agent->config.direct->begin(agent);
     if (!due && !agent->fetching && !to_check)
         return OTA_STATE_LEAVE;
-    if (!is_by_mqtt(agent))
-        return proceed_by_http(agent, due);
-    if (!agent->linked)
-        return OTA_STATE_CONNECT;
-    if (agent->astray != is_for_other_broker(agent))
-        return OTA_STATE_SWITCH;
-    return proceed_by_mqtt(agent, due);
+    return ota_way_of(agent, ota_connection_now(agent))->next(agent);
 }
 
 enum ota_state ota_proceed(struct ota_agent *agent)
@@ -242,7 +221,7 @@ static int reason_of(int code)
 
 static enum ota_state try_again(struct ota_agent *agent, int code)
 {
-    bool elsewhere = agent->fetching && (!is_by_mqtt(agent) || is_for_other_broker(agent) ||
+    bool elsewhere = agent->fetching && (!is_by_mqtt(agent) || ota_is_for_other_broker(agent) ||
                                          agent->config.connection != OTA_BY_MQTT);
     agent->failure = code;
     agent->tries++;
@@ -268,6 +247,16 @@ enum ota_state ota_retry(struct ota_agent *agent, int code)
 {
     drop_link(agent);
     return try_again(agent, reason_of(code));
+}
+
+enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms)
+{
+    if (error != 0) {
+        ota_log(agent, OTA_LOG_NOTICE, what, error);
+        return ota_retry(agent, error);
+    }
+    ota_wait(agent, wait_ms);
+    return agent->state;
 }
 
 enum ota_state ota_retry_request(struct ota_agent *agent, int code)
@@ -296,7 +285,7 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
 {
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
-    bool elsewhere = is_for_other_broker(agent);
+    bool elsewhere = ota_is_for_other_broker(agent);
     const struct mqtt_connect options = {
         .host = elsewhere ? agent->source.host : NULL,
         .port = elsewhere ? agent->source.port : 0,
@@ -307,15 +296,10 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .will_payload = agent->config.protocol->will_payload,
     };
     int error = mqtt->connect(mqtt->context, &options);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "connect", error);
-        return ota_retry(agent, error);
-    }
-    agent->linked = true;
+    agent->linked = error == 0;
     agent->astray = elsewhere;
     agent->unacked = 0;
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_CONNECT;
+    return ota_asked(agent, "connect", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_connect_answered(struct ota_agent *agent, const struct ota_event *event)
@@ -331,12 +315,7 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
     int error = mqtt->subscribe(mqtt->context, agent->inbox, QOS_AT_LEAST_ONCE);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "subscribe", error);
-        return ota_retry(agent, error);
-    }
-    ota_wait(agent, agent->config.timing.connect_wait);
-    return OTA_STATE_SUBSCRIBE;
+    return ota_asked(agent, "subscribe", error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_subscribe_answered(struct ota_agent *agent, const struct ota_event *event)
@@ -379,6 +358,17 @@ enum ota_state ota_pause_over(struct ota_agent *agent, const struct ota_event *e
 {
     (void)event;
     return ota_proceed(agent);
+}
+
+enum ota_state ota_stop(struct ota_agent *agent, int code)
+{
+    agent->restart = false;
+    if (agent->fetching)
+        return ota_fail(agent, code);
+    ota_log(agent, OTA_LOG_NOTICE, "session ends", code);
+    if (agent->outcome == 0)
+        agent->outcome = code;
+    return OTA_STATE_LEAVE;
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */

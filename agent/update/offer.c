@@ -10,20 +10,13 @@ enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *ev
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, "availability request", error);
-        return ota_retry(agent, error);
-    }
-    ota_wait(agent, agent->config.timing.job_wait);
-    return OTA_STATE_ASK;
+    return ota_asked(agent, "availability request", error, agent->config.timing.job_wait);
 }
 
 enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *event)
 {
-    struct ota_speaker speaker;
     struct ota_message message;
-    ota_speaker(agent, &speaker);
-    int error = agent->config.protocol->read(&speaker, event->data, event->length, &message);
+    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
     if (message.kind == OTA_MESSAGE_CHUNK || (error == 0 && message.kind == OTA_MESSAGE_OTHER))
         return OTA_STATE_ASK; /* chunks of nothing, the answer to an earlier report */
     size_t length = event->length <= OTA_JSON_MAX ? event->length : 0;
@@ -62,21 +55,10 @@ enum ota_state ota_ask_late(struct ota_agent *agent, const struct ota_event *eve
 int ota_judge_offer(const struct ota_agent *agent)
 {
     const struct ota_record *record = &agent->record;
-    if (img_version_compare(&agent->offer, &agent->running) <= 0)
+    if (img_version_compare(&agent->offer, &agent->speaker.running) <= 0)
         return OTA_E_JOB_VERSION;
     if (ota_record_failures(record, &agent->offer) >= REVERTS_MAX)
         return OTA_E_REJECTED;
-    return 0;
-}
-
-int ota_announce(struct ota_agent *agent, const struct img_version *version)
-{
-    agent->offer = *version;
-    int error = ota_judge_offer(agent);
-    if (error != 0)
-        return error;
-    agent->announced = true;
-    ota_notify(agent, OTA_NOTICE_JOB, 0);
     return 0;
 }
 
@@ -89,8 +71,7 @@ enum ota_state ota_decline(struct ota_agent *agent, int code)
     return OTA_STATE_LEAVE;
 }
 
-/* Sets out to fetch what agent->source names. */
-static enum ota_state begin_fetch(struct ota_agent *agent)
+enum ota_state ota_begin_fetch(struct ota_agent *agent)
 {
     agent->offered = true;
     agent->fetching = true;
@@ -100,15 +81,6 @@ static enum ota_state begin_fetch(struct ota_agent *agent)
         ota_notify(agent, OTA_NOTICE_JOB, 0);
     int error = ota_slot_begin(agent);
     return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
-}
-
-enum ota_state ota_begin_direct(struct ota_agent *agent)
-{
-    agent->source = (struct ota_source){.connection = agent->config.connection};
-    if (agent->config.connection != OTA_BY_MQTT)
-        memcpy(agent->source.path, agent->config.http_file, strlen(agent->config.http_file) + 1);
-    agent->announced = false;
-    return begin_fetch(agent);
 }
 
 /* The new job is for the version that is being fetched, wherever it lies by now. */
@@ -121,19 +93,18 @@ static enum ota_state go_on(struct ota_agent *agent)
 /* Many publishers, and every document on a server, go on offering what this device runs by now. */
 static bool is_nothing_new(const struct ota_agent *agent, int error)
 {
-    return error == OTA_E_JOB_VERSION && img_version_compare(&agent->offer, &agent->running) == 0;
+    return error == OTA_E_JOB_VERSION &&
+           img_version_compare(&agent->offer, &agent->speaker.running) == 0;
 }
 
-/* The world has no HTTP; or no HTTPS where the job says so and names no server of its own: what was
- * meant to be secret is not fetched in clear text. */
+/* This device does not speak so; or no HTTPS where the job says so and names no server of its own:
+ * what was meant to be secret is not fetched in clear text. */
 static int judge_source(const struct ota_agent *agent)
 {
     const struct ota_source *source = &agent->source;
-    if (source->connection == OTA_BY_MQTT)
-        return 0;
     bool clear = source->connection == OTA_BY_HTTPS && source->host[0] == 0 &&
                  agent->config.connection != OTA_BY_HTTPS && !agent->config.server_tls;
-    return clear || agent->ports.http == NULL ? OTA_E_UNSUPPORTED : 0;
+    return clear || ota_way_of(agent, source->connection) == NULL ? OTA_E_UNSUPPORTED : 0;
 }
 
 static bool is_waived(int error)
@@ -143,13 +114,11 @@ static bool is_waived(int error)
 
 enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *event)
 {
-    struct ota_speaker speaker;
     struct ota_message message;
     bool renewed = agent->renewing;
     (void)event;
     agent->renewing = false;
-    ota_speaker(agent, &speaker);
-    int error = agent->config.protocol->read(&speaker, (const uint8_t *)agent->text,
+    int error = agent->config.protocol->read(&agent->speaker, (const uint8_t *)agent->text,
                                              (size_t)agent->text_length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_JOB) {
         agent->outcome = OTA_E_NO_UPDATE;
@@ -172,5 +141,5 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     if (error != 0)
         return ota_fail(agent, error);
     agent->announced = true;
-    return renewed ? go_on(agent) : begin_fetch(agent);
+    return renewed ? go_on(agent) : ota_begin_fetch(agent);
 }

@@ -30,10 +30,7 @@ static void encode(const struct ota_progress *progress, uint8_t raw[OTA_PROGRESS
     ota_put32(raw + AT_FORMAT, RECORD_FORMAT);
     if (progress->total == 0)
         return;
-    raw[AT_VERSION] = progress->version.major;
-    raw[AT_VERSION + 1] = progress->version.minor;
-    ota_put16(raw + AT_VERSION + 2, progress->version.revision);
-    ota_put32(raw + AT_VERSION + 4, progress->version.build);
+    img_version_put(raw + AT_VERSION, &progress->version);
     ota_put32(raw + AT_TOTAL, progress->total);
     ota_put32(raw + AT_COMPLETE, progress->complete);
     ota_put32(raw + AT_CHECKSUM, progress->checksum);
@@ -44,9 +41,7 @@ static void encode(const struct ota_progress *progress, uint8_t raw[OTA_PROGRESS
 
 static void decode(const uint8_t raw[OTA_PROGRESS_RECORD], struct ota_progress *progress)
 {
-    progress->version =
-        (struct img_version){raw[AT_VERSION], raw[AT_VERSION + 1], ota_get16(raw + AT_VERSION + 2),
-                             ota_get32(raw + AT_VERSION + 4)};
+    img_version_get(raw + AT_VERSION, &progress->version);
     progress->total = ota_get32(raw + AT_TOTAL);
     progress->complete = ota_get32(raw + AT_COMPLETE);
     progress->checksum = ota_get32(raw + AT_CHECKSUM);

@@ -128,10 +128,14 @@ enum ota_state ota_query_late(struct ota_agent *agent, const struct ota_event *e
 
 /* ---- the result -------------------------------------------------------------------------- */
 
+const char *ota_result_path(const struct ota_agent *agent)
+{
+    return agent->record.path[0] != 0 ? agent->record.path : agent->config.http_file;
+}
+
 enum ota_state ota_post_begin(struct ota_agent *agent, const struct ota_event *event)
 {
-    const char *path = agent->record.path[0] != 0 ? agent->record.path : agent->config.http_file;
-    struct http_request request = ota_home_request(agent, path);
+    struct http_request request = ota_home_request(agent, ota_result_path(agent));
     (void)event;
     request.method = HTTP_POST;
     request.body = agent->text;

@@ -60,7 +60,7 @@ struct ota_timing {
 
 /* What the application hears of, for its own log, display and tests. */
 enum ota_notice_type {
-    OTA_NOTICE_STATE,     /* text: the state's name */
+    OTA_NOTICE_STATE,     /* state: it was entered */
     OTA_NOTICE_JOB,       /* version offered; total unknown yet */
     OTA_NOTICE_PROGRESS,  /* done, total: bytes that lie in flash; 0 of 0: it begins anew */
     OTA_NOTICE_REFUSED,   /* code: the offer or the image was refused */
@@ -73,7 +73,7 @@ enum ota_notice_type {
 struct ota_notice {
     enum ota_notice_type type;
     int code;
-    const char *text;
+    unsigned state; /* number of the present one: ota_state_word() */
     struct img_version version;
     uint32_t done;
     uint32_t total;
@@ -121,8 +121,27 @@ struct ota_question {
     size_t document_size;
 };
 
+/* What a device is put together from: only what its configuration names is linked. */
+struct ota_way; /* how to speak by one kind of connection */
+extern const struct ota_way ota_by_mqtt;
+extern const struct ota_way ota_by_http; /* and HTTPS */
+struct ota_archive;                      /* how an archive is read in place of an image */
+extern const struct ota_archive ota_archive;
+struct ota_direct; /* direct flow */
+extern const struct ota_direct ota_direct;
+struct ota_say; /* how the application is asked */
+extern const struct ota_say ota_say;
+
+#define OTA_WAYS 2u
+
 struct ota_config {
     const struct ota_protocol *protocol;
+    /* &ota_by_mqtt or NULL, &ota_by_http or NULL: what a job asks for and is NULL here is refused
+     * as OTA_E_UNSUPPORTED. */
+    const struct ota_way *ways[OTA_WAYS];
+    const struct ota_direct *direct;   /* &ota_direct; NULL: job flow only */
+    const struct ota_archive *archive; /* &ota_archive; NULL: only images are understood */
+    const struct ota_say *say;         /* &ota_say where `decide` is to be asked; NULL: nobody is */
     struct ota_identity identity;
     const char *topic_prefix; /* AnyCloud: "anycloud" or "OTAUpdate" */
     struct flash_area primary;
@@ -144,7 +163,12 @@ struct ota_config {
     const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
-    enum ota_answer (*decide)(void *context, struct ota_question *question); /* may be NULL */
+    /* Working memory, the caller's: OTA_CHUNK_SIZE bytes with &ota_by_http, else a program unit of
+     * the secondary slot. */
+    uint8_t *piece;
+    size_t piece_size;
+    enum ota_answer (*decide)(void *context,
+                              struct ota_question *question); /* with `say`; or NULL */
     void *decide_context;
     bool permanent;      /* ask for installation without a trial */
     bool confirm_itself; /* confirm once the broker answered; else the application does */

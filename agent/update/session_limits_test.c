@@ -6,12 +6,13 @@
 
 static char logged[8192];
 
-static void keep_log(void *context, enum ota_log_level level, const char *text)
+static void keep_log(void *context, enum ota_log_level level, const char *text, int code)
 {
     size_t length = strlen(logged);
     (void)context;
     (void)level;
-    snprintf(logged + length, sizeof logged - length, "%s\n", text);
+    snprintf(logged + length, sizeof logged - length, "%s%s%s\n", text, code < 0 ? ": " : "",
+             code < 0 ? ota_err_text(code) : "");
 }
 
 static int set_up(void **state)

@@ -31,6 +31,8 @@
 struct rig {
     struct flash_sim *sim;
     struct ota_agent agent;
+    uint8_t piece[OTA_CHUNK_SIZE];
+    unsigned state; /* of the agent, as far as it was told */
     struct ota_config config;
     struct ota_ports ports;
     struct mqtt_port mqtt;
@@ -179,11 +181,12 @@ static inline void rig_reset(void *context)
     rig_tell(rig, "> reset\n");
 }
 
-static inline void rig_log(void *context, enum ota_log_level level, const char *text)
+static inline void rig_log(void *context, enum ota_log_level level, const char *text, int code)
 {
     (void)context;
     (void)level;
     (void)text;
+    (void)code;
 }
 
 static inline int rig_sha256(void *context, const void *data, size_t length, uint8_t digest[32])
@@ -222,13 +225,21 @@ static inline void rig_notify(void *context, const struct ota_notice *notice)
         [OTA_NOTICE_REPORTED] = "reported", [OTA_NOTICE_IDLE] = "idle",
     };
     const struct img_version *v = &notice->version;
+    struct rig *rig = context;
+    /* Whatever a test does: nobody goes where the table does not lead. */
+    if (notice->type == OTA_NOTICE_STATE && notice->state != rig->state &&
+        rig->agent.config.decide == NULL) /* who leads elsewhere, too */
+        assert_true(ota_state_leads_to(rig->state, notice->state));
+    rig->state = notice->state;
     if (notice->type == OTA_NOTICE_PROGRESS)
         rig_tell(context, "progress %u %u\n", notice->done, notice->total);
     else if (notice->type == OTA_NOTICE_JOB || notice->type == OTA_NOTICE_PENDING ||
              notice->type == OTA_NOTICE_CONFIRMED)
         rig_tell(context, "%s %u.%u.%u\n", words[notice->type], v->major, v->minor, v->revision);
     else
-        rig_tell(context, "%s %s\n", words[notice->type], notice->text);
+        rig_tell(context, "%s %s\n", words[notice->type],
+                 notice->type == OTA_NOTICE_STATE ? ota_state_word(notice->state)
+                                                  : ota_err_word(notice->code));
 }
 
 static inline enum flash_tear rig_observe(void *context, struct flash_sim *sim,

@@ -20,6 +20,7 @@ static inline void rig_boot(struct rig *rig)
 {
     flash_sim_power_on(rig->sim);
     rig->armed = RIG_NO_TIMER;
+    rig->state = OTA_STATE_IDLE;
     rig->linked = false;
     rig->requested = false;
     assert_int_equal(ota_init(&rig->agent, &rig->config, &rig->ports), 0);
@@ -78,6 +79,13 @@ static inline struct rig *rig_new(void)
     rig->modified = "";
     rig->cut_at = UINT32_MAX;
     rig->config.protocol = &ota_anycloud;
+    rig->config.ways[0] = &ota_by_mqtt;
+    rig->config.ways[1] = &ota_by_http;
+    rig->config.direct = &ota_direct;
+    rig->config.archive = &ota_archive;
+    rig->config.say = &ota_say;
+    rig->config.piece = rig->piece;
+    rig->config.piece_size = sizeof rig->piece;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";

@@ -54,6 +54,8 @@ static int make_key(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZ
  * that was announced only an entity tag can. */
 static bool may_resume(const struct ota_agent *agent)
 {
+    if (agent->progress.archive != 0 && agent->config.archive == NULL)
+        return false;
     return agent->announced ||
            (agent->source.connection != OTA_BY_MQTT && agent->progress.etag[0] != 0);
 }
@@ -71,21 +73,6 @@ static void resume_image(struct ota_agent *agent)
     agent->peeked = agent->resumed && agent->announced;
 }
 
-/* Of an archive's image: what that is of the archive, its first chunk will say. */
-static void resume_archive(struct ota_agent *agent)
-{
-    uint32_t size = agent->progress.total;
-    agent->archived = true;
-    agent->total = agent->progress.archive;
-    agent->untar.size = size;
-    while (agent->kept < size && ota_progress_has(&agent->progress, agent->kept)) {
-        uint32_t rest = size - agent->kept;
-        agent->kept += rest < OTA_CHUNK_SIZE ? rest : OTA_CHUNK_SIZE;
-    }
-    agent->unpacked = agent->kept;
-    agent->resumed = agent->kept > 0;
-}
-
 int ota_slot_begin(struct ota_agent *agent)
 {
     uint8_t key[CRYPTO_SHA256_SIZE];
@@ -101,7 +88,7 @@ int ota_slot_begin(struct ota_agent *agent)
         return error;
     memcpy(agent->etag, agent->progress.etag, sizeof agent->etag);
     if (agent->progress.archive != 0)
-        resume_archive(agent);
+        agent->config.archive->resume(agent);
     else
         resume_image(agent);
     if (agent->resumed)
@@ -149,8 +136,8 @@ int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
 {
     uint32_t max_end = agent->config.max_end;
     int error = 0;
-    if (total == 0 || total > (uint64_t)max_end + OTA_TAR_AROUND ||
-        total > OTA_MAX_CHUNKS * agent->grain)
+    uint32_t around = agent->config.archive != NULL ? OTA_TAR_AROUND : 0;
+    if (total == 0 || total > (uint64_t)max_end + around || total > OTA_MAX_CHUNKS * agent->grain)
         return OTA_E_IMG_SIZE;
     if (strlen(etag) >= sizeof agent->etag)
         return OTA_E_NO_SPACE;
@@ -244,17 +231,37 @@ static int store_plain(struct ota_agent *agent, uint32_t offset, uint32_t size, 
     return error;
 }
 
+int ota_slot_look(struct ota_agent *agent, const uint8_t *data, uint32_t size)
+{
+    const struct ota_archive *archive = agent->config.archive;
+    agent->archived = archive != NULL && archive->is_one(data, size);
+    if (agent->archived)
+        return archive->look(agent, data, size);
+    /* If the record was of an archive, this is what tells. */
+    return agent->total > agent->config.max_end
+               ? OTA_E_IMG_SIZE
+               : ota_progress_expect(&agent->progress, agent->total, agent->etag);
+}
+
+bool ota_slot_wants(const struct ota_agent *agent, uint32_t offset)
+{
+    if (agent->archived)
+        return offset == agent->done;
+    return offset == 0 || agent->total <= agent->config.max_end;
+}
+
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data)
 {
-    int error = offset == 0 ? ota_archive_look(agent, data, size) : 0;
+    int error = offset == 0 ? ota_slot_look(agent, data, size) : 0;
     if (error != 0)
         return error;
-    enum ota_answer answer = ota_consult(agent, "write", OTA_ASK_STEP, 0);
     uint32_t skip = 0;
-    if (answer == OTA_ANSWER_STOP || answer == OTA_ANSWER_FAILED)
-        return answer == OTA_ANSWER_STOP ? OTA_E_STOPPED : OTA_E_APP;
-    bool written = answer == OTA_ANSWER_DONE;
-    error = agent->archived ? ota_archive_take(agent, offset, size, data, written, &skip)
+    bool written = false;
+    if (agent->config.say != NULL)
+        error = agent->config.say->write(agent, &written);
+    if (error != 0)
+        return error;
+    error = agent->archived ? agent->config.archive->take(agent, offset, size, data, written, &skip)
                             : store_plain(agent, offset, size, data, written);
     if (error != 0)
         return error;
@@ -265,4 +272,14 @@ int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, cons
     agent->tries = 0;
     ota_notify(agent, OTA_NOTICE_PROGRESS, 0);
     return 0;
+}
+
+uint32_t ota_image_total(const struct ota_agent *agent)
+{
+    return agent->archived ? agent->untar.size : agent->total;
+}
+
+uint32_t ota_image_done(const struct ota_agent *agent)
+{
+    return agent->archived ? agent->unpacked : agent->done;
 }

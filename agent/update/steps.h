@@ -11,6 +11,60 @@
 
 typedef enum ota_state ota_handler(struct ota_agent *agent, const struct ota_event *event);
 
+/* A row of the state table, without its words (agent/update/states.h). */
+struct ota_row {
+    uint8_t state; /* enum ota_state */
+    int8_t event;  /* ENTER or an ota_event_type */
+    ota_handler *handler;
+};
+
+#define OTA_ROW(state, event, handler, next, what) {OTA_STATE_##state, event, handler},
+
+/* How to speak by one kind of connection. */
+struct ota_way {
+    const struct ota_row *rows;
+    size_t row_count;
+    /* The state for what is to be done next over it. */
+    enum ota_state (*next)(const struct ota_agent *agent);
+    /* Writes what the present state is going to send, if that is one of its own, into agent->text.
+     */
+    void (*compose)(struct ota_agent *agent);
+};
+
+/* How direct flow goes. */
+struct ota_direct {
+    /* The image is where the configuration says: sets out to fetch it. */
+    enum ota_state (*begin)(struct ota_agent *agent);
+    /* The data says that it is of this version: judges it as an offer. */
+    int (*announce)(struct ota_agent *agent, const struct img_version *version);
+};
+
+/* How an archive is read in place of an image. */
+struct ota_archive {
+    /* The first bytes of a download are an archive's. */
+    bool (*is_one)(const void *data, size_t length);
+    /* Judges its first chunk. OTA_E_ARCHIVE, _UNSUPPORTED: malformed, or not for this device;
+     * _IMG_VERSION: of another version than the job; _IMG_SIZE: the image does not fit; _CHANGED:
+     * begin anew; what `announce` of direct flow says. */
+    int (*look)(struct ota_agent *agent, const uint8_t *data, uint32_t size);
+    /* Reads the next chunk; its image's bytes go into flash unless the application did that
+     * (`written`). *skip: bytes behind it that need not be fetched, for they are in flash. */
+    int (*take)(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
+                bool written, uint32_t *skip);
+    /* Takes up what the record says of an archive's image. */
+    void (*resume)(struct ota_agent *agent);
+};
+
+/* How the application is asked, and obeyed. */
+struct ota_say {
+    /* Before a state's first work. False: it is not done, *next says where that leads. */
+    bool (*enter)(struct ota_agent *agent, enum ota_state *next);
+    /* A state ended. Where to go, which is `next` unless the application stops the session. */
+    enum ota_state (*leave)(struct ota_agent *agent, enum ota_state next);
+    /* Before a chunk is written. *written: the application did that. OTA_E_STOPPED, OTA_E_APP. */
+    int (*write)(struct ota_agent *agent, bool *written);
+};
+
 /* ---- link.c: from idle over a connection and back ---------------------------------------- */
 
 ota_handler ota_idle_begin;
@@ -29,12 +83,23 @@ ota_handler ota_leave_begin;
 ota_handler ota_leave_done;
 ota_handler ota_reset_begin;
 
+/* Data is what is wanted now, from where the job says. */
+bool ota_wants_data(const struct ota_agent *agent);
+enum ota_connection ota_connection_now(const struct ota_agent *agent);
+/* The job names a broker of its own, and its data is what is wanted now. */
+bool ota_is_for_other_broker(const struct ota_agent *agent);
+/* NULL: this device does not speak so. */
+const struct ota_way *ota_way_of(const struct ota_agent *agent, enum ota_connection connection);
+/* Ends the session as the application wishes (STOPPED, APP). */
+enum ota_state ota_stop(struct ota_agent *agent, int code);
 /* The state that does what is to be done next, over the connection that it belongs to: a
  * confirmation or report that is due, the fetch under way, a check; LEAVE when there is nothing. */
 enum ota_state ota_proceed(struct ota_agent *agent);
 /* MQTT failed with `code`: gives the connection up and waits for the next try; or, after the last
  * one, ends the session, or resets when the running image is on trial. */
 enum ota_state ota_retry(struct ota_agent *agent, int code);
+/* What begins a state was asked of MQTT: waits for the outcome, or it failed with `error`. */
+enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms);
 /* The same for HTTP; an MQTT connection stays. */
 enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 
@@ -56,6 +121,8 @@ ota_handler ota_post_failed;
 int ota_request(struct ota_agent *agent, const struct http_request *request);
 /* A server that is too busy may say for how long: the next pause is no shorter. */
 void ota_heed(struct ota_agent *agent, const struct http_head *head);
+/* Where a result is posted to. */
+const char *ota_result_path(const struct ota_agent *agent);
 /* To the configured server. */
 struct http_request ota_home_request(const struct ota_agent *agent, const char *path);
 
@@ -71,10 +138,8 @@ ota_handler ota_parse_begin;
 enum ota_state ota_take_document(struct ota_agent *agent);
 /* Newer than what runs, and not known to fail. */
 int ota_judge_offer(const struct ota_agent *agent);
-/* The data says that it is of this version, in direct flow: judges it as an offer. */
-int ota_announce(struct ota_agent *agent, const struct img_version *version);
-/* Direct flow: the image is where the configuration says. */
-enum ota_state ota_begin_direct(struct ota_agent *agent);
+/* Sets out to fetch what agent->source names. */
+enum ota_state ota_begin_fetch(struct ota_agent *agent);
 /* The data is nothing new (OTA_E_JOB_VERSION in direct flow) or refused. */
 enum ota_state ota_decline(struct ota_agent *agent, int code);
 
@@ -94,33 +159,25 @@ int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag);
 int ota_slot_move(struct ota_agent *agent);
 /* So many bytes of data came, useful or not. OTA_E_TRAFFIC: far more than the image has. */
 int ota_slot_count(struct ota_agent *agent, size_t length);
+/* The first chunk came: says whether an archive is fetched (agent->archived), and judges what its
+ * beginning tells. OTA_E_IMG_SIZE: the image does not fit; what ota_progress_expect and an
+ * archive's look say. */
+int ota_slot_look(struct ota_agent *agent, const uint8_t *data, uint32_t size);
+/* The chunk at `offset` may be stored now: archives are read in order. */
+bool ota_slot_wants(const struct ota_agent *agent, uint32_t offset);
+/* Size of the image that is fetched, in an archive or not, and how much of it lies in flash. */
+uint32_t ota_image_total(const struct ota_agent *agent);
+uint32_t ota_image_done(const struct ota_agent *agent);
 /* Puts the chunk at `offset` into flash, once, and says so; of an archive what belongs to its
  * image. `data` may be agent->piece. OTA_E_CHANGED: begin the fetch anew. */
 int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
 /* Begins the fetch anew, for it cannot be gone on with; a few times, then it fails with `code`. */
 enum ota_state ota_slot_restart(struct ota_agent *agent, int code);
-/* What follows from an error of ota_slot_store or ota_archive_look: to begin anew, or a refusal. */
+/* What follows from an error of ota_slot_store or ota_slot_look: to begin anew, or a refusal. */
 enum ota_state ota_slot_failed(struct ota_agent *agent, int code);
 /* For archive.c: programs bytes of the image, and records them as programmed. */
 int ota_slot_program(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data);
 void ota_slot_note(struct ota_agent *agent, uint32_t offset, uint32_t size);
-
-/* ---- archive.c: a TAR archive in place of an image --------------------------------------- */
-
-/* The first chunk came: says whether an archive is fetched (agent->archived), and judges what its
- * beginning tells. OTA_E_ARCHIVE, _UNSUPPORTED: malformed, or not for this device; _IMG_VERSION:
- * of another version than the job; _IMG_SIZE: the image does not fit; _CHANGED: begin anew; what
- * ota_announce says. */
-int ota_archive_look(struct ota_agent *agent, const uint8_t *data, uint32_t size);
-/* The chunk at `offset` may be stored now: archives are read in order. */
-bool ota_archive_wants(const struct ota_agent *agent, uint32_t offset);
-/* Reads the next chunk; its image's bytes go into flash unless the application did that
- * (`written`). *skip: bytes behind it that need not be fetched, for they are in flash. */
-int ota_archive_take(struct ota_agent *agent, uint32_t offset, uint32_t size, const uint8_t *data,
-                     bool written, uint32_t *skip);
-/* Size of the image that is fetched, in an archive or not, and how much of it lies in flash. */
-uint32_t ota_image_total(const struct ota_agent *agent);
-uint32_t ota_image_done(const struct ota_agent *agent);
 
 /* ---- download.c: chunks by MQTT ---------------------------------------------------------- */
 
@@ -153,6 +210,8 @@ void ota_settle(struct ota_agent *agent);
 bool ota_is_due(const struct ota_agent *agent);
 /* … and it is the report. */
 bool ota_is_settled(const struct ota_agent *agent);
+/* … and says Success. */
+bool ota_succeeded(const struct ota_agent *agent);
 /* What failed was the network or the peer at that moment: it may be well later. */
 bool ota_is_passing(int code);
 /* The running image must prove itself on its own, or be reverted. */
@@ -166,25 +225,13 @@ enum ota_state ota_reported(struct ota_agent *agent, bool delivered);
 /* Writes the record to the journal. An error is logged: the record in RAM still counts. */
 int ota_save(struct ota_agent *agent);
 
-/* ---- application.c: the application's say ------------------------------------------------ */
-
-/* Writes what the present state is going to send into agent->text. */
-void ota_compose(struct ota_agent *agent);
-enum ota_answer ota_consult(struct ota_agent *agent, const char *state, enum ota_ask ask, int code);
-/* Ends the session as the application wishes (STOPPED, APP). */
-enum ota_state ota_stop(struct ota_agent *agent, int code);
-/* The application did the work of the present state: where that leads. The state itself when its
- * first handler knows (agent->taken_over). */
-enum ota_state ota_taken_over(struct ota_agent *agent);
-
 /* ---- session.c: shared ------------------------------------------------------------------- */
 
-/* A log line; with `code` < 0 followed by what the code means. */
+/* A log line; `code` < 0 is what it is about. */
 void ota_log(const struct ota_agent *agent, enum ota_log_level level, const char *text, int code);
 void ota_notify(const struct ota_agent *agent, enum ota_notice_type type, int code);
 /* The state's deadline. */
 void ota_wait(const struct ota_agent *agent, uint32_t ms);
-void ota_speaker(const struct ota_agent *agent, struct ota_speaker *out);
 /* Publishes the `length` characters in agent->text; a negative length is passed on as the error
  * that it is. */
 int ota_publish(struct ota_agent *agent, int length);

@@ -441,8 +441,10 @@ static int prove_plugin(const struct options *options, const char *script)
     if (!choice->device[0])
         return usage("--plugin wants --device FILE: its areas and images", NULL);
     if (choice->scheme[0] || choice->part[0] || choice->every_part || choice->size[0] ||
-        options->request != NULL || options->table)
-        return usage("a plugin has no --scheme, --part, --request, --size or --table", NULL);
+        options->request != NULL || options->table || options->update || options->faults)
+        return usage("a plugin has no --scheme, --part, --request, --size, --table, --update or "
+                     "--faults",
+                     NULL);
     if (script != NULL)
         return usage("a plugin plays no script", script);
     snprintf(cell.world, sizeof cell.world, "%s", NB_PLUGIN_WORLD);
@@ -485,6 +487,11 @@ int nb_cmd_prove(int argc, char **argv)
     if (options.choice.device[0] &&
         (options.choice.part[0] || options.choice.every_part || options.choice.scheme[0]))
         return usage("a device has its own part and scheme: expected --device alone", NULL);
+    if ((options.update || options.faults) &&
+        (options.choice.device[0] || options.choice.part[0] || options.choice.every_part))
+        return usage("whole updates are proved on the small devices of their scripts: expected no "
+                     "--part and no --device",
+                     NULL);
     if (options.update && optind < argc)
         return usage("--update has its own scripts: expected none", argv[optind]);
     if (options.request != NULL && (options.update || options.faults))

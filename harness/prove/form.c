@@ -57,14 +57,23 @@ static struct flash_snapshot *normalised(struct nb_search *search, uint64_t *pri
     return found;
 }
 
-static void doubt(struct nb_search *search, const struct nb_state *found)
+static void doubt(struct nb_search *search, const struct nb_state *found, enum nb_phase phase)
 {
     struct nb_doubt *added = nb_grow(search, &search->forms.doubts, sizeof *added);
     if (added == NULL)
         return;
     *added = (struct nb_doubt){flash_sim_snapshot(search->machine->sim), found->print,
-                               found->counter, found->phase};
+                               found->counter, (uint8_t)phase};
     search->failed = search->failed || added->flash == NULL;
+}
+
+/* In trouble a run may end before it reads anything: when the trouble is over, it goes on. */
+static void doubt_it(struct nb_search *search, const struct nb_state *found)
+{
+    enum nb_phase phase = (enum nb_phase)found->phase;
+    doubt(search, found, phase);
+    if (nb_phase_healed(phase) != phase)
+        doubt(search, found, nb_phase_healed(phase));
 }
 
 /* What a run does, and what it leaves, as a number. The flash before it is restored. */
@@ -112,7 +121,7 @@ uint64_t nb_normal_print(struct nb_search *search, const struct nb_state *found)
         else
             flash_snapshot_free(search->machine->sim, snapshot);
         if (normal != part)
-            doubt(search, found);
+            doubt_it(search, found);
         *form = (struct nb_form){part, normal, true};
         search->forms.used++;
     }

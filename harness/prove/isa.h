@@ -1,7 +1,8 @@
 /* A sweep of power cuts on the instruction set: the host's sweep in the virtual world tries every
  * cut, with the very images that the board runs, and tells which cuts are of one class; the board
  * then takes one of each. Cuts are of one class when they tear the same kind of operation in the
- * same region the same way, and the device tells the same story afterwards.
+ * same region the same way, whatever the length of a tail, and the device tells the same story
+ * afterwards.
  *
  * The board must come to the same verdict, by the same flash operations, to the same bytes. */
 #ifndef NOBRICK_HARNESS_PROVE_ISA_H

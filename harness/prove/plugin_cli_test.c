@@ -200,6 +200,12 @@ static void test_refuses(void **state)
     expect_one_line(
         nobrick("prove", "--plugin", so, "--device", device, "--scheme", "overwrite", NULL),
         "a plugin has no --scheme");
+    expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "--update", NULL),
+                    "--update");
+    expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "--faults", NULL),
+                    "--faults");
+    expect(nobrick("prove", "--plugin", so, "--device", device, "--map", "no/where.svg", NULL), 2,
+           "the map cannot be written: No such file or directory");
     expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "boot/x.ota", NULL),
                     "a plugin plays no script: boot/x.ota");
     expect_one_line(nobrick("replay", "overwrite.so:plugin:device=bare.device", NULL), "no 'area'");

@@ -132,7 +132,7 @@ static void search(struct task *task)
     outcome->points = outcome->proof.edges;
     judge(outcome);
     if (task->cell->map != NULL && draw(task, found) != 0)
-        nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
+        outcome->verdict = nb_prove_mapless(outcome->verdict, outcome->reason, outcome);
 }
 
 static void tell(void *context, const char *line)

@@ -126,6 +126,16 @@ static int draw(const struct nb_prove_device *device, const struct nb_search *se
     return err;
 }
 
+enum nb_verdict nb_prove_mapless(enum nb_verdict verdict, char reason[NB_LINE],
+                                 struct nb_outcome *outcome)
+{
+    nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
+    if (verdict != NB_PASS)
+        return verdict;
+    snprintf(reason, NB_LINE, "the map cannot be written: %s", strerror(errno));
+    return NB_ERROR;
+}
+
 static void tell_event(void *context, const char *line)
 {
     nb_bench_event(context, "%s", line);
@@ -229,7 +239,7 @@ enum nb_verdict nb_prove(struct nb_bench *bench, size_t index, char reason[NB_LI
             outcome->points += proof.edges;
             verdict = nb_prove_judge(script, bench->cell, step, &proof, reason, outcome);
             if (bench->cell->map != NULL && draw(device, search, &proof) != 0)
-                nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
+                verdict = nb_prove_mapless(verdict, reason, outcome);
         }
     }
     if (err != 0 && reason[0] == '\0')

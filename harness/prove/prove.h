@@ -22,6 +22,10 @@ void nb_prove_figures(const struct nb_cell *cell, const struct nb_proof *proof, 
 void nb_prove_failure(const struct nb_proof *proof, struct nb_outcome *outcome, char *text,
                       size_t size);
 
+/* The verdict of a proof whose map could not be written, as errno says: no pass. */
+enum nb_verdict nb_prove_mapless(enum nb_verdict verdict, char reason[NB_LINE],
+                                 struct nb_outcome *outcome);
+
 /* nb_prove_figures with the names that versions have in scripts. */
 void nb_prove_tell(const struct nb_cell *cell, const struct img_version *old,
                    const struct img_version *new, const struct nb_proof *proof,

@@ -67,7 +67,7 @@ static int put_whole(struct nb_bench *bench, unsigned slot, const struct nb_blob
     uint8_t *padded = NULL;
     uint8_t erased;
     int err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
-    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->status)
+    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->in_status)
         err = nb_image_pad(blob->data, blob->size, slot_region(bench, slot)->size,
                            &bench->device.format, erased, false, true, &padded);
     if (err == 0)

@@ -29,7 +29,7 @@ static const char *usual_part(const struct boot_scheme *scheme)
 {
     if (scheme->store)
         return STORE_PART;
-    return scheme->status ? ROW_PART : DEFAULT_PART;
+    return scheme->in_status ? ROW_PART : DEFAULT_PART;
 }
 
 static int generic_device(const struct nb_script *script, const struct nb_cell *cell,

@@ -53,7 +53,7 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
     const struct flash_area area = {flash_sim_port(sim), region->address, region->size};
     const struct img_trailer_format format = sim_device_format(&play->device, area.flash);
     bool pending = step && step->pending;
-    bool confirmed = step && step->confirmed && !play->device.scheme->status;
+    bool confirmed = step && step->confirmed && !play->device.scheme->in_status;
     struct nb_blob blob;
     uint8_t *padded = NULL;
     uint8_t erased = 0xFF;

@@ -159,11 +159,12 @@ static void report_cell(const struct nb_teller *teller, const char *path,
     free(outcome);
 }
 
-/* "DIR/anycloud_first-update.ota.part=nrf52840.ops": the same in every world, to be compared. */
+/* "DIR/anycloud_first-update.ota.part=nrf52840.ops": the same in every world, to be compared. The
+ * cell is named where there are several. */
 static void journal_path(const char *dir, const char *shown, const struct nb_cell *cell, char *out,
                          size_t size)
 {
-    char name[256];
+    char name[256] = "";
     size_t from = (size_t)snprintf(out, size, "%s/", dir);
     nb_cell_name(cell, name, sizeof name);
     size_t used =
@@ -223,7 +224,8 @@ static void run_script(const struct nb_teller *teller, struct nb_kit *kit,
         matrix.cells[i].programs = options->programs;
         char journal[NB_ID];
         if (options->journals) {
-            journal_path(options->journals, shown, &matrix.cells[i], journal, sizeof journal);
+            journal_path(options->journals, shown, matrix.count > 1 ? &matrix.cells[i] : NULL,
+                         journal, sizeof journal);
             matrix.cells[i].journal = journal;
         }
         matrix.cells[i].hash = options->hash || options->journals;

@@ -132,6 +132,7 @@ static const struct {
      1, ":cuts=0.fail\n", false},
     {"title T\n@flash:* fail\ndevice boot\nexpect boot v1\n", 3,
      "the swept step does nothing to the flash", false},
+    {"title T\nworld posix\ndevice boot\nexpect boot v1\n", 0, "\nok 1 - ", false},
     {"title T\ncloud offer none\ndevice check\nexpect idle no-update\n", 0, "\nok 1 - ", true},
     {"title T\ncloud offer none\ndevice check\nexpect job 2.0.0\n", 1,
      "# fail: line 4: nothing met `expect job 2.0.0`", true},

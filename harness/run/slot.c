@@ -37,7 +37,7 @@ int nb_slot_fill(struct flash_sim *sim, const struct sim_region *slot, const uin
 int nb_slot_forget(struct flash_sim *sim, const struct sim_device *device, unsigned slot)
 {
     const struct img_trailer_format format = sim_device_format(device, flash_sim_port(sim));
-    if (!device->scheme->status)
+    if (!device->scheme->in_status)
         return 0;
     return slot == 0 ? img_status_confirm(&format.status)
                      : img_status_ask(&format.status, IMG_SWAP_NONE);

@@ -25,13 +25,14 @@ CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 # Sources that are no tests.
 cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
 
-CM_AGENT_BASE := agent/flash_area.c agent/ring.c agent/twin.c
+CM_AGENT_BASE := agent/crc32.c agent/error_words.c agent/flash_area.c agent/ring.c agent/twin.c
 CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.c nv.c retained.c \
                    semihost.c stack.c uart.c)
 
 CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
-                 $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
-                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c loader_words.c)
+                 $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                 sim/power_on.c sim/device_layout.c sim/line.c \
+                 $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c)
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
                    rsa_internal.c sha256.c)
@@ -52,6 +53,11 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                         application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
+# What a device links that has little: never run, its size is what counts.
+CM_MINIMAL_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
+                  $(call cm_sources,agent/update/*.c) $(call cm_sources,agent/protocol/*.c) \
+                  $(CM_GUEST)/agent_minimal.c
+
 cm_objects = $(patsubst %.c,$(CM)/obj/$(1)/%.o,$(2))
 
 CM_LOADER_OBJ      := $(call cm_objects,loader,$(CM_LOADER_SRC) $(addprefix lib/,$(CM_LOADER_LIB)))
@@ -59,9 +65,11 @@ CM_PLATFORM_OBJ    := $(call cm_objects,platform,$(CM_PLATFORM_SRC) \
                         $(addprefix lib/,$(CM_PLATFORM_LIB)))
 CM_APPLICATION_OBJ := $(call cm_objects,application,$(CM_APPLICATION_SRC) \
                         $(addprefix lib/,$(CM_APPLICATION_LIB)))
+CM_MINIMAL_OBJ     := $(call cm_objects,minimal,$(CM_MINIMAL_SRC))
 CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
+$(CM_MINIMAL_OBJ): CM_CONFIG := $(CM_LTO)
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
 $(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
@@ -90,13 +98,14 @@ endef
 $(eval $(call cm_rules,loader,$(CM_LOADER_OBJ)))
 $(eval $(call cm_rules,platform,$(CM_PLATFORM_OBJ)))
 $(eval $(call cm_rules,application,$(CM_APPLICATION_OBJ)))
+$(eval $(call cm_rules,minimal,$(CM_MINIMAL_OBJ)))
 
 $(CM_SCHEME_OBJ): $(CM)/obj/loader/scheme-%.o: $(CM_GUEST)/loader_scheme.c $(CM)/flags
 	@mkdir -p $(@D)
 	$(call say,ARM,$< $*)
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LTO) \
 	    -DLOADER_SCHEME=boot_$(subst -,_,$(*:%-rsa=%)) \
-	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -c $< -o $@
+	    -DLOADER_RSA=$(if $(filter %-rsa,$*),guest_verify_rsa,NULL) -MMD -MP -c $< -o $@
 
 $(CM_LOADERS:%=$(CM)/loader-%.elf): $(CM)/loader-%.elf: $(CM)/obj/loader/scheme-%.o $(CM_LOADER_OBJ) $(CM_GUEST)/loader.ld
 	$(call say,LINK,$@)
@@ -157,11 +166,17 @@ cortexm-planted:
 
 CM_PRODUCTS += $(addprefix $(CM_EXAMPLE)/,loader.elf application-1.bin application-2.bin example.device)
 
+# Libraries and the chip are left out: nothing but the agent and its main is counted.
+$(CM)/agent-minimal.elf: $(CM_MINIMAL_OBJ)
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
+	    -Wl,--unresolved-symbols=ignore-all $^ -o $@
+
 # How much RAM the agent's state takes: the size of an object that is nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
-	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -c $< -o $@
+	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
 
-$(CM)/sizes.md: ci/sizes ci/sizes.awk ci/budgets $(CM_PRODUCTS) $(CM)/agent-state.o
+$(CM)/sizes.md: ci/sizes ci/sizes.awk ci/budgets $(CM_PRODUCTS) $(CM)/agent-state.o $(CM)/agent-minimal.elf
 	@sh ci/sizes $(CM)
 
 .PHONY: cortexm
@@ -187,4 +202,5 @@ cortexm-full: $(BUILD)/nobrick cortexm $(BUILD)/test/harness_run_board_kill_test
 cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
--include $(patsubst %.o,%.d,$(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ))
+-include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ) \
+           $(CM_MINIMAL_OBJ) $(CM)/agent-state.o)

@@ -1,5 +1,12 @@
-/* Never linked: its size is the agent's state (cortexm.mk). */
+/* Never linked: its size is the RAM of an agent that does everything (cortexm.mk). */
+#include "agent/protocol/json_arena.h"
 #include "agent/update/session_state.h"
 
-extern struct ota_agent agent_state;
-struct ota_agent agent_state;
+struct everything {
+    struct ota_agent agent;
+    uint8_t piece[OTA_CHUNK_SIZE];
+    uint8_t json[JSON_ARENA(64)];
+};
+
+extern struct everything agent_state;
+struct everything agent_state;

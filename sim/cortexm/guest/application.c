@@ -1,5 +1,7 @@
 /* The application of the board: what the loader starts. A life (sim/life.h) on the board's ports;
  * how it behaves is written in its tag. */
+#include "agent/crc32.h"
+#include "agent/protocol/json_arena.h"
 #include "sim/cortexm/guest/board.h"
 #include "sim/cortexm/guest/clock.h"
 #include "sim/cortexm/guest/crypto.h"
@@ -33,6 +35,14 @@ __attribute__((section(".entry"), used)) static const void *const entry[] = {
 
 /* Where the image tool writes how the application shall behave. */
 __attribute__((section(".tag"), used)) static const char tag[APP_TAG_SIZE] = APP_TAG_MAGIC "\0good";
+
+static union {
+    max_align_t align;
+    uint8_t bytes[JSON_ARENA(64)];
+} json;
+
+const struct ota_program ota_program = {
+    .crc32 = ota_crc32_by_nibbles, .json = json.bytes, .json_size = sizeof json.bytes};
 
 struct guest {
     struct guest_settings settings;

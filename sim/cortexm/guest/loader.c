@@ -1,5 +1,6 @@
 /* The bootloader: a program of its own at address 0. Starts the watchdog, runs one boot
  * (agent/boot), says what it did, and starts the image in the primary slot, in place. */
+#include "agent/crc32.h"
 #include "sim/cortexm/guest/board.h"
 #include "sim/cortexm/guest/crypto.h"
 #include "sim/cortexm/guest/fault.h"
@@ -23,6 +24,8 @@ extern uint32_t heap_end[]; /* the stack grows down to it */
 
 void loader_start(void);
 
+const struct ota_program ota_program = {.crc32 = ota_crc32_by_nibbles};
+
 /* ---- seams ------------------------------------------------------------------------------- */
 
 static void on_event(void *context, const char *line, int code)
@@ -31,9 +34,10 @@ static void on_event(void *context, const char *line, int code)
     uart_line(UART_EVENTS, line);
 }
 
-static void on_log(void *context, enum ota_log_level level, const char *text)
+static void on_log(void *context, enum ota_log_level level, const char *text, int code)
 {
     const struct guest_settings *settings = context;
+    (void)code; /* a loader's lines are about none */
     if ((uint32_t)level <= settings->log_level)
         uart_line(UART_LOG, text);
 }
