@@ -40,6 +40,9 @@ void boot_store_config(const struct boot_config *config, struct store_config *ou
 static int check(const struct boot_config *config, const char **reason)
 {
     struct store_config store;
+    *reason = "its images have no security counter";
+    if (config->use_counter)
+        return OTA_E_LAYOUT;
     boot_store_config(config, &store);
     return store_check(&store, reason);
 }
