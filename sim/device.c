@@ -22,6 +22,8 @@ enum key_id {
     KEY_PROGRESS,
     KEY_SCRATCH,
     KEY_STATUS,
+    KEY_FACTORY,
+    KEY_ATTEMPTS,
     KEY_SCHEME,
     KEY_ALIGN,
     KEY_WRITE_SIZE,
@@ -63,6 +65,8 @@ static const struct {
     [KEY_PROGRESS] = {"progress", KIND_REGION, AT(progress), false, false, 0, 0},
     [KEY_SCRATCH] = {"scratch", KIND_REGION, AT(scratch), false, false, 0, 0},
     [KEY_STATUS] = {"status", KIND_REGION, AT(status), false, false, 0, 0},
+    [KEY_FACTORY] = {"factory", KIND_REGION, AT(factory), false, false, 0, 0},
+    [KEY_ATTEMPTS] = {"attempts", KIND_NUMBER, AT(attempts), false, false, 1, 100},
     [KEY_SCHEME] = {"scheme", KIND_OTHER, 0, true, false, 0, 0},
     [KEY_ALIGN] = {"align", KIND_NUMBER, AT(format.align), false, false, 8, 32},
     [KEY_WRITE_SIZE] = {"write-size", KIND_NUMBER, AT(format.write_size), false, false, 1, 4096},
@@ -137,7 +141,7 @@ static int parse_switch(struct parser *parser, bool *out)
 
 static int check_overlap(struct parser *parser, const char *name, const struct sim_region *region)
 {
-    for (int id = KEY_LOADER; id <= KEY_STATUS; id++) {
+    for (int id = KEY_LOADER; id <= KEY_FACTORY; id++) {
         const struct sim_region *other =
             (const void *)((const char *)parser->device + keys[id].member);
         if (parser->lines[id] == 0 || other == region)

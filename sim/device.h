@@ -37,6 +37,8 @@ struct sim_device {
     struct sim_region progress; /* its records of a download: the same; size 0: none are kept */
     struct sim_region scratch;  /* for schemes that swap by way of it; size 0: none */
     struct sim_region status;   /* for schemes that keep their state there; size 0: none */
+    struct sim_region factory;  /* the factory image's row, for schemes with a store */
+    uint32_t attempts;          /* the same: starts that an image has to confirm itself */
     const struct boot_scheme *scheme;
     struct img_trailer_format format; /* see sim_device_format */
     bool validate_primary;
@@ -78,7 +80,8 @@ OTA_MUST_CHECK int sim_device_add_key(struct sim_device *device, const char *pat
 
 /* A device of one part (`part` filled) with slots of `slot_size` bytes, for sweeps and scripts that
  * name a part: loader region, primary, secondary, journal and progress one after another, then
- * scratch and status where the scheme needs them. */
+ * scratch, status and factory where the scheme needs them. With a store the secondary is one: the
+ * factory's place and three more. */
 OTA_MUST_CHECK int sim_device_generic(const struct flash_part *part,
                                       const struct boot_scheme *scheme, uint32_t slot_size,
                                       struct sim_device *out, struct flash_text_error *error);

@@ -9,6 +9,7 @@
 #define PROGRESS_SIZE 4096u /* so that small sectors are not worn by one record each */
 #define SCRATCH_SIZE  4096u
 #define STATUS_SIZE   4096u
+#define PLACES        4u /* of a store */
 
 static int fail(struct flash_text_error *error, const char *text)
 {
@@ -50,6 +51,16 @@ static int take_slot(const struct sim_device *device, uint32_t *next, uint32_t s
     return take(device, next, size, 0, out);
 }
 
+/* A store's places: each is a sector for its head and as much as the slot. */
+static int take_store(const struct sim_device *device, uint32_t *next, uint32_t slot_size,
+                      struct sim_region *out)
+{
+    struct flash_sector sector;
+    int result = sim_layout_sector(device, *next, &sector);
+    return result != OTA_OK ? result
+                            : take(device, next, PLACES * (sector.size + slot_size), 0, out);
+}
+
 int sim_device_generic(const struct flash_part *part, const struct boot_scheme *scheme,
                        uint32_t slot_size, struct sim_device *out, struct flash_text_error *error)
 {
@@ -63,19 +74,25 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
     if (result == OTA_OK)
         result = take_slot(out, &next, slot_size, &out->primary);
     if (result == OTA_OK)
-        result = take_slot(out, &next, slot_size, &out->secondary);
+        result = scheme->store ? take_store(out, &next, slot_size, &out->secondary)
+                               : take_slot(out, &next, slot_size, &out->secondary);
     if (result == OTA_OK)
         result = take(out, &next, 0, RING_SECTORS, &out->journal);
     if (result == OTA_OK)
         result = take(out, &next, PROGRESS_SIZE, RING_SECTORS, &out->progress);
     if (result == OTA_OK && scheme->scratch)
         result = take(out, &next, SCRATCH_SIZE, 0, &out->scratch);
-    if (result == OTA_OK && scheme->in_status != NULL)
+    if (result == OTA_OK && (scheme->in_status != NULL || scheme->store))
         result = take(out, &next, STATUS_SIZE, IMG_STATUS_SECTORS, &out->status);
+    if (result == OTA_OK && scheme->store)
+        result = take(out, &next, IMG_ROW_SIZE, 0, &out->factory);
     if (result != OTA_OK)
         return fail(error, "the part is too small for loader, two slots and records");
-    if (slot_size == 0 || out->primary.size != slot_size || out->secondary.size != slot_size)
+    if (slot_size == 0 || out->primary.size != slot_size ||
+        (!scheme->store && out->secondary.size != slot_size))
         return fail(error, "the slot size is no whole number of erase sectors");
+    if (scheme->store)
+        out->header_size = IMG_HARMONY_BLOCK;
     out->format = sim_layout_format(part->unit, scheme, sim_layout_sectors(out, &out->primary));
     const char *reason = "";
     return sim_layout_check(out, &reason) == OTA_OK ? OTA_OK : fail(error, reason);

@@ -10,6 +10,7 @@ void sim_device_defaults(struct sim_device *device, const char *name)
     device->refuse_older_version = true;
     device->header_size = 32;
     device->watchdog_ms = 4000;
+    device->attempts = 1;
     snprintf(device->manufacturer, SIM_TEXT, "Express Widgits Corporation");
     snprintf(device->manufacturer_id, SIM_TEXT, "EWCO");
     snprintf(device->product, SIM_TEXT, "Easy Widgit");
@@ -137,7 +138,7 @@ struct img_trailer_format sim_device_format(const struct sim_device *device,
                                             const struct flash_port *flash)
 {
     struct img_trailer_format format = device->format;
-    if (device->scheme->in_status != NULL) {
+    if (device->scheme->in_status != NULL || device->scheme->store) {
         format.status = (struct flash_area){flash, device->status.address, device->status.size};
         format.in_status = device->scheme->in_status;
     }
@@ -154,6 +155,8 @@ void sim_device_boot_config(const struct sim_device *device, const struct flash_
         .primary = {flash, device->primary.address, device->primary.size},
         .secondary = {flash, device->secondary.address, device->secondary.size},
         .scratch = {flash, device->scratch.address, device->scratch.size},
+        .factory = {flash, device->factory.address, device->factory.size},
+        .attempts = (uint8_t)device->attempts,
         .format = sim_device_format(device, flash),
         .keys = device->keys,
         .key_count = device->key_count,

@@ -516,6 +516,10 @@ static int go_on(struct sim_life *life)
                          life->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
+    if (config->device->scheme->store) { /* its session would write where the directory is */
+        sim_life_end_set(life->end, false, "a device with a store has no update session yet");
+        return 2;
+    }
     bool stays_up = life->behaviour == APP_GOOD || life->behaviour == APP_OFFLINE;
     if (config->push != NULL && stays_up)
         return run_push(life);

@@ -10,35 +10,6 @@
 /* Of an installation that meets an error of the flash, in one boot. */
 #define TRIES 3
 
-static void log_text(const struct boot_config *config, enum ota_log_level level, const char *text)
-{
-    if (config->platform != NULL)
-        config->platform->log(config->platform->context, level, text, 0);
-}
-
-/* Errors that say something about an image, as opposed to flash or power. */
-static bool is_verdict(int err)
-{
-    switch (err) {
-    case OTA_E_IMG_MAGIC:
-    case OTA_E_IMG_HEADER:
-    case OTA_E_IMG_SIZE:
-    case OTA_E_IMG_TLV:
-    case OTA_E_IMG_TRUNCATED:
-    case OTA_E_IMG_NO_HASH:
-    case OTA_E_IMG_HASH:
-    case OTA_E_IMG_NO_SIGNATURE:
-    case OTA_E_IMG_KEY:
-    case OTA_E_IMG_SIGNATURE:
-    case OTA_E_IMG_VERSION:
-    case OTA_E_IMG_COUNTER:
-    case OTA_E_FLASH_READ: /* an image with a unit that cannot be read is not whole */
-        return true;
-    default:
-        return false;
-    }
-}
-
 static int check_counter(const struct boot_config *config, const struct img_info *image)
 {
     uint32_t floor;
@@ -146,7 +117,7 @@ static int check_request(const struct boot_config *config, enum img_swap_type ty
     *larger_end = new.end;
     err = img_inspect(&config->primary, &old, NULL);
     if (err != 0) /* nothing there worth keeping or comparing with */
-        return is_verdict(err) ? 0 : err;
+        return boot_is_verdict(err) ? 0 : err;
     if (type != IMG_SWAP_REVERT && config->refuse_older_version &&
         img_version_compare(&new.header.version, &old.header.version) < 0)
         return OTA_E_IMG_VERSION;
@@ -185,10 +156,10 @@ static int refuse(const struct boot_config *config, bool recorded)
         if (err != 0)
             return err;
     } else if (img_requested(&config->secondary, &config->format) == IMG_SWAP_NONE) {
-        log_text(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
+        boot_log(config, OTA_LOG_ERROR, "no image to go back to: keeping the one on trial");
         return img_confirm(&config->primary, &config->format);
     }
-    log_text(config, OTA_LOG_WARNING, "pending image refused");
+    boot_log(config, OTA_LOG_WARNING, "pending image refused");
     return boot_discard_secondary(config);
 }
 
@@ -197,7 +168,7 @@ static int refuse(const struct boot_config *config, bool recorded)
 static int deny(const struct boot_config *config, bool recorded, int verdict,
                 struct boot_result *out)
 {
-    if (!is_verdict(verdict))
+    if (!boot_is_verdict(verdict))
         return verdict;
     if (!primary_is_whole(config))
         return 0;
@@ -237,10 +208,10 @@ static int update(const struct boot_config *config, struct boot_result *out, boo
     out->performed = type;
     out->resumed = recorded;
     if (recorded) {
-        log_text(config, OTA_LOG_NOTICE, "going on with an interrupted installation");
+        boot_log(config, OTA_LOG_NOTICE, "going on with an interrupted installation");
         return config->scheme->resume(config);
     }
-    log_text(config, OTA_LOG_NOTICE,
+    boot_log(config, OTA_LOG_NOTICE,
              type == IMG_SWAP_REVERT ? "going back to the old image" : "installing");
     return config->scheme->install(config, type, larger_end);
 }
@@ -258,7 +229,7 @@ static int try_update(const struct boot_config *config, struct boot_result *out,
     }
     if (!primary_is_whole(config))
         return err;
-    log_text(config, OTA_LOG_ERROR, "the flash does not take it: going on with what is there");
+    boot_log(config, OTA_LOG_ERROR, "the flash does not take it: going on with what is there");
     *out = (struct boot_result){.performed = IMG_SWAP_NONE};
     return 0;
 }
@@ -269,8 +240,8 @@ static int recover(const struct boot_config *config, struct boot_result *out)
     uint32_t larger_end;
     int err = check_request(config, IMG_SWAP_REVERT, &larger_end);
     if (err != 0)
-        return is_verdict(err) ? OTA_E_NO_IMAGE : err;
-    log_text(config, OTA_LOG_WARNING, "primary image is damaged: installing the other one");
+        return boot_is_verdict(err) ? OTA_E_NO_IMAGE : err;
+    boot_log(config, OTA_LOG_WARNING, "primary image is damaged: installing the other one");
     out->performed = IMG_SWAP_REVERT;
     return config->scheme->install(config, IMG_SWAP_REVERT, larger_end);
 }
@@ -287,7 +258,7 @@ static void raise_counter(const struct boot_config *config, const struct boot_re
     if (!config->validate_primary && !primary_is_whole(config))
         return;
     if (config->nv->raise(config->nv->context, result->image.counter) != 0)
-        log_text(config, OTA_LOG_ERROR, "the security counter cannot be raised");
+        boot_log(config, OTA_LOG_ERROR, "the security counter cannot be raised");
 }
 
 int boot_check_config(const struct boot_config *config, const char **reason)
@@ -309,6 +280,32 @@ int boot_check_config(const struct boot_config *config, const char **reason)
     return config->scheme->check(config, reason);
 }
 
+/* Without a layout nothing can be installed, but what is there may still run. */
+static int boot(const struct boot_config *config, struct boot_result *out, bool installs)
+{
+    bool settled = false; /* nothing is asked for, not even to go back */
+    int err = installs ? try_update(config, out, &settled) : 0;
+    for (int round = 0; err == 0 && round < MAX_ROUNDS; round++) {
+        err = check_primary(config, &out->image);
+        if (err == 0)
+            break;
+        if (boot_is_verdict(err))
+            err = installs && round + 1 < MAX_ROUNDS ? recover(config, out) : OTA_E_NO_IMAGE;
+    }
+    if (err != 0)
+        return err;
+    settled = settled && out->performed == IMG_SWAP_NONE;
+    out->trial =
+        config->scheme->reverts && !settled && img_on_trial(&config->primary, &config->format);
+    raise_counter(config, out);
+    return config->primary.flash->sync(config->primary.flash->context);
+}
+
+int boot_slots(const struct boot_config *config, struct boot_result *out)
+{
+    return boot(config, out, true);
+}
+
 int boot_go(const struct boot_config *config, struct boot_result *out)
 {
     const char *reason;
@@ -319,23 +316,8 @@ int boot_go(const struct boot_config *config, struct boot_result *out)
         if (err != 0)
             return err;
     }
-    int layout = boot_check_config(config, &reason);
-    if (layout != 0) /* nothing can be installed, but what is there may still run */
-        log_text(config, OTA_LOG_ERROR, reason);
-    bool settled = false; /* nothing is asked for, not even to go back */
-    int err = layout == 0 ? try_update(config, out, &settled) : 0;
-    for (int round = 0; err == 0 && round < MAX_ROUNDS; round++) {
-        err = check_primary(config, &out->image);
-        if (err == 0)
-            break;
-        if (is_verdict(err))
-            err = layout == 0 && round + 1 < MAX_ROUNDS ? recover(config, out) : OTA_E_NO_IMAGE;
-    }
-    if (err != 0)
-        return err;
-    settled = settled && out->performed == IMG_SWAP_NONE;
-    out->trial =
-        config->scheme->reverts && !settled && img_on_trial(&config->primary, &config->format);
-    raise_counter(config, out);
-    return config->primary.flash->sync(config->primary.flash->context);
+    if (boot_check_config(config, &reason) == 0)
+        return config->scheme->go(config, out);
+    boot_log(config, OTA_LOG_ERROR, reason);
+    return config->scheme->store ? OTA_E_NO_IMAGE : boot(config, out, false);
 }

@@ -8,6 +8,34 @@ void boot_feed(const struct boot_config *config)
         config->platform->watchdog_feed(config->platform->context);
 }
 
+void boot_log(const struct boot_config *config, enum ota_log_level level, const char *text)
+{
+    if (config->platform != NULL)
+        config->platform->log(config->platform->context, level, text, 0);
+}
+
+bool boot_is_verdict(int err)
+{
+    switch (err) {
+    case OTA_E_IMG_MAGIC:
+    case OTA_E_IMG_HEADER:
+    case OTA_E_IMG_SIZE:
+    case OTA_E_IMG_TLV:
+    case OTA_E_IMG_TRUNCATED:
+    case OTA_E_IMG_NO_HASH:
+    case OTA_E_IMG_HASH:
+    case OTA_E_IMG_NO_SIGNATURE:
+    case OTA_E_IMG_KEY:
+    case OTA_E_IMG_SIGNATURE:
+    case OTA_E_IMG_VERSION:
+    case OTA_E_IMG_COUNTER:
+    case OTA_E_FLASH_READ: /* an image with a unit that cannot be read is not whole */
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Reads piece by piece what could not be read at once; pieces that still fail become `erased`. */
 static int read_around_faults(const struct flash_area *source, uint32_t offset, uint8_t *data,
                               uint32_t length, uint8_t erased)

@@ -47,4 +47,9 @@ OTA_MUST_CHECK int boot_discard_secondary(const struct boot_config *config);
 /* Feeds the watchdog, when there is one. */
 void boot_feed(const struct boot_config *config);
 
+void boot_log(const struct boot_config *config, enum ota_log_level level, const char *text);
+
+/* Does the error say something about an image, as opposed to flash or power? */
+bool boot_is_verdict(int err);
+
 #endif

@@ -90,6 +90,7 @@ const struct boot_scheme boot_overwrite = {
     .reverts = false,
     .check = check,
     .max_end = max_end,
+    .go = boot_slots,
     .interrupted = interrupted,
     .install = install,
     .resume = resume,

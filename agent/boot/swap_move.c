@@ -210,6 +210,7 @@ const struct boot_scheme boot_swap_move = {
     .entries = true,
     .check = check,
     .max_end = max_end,
+    .go = boot_slots,
     .interrupted = interrupted,
     .abandon = abandon,
     .install = install,

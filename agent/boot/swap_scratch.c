@@ -297,6 +297,7 @@ const struct boot_scheme boot_swap_scratch = {
     .scratch = true,
     .check = check,
     .max_end = max_end,
+    .go = boot_slots,
     .interrupted = interrupted,
     .abandon = abandon,
     .install = install,

@@ -56,7 +56,7 @@ static struct img_status record_of(const struct img_status *swap, uint32_t steps
 /* Performs the steps that are not done; each ends with its record. */
 static int finish(const struct boot_config *config, const struct img_status *swap)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     uint32_t count = BOOT_GROUP_STATES * boot_group_count(config, swap->larger_end);
     uint32_t end = boot_group_end(config, swap->larger_end);
     uint32_t start = boot_group_start(config, end);
@@ -70,7 +70,7 @@ static int finish(const struct boot_config *config, const struct img_status *swa
             continue;
         const struct boot_group group = {start, end - start, end};
         const struct img_status record = record_of(swap, step + 1, count);
-        err = img_status_prepare(&log);
+        err = ota_twin_prepare(&log);
         if (err == 0)
             err = boot_group_step(config, &group, step % BOOT_GROUP_STATES);
         if (err == 0)
@@ -99,6 +99,7 @@ const struct boot_scheme boot_swap_status = {
     .in_status = &img_in_status,
     .check = check,
     .max_end = max_end,
+    .go = boot_slots,
     .interrupted = interrupted,
     .install = install,
     .resume = resume,

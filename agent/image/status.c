@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#define MAGIC  0x5753424Eu /* "NBSW" */
-#define SIZE   IMG_STATUS_RECORD
-#define HALVES 2u
+#define MAGIC 0x5753424Eu /* "NBSW" */
+#define SIZE  IMG_STATUS_RECORD
 
 enum {
     AT_REQUEST = 8,
@@ -51,60 +50,12 @@ static const struct ota_ring_kind kind = {
 
 /* ---- both halves ------------------------------------------------------------------------- */
 
-static uint32_t count_sectors(const struct flash_area *area)
+int img_status_open(const struct flash_area *area, struct ota_twin *out)
 {
-    struct flash_sector sector;
-    uint32_t count = 0;
-    for (uint32_t at = 0; at < area->size; at = sector.start + sector.size, count++)
-        if (flash_area_sector(area, at, &sector) != 0)
-            return 0;
-    return count;
+    return ota_twin_open(out, &kind, area);
 }
 
-/* Where the second half begins: half of the sectors, rounded up, lie before it. */
-static int split(const struct flash_area *area, uint32_t *at)
-{
-    struct flash_sector sector;
-    uint32_t sectors = count_sectors(area);
-    *at = 0;
-    if (sectors < IMG_STATUS_SECTORS)
-        return OTA_E_LAYOUT;
-    for (uint32_t i = 0; i < (sectors + 1) / 2; i++) {
-        int err = flash_area_sector(area, *at, &sector);
-        if (err != 0)
-            return err;
-        *at = sector.start + sector.size;
-    }
-    return 0;
-}
-
-/* Numbers wrap, as the rings' do; 0 stands for no record. */
-static bool is_later(uint32_t sequence, uint32_t than)
-{
-    return sequence != 0 && (than == 0 || sequence - than - 1 < UINT32_MAX / 2);
-}
-
-int img_status_open(const struct flash_area *area, struct img_status_log *out)
-{
-    uint32_t middle;
-    memset(out, 0, sizeof *out);
-    int err = split(area, &middle);
-    const struct flash_area areas[HALVES] = {
-        {area->flash, area->address, middle},
-        {area->flash, area->address + middle, area->size - middle},
-    };
-    for (unsigned i = 0; err == 0 && i < HALVES; i++) {
-        uint8_t raw[OTA_RING_RECORD_MAX];
-        err = ota_ring_open(&out->halves[i], &kind, &areas[i], raw);
-        if (err == 0 && is_later(out->halves[i].sequence, out->sequence)) {
-            out->sequence = out->halves[i].sequence;
-            memcpy(out->newest, raw, SIZE);
-        }
-    }
-    return err;
-}
-
-void img_status_get(const struct img_status_log *log, struct img_status *out)
+void img_status_get(const struct ota_twin *log, struct img_status *out)
 {
     *out = (struct img_status){.request = IMG_SWAP_NONE, .swap = IMG_SWAP_NONE};
     if (log->sequence != 0)
@@ -113,65 +64,29 @@ void img_status_get(const struct img_status_log *log, struct img_status *out)
 
 int img_status_read(const struct flash_area *area, struct img_status *out)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     int err = img_status_open(area, &log);
     img_status_get(&log, out);
     return err;
 }
 
-int img_status_prepare(struct img_status_log *log)
+int img_status_put(struct ota_twin *log, const struct img_status *status)
 {
-    int err = 0;
-    for (unsigned i = 0; err == 0 && i < HALVES; i++)
-        err = ota_ring_prepare(&log->halves[i]);
-    return err;
-}
-
-/* One half; the sequence number is the same in both, whatever a half missed. */
-static int write_half(struct ota_ring *half, uint32_t sequence, uint8_t raw[SIZE])
-{
-    half->sequence = sequence - 1;
-    return ota_ring_write(half, raw);
-}
-
-int img_status_put(struct img_status_log *log, const struct img_status *status)
-{
-    int err = 0;
     encode(status, log->newest);
-    log->sequence = log->sequence < UINT32_MAX ? log->sequence + 1 : 1;
-    for (unsigned i = 0; err == 0 && i < HALVES; i++)
-        err = write_half(&log->halves[i], log->sequence, log->newest);
-    return err;
-}
-
-int img_status_mend(struct img_status_log *log)
-{
-    int err = 0;
-    for (unsigned i = 0; err == 0 && i < HALVES; i++)
-        if (log->halves[i].sequence != log->sequence)
-            err = write_half(&log->halves[i], log->sequence, log->newest);
-    return err;
+    return ota_twin_put(log);
 }
 
 int img_status_settle(const struct flash_area *area, struct img_status *out)
 {
-    struct img_status_log log;
-    int err = img_status_open(area, &log);
-    for (int i = 1; err == 0 && i < IMG_STATUS_READS; i++) {
-        struct img_status_log again;
-        err = img_status_open(area, &again);
-        if (err == 0 && is_later(again.sequence, log.sequence))
-            log = again;
-    }
+    struct ota_twin log;
+    int err = ota_twin_settle(&log, &kind, area);
     img_status_get(&log, out);
-    int mended = err == 0 ? img_status_mend(&log) : 0;
-    (void)mended; /* the newest record is enough to go on with */
     return err;
 }
 
 int img_status_ask(const struct flash_area *area, enum img_swap_type request)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     struct img_status status;
     int err = img_status_open(area, &log);
     img_status_get(&log, &status);
@@ -191,7 +106,7 @@ static int pend(const struct flash_area *area, enum img_swap_type request)
 
 int img_status_confirm(const struct flash_area *area)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     struct img_status status;
     int err = img_status_open(area, &log);
     img_status_get(&log, &status);

@@ -2,11 +2,8 @@
  * running image is on trial, and how far a swap has come.
  *
  * For parts that program whole rows: a flag there costs a row and its erase, so everything that
- * changes together is one record. The format is nobrick's own. The status area is two halves of
- * whole sectors, the first half not the smaller one; each half is a ring of records (agent/ring.h)
- * of two sectors or more. Every record is written to the first half, then to the second one, with
- * the same sequence number; the newest whole one of both counts. So a cut leaves the old record or
- * the new one, and a row that becomes unreadable later takes nothing away.
+ * changes together is one record. The format is nobrick's own; the status area is a twin
+ * (agent/twin.h).
  *
  *   0   4  magic, "NBSW"              integers little-endian
  *   4   4  sequence number, from 1
@@ -24,10 +21,9 @@
 #define NOBRICK_AGENT_IMAGE_STATUS_H
 
 #include "agent/image/trailer.h"
-#include "agent/ring.h"
+#include "agent/twin.h"
 
-#define IMG_STATUS_SECTORS 4u /* the least that the area has */
-#define IMG_STATUS_READS   4  /* what is left of a cut write may be there or not, each time anew */
+#define IMG_STATUS_SECTORS OTA_TWIN_SECTORS
 
 struct img_status {
     enum img_swap_type request;
@@ -39,36 +35,19 @@ struct img_status {
 
 #define IMG_STATUS_RECORD 32u
 
-/* The area, opened. The caller's; good until somebody else writes there. */
-struct img_status_log {
-    struct ota_ring halves[2];
-    uint32_t sequence; /* of the newest record; 0: there is none */
-    uint8_t newest[IMG_STATUS_RECORD];
-};
-
 /* Finds the newest record. OTA_E_LAYOUT: the area has less than four sectors. */
-OTA_MUST_CHECK int img_status_open(const struct flash_area *area, struct img_status_log *out);
+OTA_MUST_CHECK int img_status_open(const struct flash_area *area, struct ota_twin *out);
 
 /* What the newest record says. */
-void img_status_get(const struct img_status_log *log, struct img_status *out);
+void img_status_get(const struct ota_twin *log, struct img_status *out);
 
 /* Both at once. */
 OTA_MUST_CHECK int img_status_read(const struct flash_area *area, struct img_status *out);
 
-/* Erases what the next record needs erased, so that _put only programs: the erase comes before what
- * the record is about, and a cut in between leaves nothing that is new. */
-OTA_MUST_CHECK int img_status_prepare(struct img_status_log *log);
+/* As ota_twin_put. */
+OTA_MUST_CHECK int img_status_put(struct ota_twin *log, const struct img_status *status);
 
-/* Writes a record to both halves. On an error the newest record is the old or the new one, and the
- * log is to be opened again. */
-OTA_MUST_CHECK int img_status_put(struct img_status_log *log, const struct img_status *status);
-
-/* Writes the newest record to the half that does not have it: a cut came in between, or the record
- * there was lost. Nothing is written when both have it. */
-OTA_MUST_CHECK int img_status_mend(struct img_status_log *log);
-
-/* The loader's, at each boot, before anybody else reads: the newest record that any of several
- * reads finds. It is mended, so that it is found from then on. */
+/* As ota_twin_settle. */
 OTA_MUST_CHECK int img_status_settle(const struct flash_area *area, struct img_status *out);
 
 /* Changes the request, or ends the trial, and leaves the rest; writes nothing that stands already.

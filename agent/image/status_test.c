@@ -34,16 +34,16 @@ static struct world open_world(uint32_t sectors, uint32_t size, uint32_t unit, u
 
 static int put(const struct world *world, const struct img_status *status)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     assert_int_equal(img_status_open(&world->area, &log), 0);
     return img_status_put(&log, status);
 }
 
 static int mend(const struct world *world)
 {
-    struct img_status_log log;
+    struct ota_twin log;
     assert_int_equal(img_status_open(&world->area, &log), 0);
-    return img_status_mend(&log);
+    return ota_twin_mend(&log);
 }
 
 static struct img_status read_status(const struct world *world)
@@ -139,7 +139,7 @@ static void test_numbers_wrap(void **state)
 {
     (void)state;
     struct world world = open_world(6, 512, 512, 0x00, 0);
-    struct img_status_log log;
+    struct ota_twin log;
     assert_int_equal(img_status_open(&world.area, &log), 0);
     log.sequence = UINT32_MAX - 3;
     for (uint32_t n = 1; n < 9; n++) {
@@ -148,7 +148,7 @@ static void test_numbers_wrap(void **state)
         assert_int_equal(read_status(&world).steps, n);
         assert_int_equal(img_status_open(&world.area, &log), 0);
         flash_sim_restart_count(world.sim);
-        assert_int_equal(img_status_mend(&log), 0);
+        assert_int_equal(ota_twin_mend(&log), 0);
         assert_int_equal(flash_sim_op_count(world.sim), 0);
     }
     assert_int_equal(log.sequence, 5);

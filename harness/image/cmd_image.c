@@ -12,7 +12,7 @@
 #define KEYS_MAX 8
 
 static const char *const HELP =
-    "usage: nobrick image create|verify|show|pad|pack|diff|patch [--help] ...\n"
+    "usage: nobrick image PART [--help] ...\n"
     "\n"
     "  create   make an MCUboot image from a payload, and sign it\n"
     "  verify   check an image: hash, signature, every size and TLV\n"
@@ -21,6 +21,9 @@ static const char *const HELP =
     "  pack     make a TAR archive with a list of components, as AnyCloud devices take them\n"
     "  diff     make the patch that turns one file into another\n"
     "  patch    apply one\n"
+    "  hex2bin, bin2hex   Intel HEX to bytes and back\n"
+    "  merge    one Intel HEX file of several, as of a loader and an application\n"
+    "  sign     digest and signature of a file, as Harmony's manifests have them\n"
     "\n"
     "example:\n"
     "  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem\n"
@@ -220,14 +223,17 @@ int nb_cmd_image(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } parts[] = {
-        {"create", nb_image_cmd_create}, {"verify", nb_image_cmd_verify},
-        {"show", nb_image_cmd_show},     {"pad", nb_image_cmd_pad},
-        {"pack", nb_image_cmd_pack},     {"diff", nb_image_cmd_diff},
-        {"patch", nb_image_cmd_patch},
+        {"create", nb_image_cmd_create},   {"verify", nb_image_cmd_verify},
+        {"show", nb_image_cmd_show},       {"pad", nb_image_cmd_pad},
+        {"pack", nb_image_cmd_pack},       {"diff", nb_image_cmd_diff},
+        {"patch", nb_image_cmd_patch},     {"hex2bin", nb_image_cmd_hex2bin},
+        {"bin2hex", nb_image_cmd_bin2hex}, {"merge", nb_image_cmd_merge},
+        {"sign", nb_image_cmd_sign},
     };
 
     if (argc < 2) {
-        return nb_image_complain("", "create, verify, show, pad, pack, diff or patch? (--help)");
+        return nb_image_complain("", "create, verify, show, pad, pack, diff, patch, hex2bin, "
+                                     "bin2hex, merge or sign? (--help)");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(HELP, stdout);
@@ -238,7 +244,9 @@ int nb_cmd_image(int argc, char **argv)
             return parts[i].run(argc - 1, argv + 1);
         }
     }
-    return nb_image_complain(
-        "", "no such thing as '%s': create, verify, show, pad, pack, diff or patch (--help)",
-        argv[1]);
+    return nb_image_complain("",
+                             "no such thing as '%s': create, verify, show, pad, pack, diff, patch, "
+                             "hex2bin, bin2hex, merge "
+                             "or sign (--help)",
+                             argv[1]);
 }

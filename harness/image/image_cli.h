@@ -16,6 +16,10 @@ int nb_image_cmd_pad(int argc, char **argv);
 int nb_image_cmd_pack(int argc, char **argv);
 int nb_image_cmd_diff(int argc, char **argv);
 int nb_image_cmd_patch(int argc, char **argv);
+int nb_image_cmd_hex2bin(int argc, char **argv);
+int nb_image_cmd_bin2hex(int argc, char **argv);
+int nb_image_cmd_merge(int argc, char **argv);
+int nb_image_cmd_sign(int argc, char **argv);
 int nb_image_cmd_verify(int argc, char **argv);
 int nb_image_cmd_show(int argc, char **argv);
 

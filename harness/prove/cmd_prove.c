@@ -32,7 +32,9 @@ static const char help[] =
     "  --update         whole updates with a network, from the download to the report "
     "(anycloud/prove-*.ota)\n"
     "  --faults         such updates under each single fault of cloud and network in turn\n"
-    "  --request NAME   test, permanent, confirm, pending or bad only\n"
+    "  --request NAME   test, permanent, confirm, pending or bad only; with a store also "
+    "rollback,\n"
+    "                   full-store, first-boot or factory-reset\n"
     "  --size SIZE      smaller, equal, larger or maximal only\n"
     "  --tears WHICH    none: clean cuts; prefix: and first parts and half erases; all (default)\n"
     "  --unmasked       take no data for dead: slow, for small slots\n"
@@ -79,6 +81,7 @@ struct plan {
     size_t script_count;
     struct task *tasks;
     size_t task_count;
+    bool built_in;
     struct nb_verdicts verdicts;
 };
 
@@ -90,6 +93,21 @@ static int usage(const char *what, const char *value)
 }
 
 /* ---- which cells ------------------------------------------------------------------------- */
+
+/* A script of the built-in matrix may be about some schemes only, whatever is chosen. */
+static bool suits(const struct nb_script *script, const struct nb_cell *cell)
+{
+    struct sim_device device;
+    struct flash_text_error error;
+    const struct nb_list *list = &script->scheme;
+    bool found = list->any;
+    if (nb_cell_device(script, cell, &device, &error) != 0)
+        return true; /* whoever plays it says why it cannot be played */
+    for (size_t i = 0; !found && i < list->count; i++)
+        found = strcmp(list->items[i], device.scheme->name) == 0;
+    sim_device_free(&device);
+    return found;
+}
 
 static void add_fault(struct task *task, size_t fault)
 {
@@ -118,6 +136,8 @@ static int add_cells(struct plan *plan, const struct options *options,
     size_t count = matrix.count * (faults != 0 ? faults : 1);
     struct task *grown = realloc(plan->tasks, (plan->task_count + count) * sizeof *plan->tasks);
     for (size_t i = 0; grown != NULL && i < count; i++) {
+        if (plan->built_in && !suits(script, &matrix.cells[i % matrix.count]))
+            continue;
         struct task *task = &grown[plan->task_count++];
         *task = (struct task){script, shown, matrix.cells[i % matrix.count], 0};
         if (faults != 0)
@@ -182,7 +202,9 @@ static int updates(struct nb_paths *paths, bool faults)
 /* The scripts of the built-in matrix, or of one request. */
 static int built_in(struct nb_paths *paths, const char *request)
 {
-    static const char *const requests[] = {"test", "permanent", "confirm", "pending", "bad"};
+    static const char *const requests[] = {"test",       "permanent",  "confirm",
+                                           "pending",    "bad",        "rollback",
+                                           "full-store", "first-boot", "factory-reset"};
     int err = OTA_E_ARGUMENT;
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         char name[64];
@@ -194,7 +216,9 @@ static int built_in(struct nb_paths *paths, const char *request)
             return err;
     }
     if (err != 0)
-        usage("--request wants test, permanent, confirm, pending or bad", request);
+        usage("--request wants test, permanent, confirm, pending, bad, rollback, full-store, "
+              "first-boot or factory-reset",
+              request);
     return err;
 }
 
@@ -202,6 +226,7 @@ static int make_plan(struct plan *plan, const struct options *options, char *con
                      size_t count, struct nb_kit *kit)
 {
     struct nb_paths paths = {0};
+    plan->built_in = count == 0 && !options->update && !options->faults;
     bool update = options->update || (options->faults && count == 0);
     int err = update       ? updates(&paths, options->faults)
               : count == 0 ? built_in(&paths, options->request)
@@ -219,6 +244,10 @@ static int make_plan(struct plan *plan, const struct options *options, char *con
     for (size_t i = 0; err == 0 && i < paths.count; i++)
         err = add_script(plan, options, paths.items[i], kit);
     nb_paths_free(&paths);
+    if (err == 0 && plan->task_count == 0) {
+        fprintf(stderr, "nobrick prove: the request is not for this scheme\n");
+        err = OTA_E_ARGUMENT;
+    }
     return err;
 }
 

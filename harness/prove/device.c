@@ -1,5 +1,7 @@
 #include "harness/prove/device.h"
 
+#include "harness/run/bench_store.h"
+
 #include <string.h>
 
 static bool same(const struct img_version *a, const struct img_version *b)
@@ -68,6 +70,15 @@ static void boot(struct nb_prove_device *device, struct nb_end *end)
     end->trial = result.trial;
 }
 
+static int act_on_store(struct nb_prove_device *device, enum nb_action action)
+{
+    struct img_version version;
+    bool changed;
+    return action == NB_ACTION_PENDING
+               ? nb_bench_store_ask(device->bench, device->call, device->machine.demand.permanent)
+               : nb_bench_store_confirm(device->bench, &version, &changed);
+}
+
 static void run(void *context, enum nb_action action, const struct nb_seam *seam,
                 struct nb_end *end)
 {
@@ -79,9 +90,12 @@ static void run(void *context, enum nb_action action, const struct nb_seam *seam
     config->secondary.flash = seam->flash;
     config->scratch.flash = seam->flash;
     config->format.status.flash = seam->flash;
+    config->factory.flash = seam->flash;
     config->crypto = &device->crypto;
     if (action == NB_ACTION_BOOT)
         boot(device, end);
+    else if (device->bench->device.scheme->store)
+        end->refused = act_on_store(device, action) != 0;
     else if (action == NB_ACTION_PENDING)
         end->refused = img_set_pending(&config->secondary, &config->format,
                                        device->machine.demand.permanent) != 0;
@@ -117,7 +131,9 @@ static void find_phase(struct nb_prove_device *device, const struct nb_step *ste
 {
     struct nb_bench *bench = device->bench;
     const struct nb_oracle *oracle = &bench->state.oracle;
-    enum img_swap_type asked = img_requested(&bench->config.secondary, &bench->config.format);
+    enum img_swap_type asked = bench->device.scheme->store
+                                   ? nb_bench_store_requested(bench)
+                                   : img_requested(&bench->config.secondary, &bench->config.format);
     device->machine.demand.permanent = asked == IMG_SWAP_PERM;
     if (step->pending) {
         device->phase = NB_PHASE_ASKING;
@@ -185,7 +201,9 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
         .counter = &bench->state.counter,
         .loader = loader->address,
         .loader_end = loader->address + loader->size,
-        .demand = {.reverts = bench->device.scheme->reverts, .confirms = step->confirmed},
+        .demand = {.reverts = bench->device.scheme->reverts,
+                   .again = bench->device.attempts > 1,
+                   .confirms = step->confirmed},
         .run = run,
     };
     if (bench->device.format.max_sectors != 0) {
@@ -197,7 +215,11 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
     widen(&device->machine, secondary);
     widen(&device->machine, &bench->device.scratch);
     widen(&device->machine, &bench->device.status);
+    widen(&device->machine, &bench->device.factory);
     find_images(device);
+    device->call = step->call;
+    if (step->pending && bench->device.scheme->store)
+        device->has_new = nb_bench_store_next(bench, step->call, &device->new) == 0;
     find_phase(device, step);
     struct nb_demand *demand = &device->machine.demand;
     demand->boots = set_of(device, &step->expect);

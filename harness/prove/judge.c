@@ -72,11 +72,14 @@ static const struct rule *rule_for(const struct nb_demand *demand, enum nb_phase
                                    const struct nb_end *end)
 {
     static const struct rule unasked = WRONG(NOBODY);
+    static const struct rule next_start = TO(TRIED);
     const struct row *row = &rows[phase];
     if (end->runs == NB_RUNS_OLD)
         return &row->old;
-    if (end->trial)
-        return &row->trial;
+    if (end->trial) {
+        bool tried = phase == NB_PHASE_TRIED || phase == NB_PHASE_MAYBE_CONFIRMED;
+        return tried && demand->again ? &next_start : &row->trial;
+    }
     bool asked = phase == NB_PHASE_ASKED || phase == NB_PHASE_MAYBE_ASKED;
     return asked && demand->reverts && !demand->permanent ? &unasked : &row->confirmed;
 }

@@ -52,6 +52,7 @@ struct nb_end {
 /* What is demanded of a device. */
 struct nb_demand {
     bool reverts;   /* the scheme gives a trial */
+    bool again;     /* … of more than one start */
     bool permanent; /* the request is for good */
     bool confirms;  /* an image on trial may confirm itself */
     unsigned boots; /* what may ever run: a set of nb_runs */

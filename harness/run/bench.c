@@ -3,6 +3,7 @@
 #include "harness/prove/errors.h"
 #include "harness/prove/prove.h"
 #include "harness/prove/sweep.h"
+#include "harness/run/bench_store.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -117,16 +118,37 @@ void nb_bench_boot(struct nb_bench *bench)
         nb_bench_event(bench, "boot none %s", ota_err_word(OTA_E_POWER));
 }
 
+static int confirm_stored(struct nb_bench *bench)
+{
+    struct img_version confirmed;
+    char version[24];
+    bool changed = false;
+    int err = nb_bench_store_confirm(bench, &confirmed, &changed);
+    nb_version_print(&confirmed, version, sizeof version);
+    if (err == 0 && changed)
+        nb_bench_event(bench, "confirmed %s", version);
+    return err;
+}
+
 static int confirm(struct nb_bench *bench)
 {
     struct img_info image;
     char version[24];
+    if (bench->device.scheme->store)
+        return confirm_stored(bench);
     int err = img_confirm(&bench->config.primary, &bench->config.format);
     if (err != 0 || img_measure(&bench->config.primary, &image, NULL) != 0)
         return err;
     nb_version_print(&image.header.version, version, sizeof version);
     nb_bench_event(bench, "confirmed %s", version);
     return 0;
+}
+
+static enum nb_store_call call_of(const struct nb_step *step)
+{
+    return step->kind == NB_DEVICE_ROLL_BACK       ? NB_STORE_ROLL_BACK
+           : step->kind == NB_DEVICE_FACTORY_RESET ? NB_STORE_FACTORY_RESET
+                                                   : NB_STORE_DOWNLOAD;
 }
 
 static int ask_for_installation(struct nb_bench *bench, bool permanent)
@@ -137,9 +159,27 @@ static int ask_for_installation(struct nb_bench *bench, bool permanent)
     return err == OTA_E_TRAILER ? 0 : err;
 }
 
+/* What the store refuses is an event, and all that comes of it. */
+static int ask_store(struct nb_bench *bench, const struct nb_step *step)
+{
+    int err = step->kind == NB_DEVICE_FORGET
+                  ? nb_bench_store_erase(bench, &step->expect.versions[0])
+                  : nb_bench_store_ask(bench, call_of(step), nb_bench_permanent(bench, step));
+    if (err == 0 || err == OTA_E_POWER || err == OTA_E_FLASH_ERASE || err == OTA_E_FLASH_PROGRAM)
+        return err;
+    nb_bench_event(bench, "reject %s", ota_err_word(err));
+    return 0;
+}
+
 bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step)
 {
     return step->permanent || bench->cell->permanent;
+}
+
+static bool asks(const struct nb_step *step)
+{
+    return step->kind == NB_DEVICE_PENDING || step->kind == NB_DEVICE_ROLL_BACK ||
+           step->kind == NB_DEVICE_FACTORY_RESET;
 }
 
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
@@ -153,7 +193,14 @@ void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
         nb_version_print(&bench->script->images[step->image].version, version, sizeof version);
         nb_bench_event(bench, "push %s", version);
     }
-    if (step->kind != NB_DEVICE_PENDING || img_measure(&bench->config.secondary, &image, NULL) != 0)
+    struct img_version next;
+    if (bench->device.scheme->store && asks(step) &&
+        nb_bench_store_next(bench, call_of(step), &next) == 0) {
+        nb_version_print(&next, version, sizeof version);
+        nb_bench_event(bench, "pending %s", version);
+    }
+    if (bench->device.scheme->store || step->kind != NB_DEVICE_PENDING ||
+        img_measure(&bench->config.secondary, &image, NULL) != 0)
         return;
     nb_version_print(&image.header.version, version, sizeof version);
     nb_bench_event(bench, "pending %s", version);
@@ -184,6 +231,8 @@ int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
         err = confirm(bench);
     else if (step->kind == NB_DEVICE_PUSH)
         err = nb_bench_push(bench, step);
+    else if (bench->device.scheme->store && (asks(step) || step->kind == NB_DEVICE_FORGET))
+        err = ask_store(bench, step);
     else if (step->kind == NB_DEVICE_PENDING)
         err = ask_for_installation(bench, nb_bench_permanent(bench, step));
     /* The oracle has the word then; the error is only what comes of it. */
@@ -219,6 +268,7 @@ static void use_flash(struct nb_bench *bench, const struct flash_port *port)
     bench->config.secondary.flash = port;
     bench->config.scratch.flash = port;
     bench->config.format.status.flash = port;
+    bench->config.factory.flash = port;
 }
 
 /* ---- expectations ------------------------------------------------------------------------ */
@@ -275,7 +325,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 static bool is_device_step(const struct nb_step *step)
 {
     return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
-           step->kind == NB_DEVICE_PUSH || step->kind == NB_DEVICE_PENDING;
+           step->kind == NB_DEVICE_PUSH || asks(step) || step->kind == NB_DEVICE_FORGET;
 }
 
 /* A device step with whatever faults are armed for it. */
@@ -439,10 +489,16 @@ static int set_up(struct nb_bench *bench, struct flash_text_error *error)
                            sizeof bench->buffer, &bench->config);
     bench->loader_fingerprint =
         flash_sim_fingerprint(bench->sim, bench->device.loader.address, bench->device.loader.size);
-    nb_oracle_init(&bench->state.oracle, bench->device.scheme->reverts,
+    nb_oracle_init(&bench->state.oracle,
+                   bench->device.scheme->reverts && bench->device.attempts == 1,
                    bench->device.validate_primary);
+    bench->state.oracle.ranks = bench->device.scheme->store;
     const struct nb_image *factory = nb_script_factory(bench->script);
-    return factory != NULL ? nb_bench_put(bench, 0, factory, NULL, error) : 0;
+    err = factory != NULL ? nb_bench_put(bench, 0, factory, NULL, error) : 0;
+    if (err != 0 || factory == NULL || !bench->device.scheme->store)
+        return err;
+    struct boot_result result; /* it was switched on once: its store has the factory image */
+    return boot_go(&bench->config, &result);
 }
 
 int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,

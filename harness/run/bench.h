@@ -23,6 +23,7 @@ struct nb_bench_state {
     struct nb_oracle oracle;
     char events[NB_BENCH_EVENTS][NB_BENCH_LINE];
     size_t event_count;
+    struct nb_blob staged; /* of a store: what `pending` downloads; data NULL: nothing */
     size_t cursor; /* events before it have met an expectation, or are older than the last step */
 };
 

@@ -1,9 +1,32 @@
 /* The bench's steps that only touch flash: images put down, damage, and what lies there. */
-#include "harness/run/bench.h"
+#include "harness/run/bench_store.h"
 #include "harness/run/slot.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* How the blob is known: by its own header, or in a store by what its row says. False: nothing that
+ * could ever run. */
+static bool identify(const struct nb_bench *bench, const struct nb_blob *blob,
+                     struct img_version *version, uint32_t *end)
+{
+    const struct img_rules rules = {0};
+    struct img_info info;
+    struct img_fault fault;
+    struct img_row row;
+    if (bench->device.scheme->store) {
+        if (img_row_decode(blob->row, &row) != 0)
+            return false;
+        *version = img_harmony_version(row.version);
+        *end = blob->end;
+        return true;
+    }
+    if (nb_image_check(blob->data, blob->size, &rules, &info, &fault) != 0)
+        return false;
+    *version = info.header.version;
+    *end = info.end;
+    return true;
+}
 
 static const struct sim_region *slot_region(const struct nb_bench *bench, unsigned slot)
 {
@@ -14,14 +37,10 @@ static const struct sim_region *slot_region(const struct nb_bench *bench, unsign
 static int learn(struct nb_bench *bench, const struct nb_blob *blob, struct img_version *version)
 {
     struct nb_bench_known *known = &bench->known[bench->known_count];
-    struct img_info info;
-    struct img_fault fault;
+    uint32_t end;
     memset(version, 0, sizeof *version);
-    const struct img_rules rules = {0};
-    if (nb_image_check(blob->data, blob->size, &rules, &info, &fault) != 0 ||
-        info.end > bench->device.primary.size)
+    if (!identify(bench, blob, version, &end) || end > bench->device.primary.size)
         return 0; /* nothing that could ever run */
-    *version = info.header.version;
     for (size_t i = 0; i < bench->known_count; i++)
         if (bench->known[i].data == blob->data)
             return 0;
@@ -30,15 +49,53 @@ static int learn(struct nb_bench *bench, const struct nb_blob *blob, struct img_
     struct flash_sim *scratch = flash_sim_memory(bench->device.chips, bench->device.chip_count);
     if (scratch == NULL)
         return OTA_E_NO_SPACE;
-    int err = flash_sim_put(scratch, bench->device.primary.address, blob->data, info.end);
-    known->version = info.header.version;
-    known->end = info.end;
+    uint32_t size = end < blob->size ? end : blob->size;
+    int err = flash_sim_put(scratch, bench->device.primary.address, blob->data, size);
+    known->version = *version;
+    known->end = end;
     known->genuine = blob->genuine;
     known->data = blob->data;
-    known->fingerprint = flash_sim_fingerprint(scratch, bench->device.primary.address, info.end);
+    known->fingerprint = flash_sim_fingerprint(scratch, bench->device.primary.address, end);
     bench->known_count += err == 0;
     flash_sim_close(scratch);
     return err;
+}
+
+static int put_whole(struct nb_bench *bench, unsigned slot, const struct nb_blob *blob,
+                     const struct nb_step *step)
+{
+    uint8_t *padded = NULL;
+    uint8_t erased;
+    int err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
+    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->in_status)
+        err = nb_image_pad(blob->data, blob->size, slot_region(bench, slot)->size,
+                           &bench->device.format, erased, false, true, &padded);
+    if (err == 0)
+        err =
+            nb_slot_fill(bench->sim, slot_region(bench, slot), padded != NULL ? padded : blob->data,
+                         padded != NULL ? slot_region(bench, slot)->size : blob->size);
+    free(padded);
+    if (err == 0)
+        err = nb_slot_forget(bench->sim, &bench->device, slot);
+    if (err == 0 && step != NULL && step->pending)
+        err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
+                              &bench->config.format, nb_bench_permanent(bench, step));
+    return err;
+}
+
+/* In a store, slot 1 is whatever place is free. What nobody asked for is not there yet: the
+ * application downloads it. */
+static int put_stored(struct nb_bench *bench, unsigned slot, const struct nb_blob *blob,
+                      const struct nb_step *step)
+{
+    bool asked = step != NULL && (step->pending || step->confirmed);
+    if (slot == 0)
+        return nb_bench_store_factory(bench, blob);
+    if (!asked) {
+        bench->state.staged = *blob;
+        return 0;
+    }
+    return nb_bench_store_insert(bench, blob, step->confirmed || nb_bench_permanent(bench, step));
 }
 
 int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *image,
@@ -46,27 +103,13 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
 {
     struct nb_blob blob;
     struct nb_oracle_image known = {0};
-    uint8_t *padded = NULL;
-    uint8_t erased;
     int err = nb_kit_image(bench->cell->kit, bench->script, bench->cell, &bench->device, image,
                            &blob, error);
     if (err == 0)
-        err = nb_slot_erased(bench->sim, slot_region(bench, slot), &erased);
-    if (err == 0)
         err = learn(bench, &blob, &known.version);
-    if (err == 0 && step != NULL && step->confirmed && !bench->device.scheme->in_status)
-        err = nb_image_pad(blob.data, blob.size, slot_region(bench, slot)->size,
-                           &bench->device.format, erased, false, true, &padded);
     if (err == 0)
-        err =
-            nb_slot_fill(bench->sim, slot_region(bench, slot), padded != NULL ? padded : blob.data,
-                         padded != NULL ? slot_region(bench, slot)->size : blob.size);
-    free(padded);
-    if (err == 0)
-        err = nb_slot_forget(bench->sim, &bench->device, slot);
-    if (err == 0 && step != NULL && step->pending)
-        err = img_set_pending(slot == 0 ? &bench->config.primary : &bench->config.secondary,
-                              &bench->config.format, nb_bench_permanent(bench, step));
+        err = bench->device.scheme->store ? put_stored(bench, slot, &blob, step)
+                                          : put_whole(bench, slot, &blob, step);
     if (err != 0) {
         if (error->message[0] == '\0')
             snprintf(error->message, sizeof error->message, "%s", ota_err_text(err));
@@ -75,8 +118,9 @@ int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *i
     known.data = blob.data;
     known.size = blob.size;
     known.genuine = blob.genuine;
-    nb_oracle_put(&bench->state.oracle, slot, &known, step != NULL && step->pending,
-                  step == NULL || step->confirmed);
+    bool asked =
+        step != NULL && (step->pending || (bench->device.scheme->store && step->confirmed));
+    nb_oracle_put(&bench->state.oracle, slot, &known, asked, step == NULL || step->confirmed);
     return 0;
 }
 
@@ -113,7 +157,7 @@ int nb_bench_push(struct nb_bench *bench, const struct nb_step *step)
     struct ota_progress progress;
     struct ota_push push;
     struct nb_blob blob;
-    int err = nb_bench_offer(bench, step, &blob);
+    int err = bench->device.scheme->store ? OTA_E_UNSUPPORTED : nb_bench_offer(bench, step, &blob);
     if (err == 0)
         err =
             sim_push_init(&push, &bench->device, &bench->config, bench->cell->permanent, &progress);

@@ -9,6 +9,7 @@
 #define CLOUD_DEVICE   "anycloud-nrf52840"
 #define DEFAULT_PART   "nrf52840"
 #define ROW_PART       "psoc6-internal"
+#define STORE_PART     "pic32mzw1-internal"
 #define DEFAULT_SCHEME "swap-move"
 
 /* Four sectors are the least that a scheme with a way back can work with: trailer, spare and two of
@@ -23,9 +24,11 @@ static uint32_t default_slot(const struct flash_part *part, const struct boot_sc
     return slot;
 }
 
-/* Status records are for parts that program whole rows. */
+/* Status records are for parts that program whole rows; a store has the part of its preset. */
 static const char *usual_part(const struct boot_scheme *scheme)
 {
+    if (scheme->store)
+        return STORE_PART;
     return scheme->in_status ? ROW_PART : DEFAULT_PART;
 }
 

@@ -1,7 +1,7 @@
 #include "harness/run/kit.h"
 #include "harness/cli/paths.h"
 #include "harness/files/files.h"
-#include "harness/image/image.h"
+#include "harness/image/harmony.h"
 #include "harness/run/broker.h"
 #include "harness/run/certs.h"
 #include "sim/cortexm/host/program.h"
@@ -203,8 +203,18 @@ static uint32_t payload_size(const struct nb_cell *cell, const struct sim_device
 
 /* ---- making images ----------------------------------------------------------------------- */
 
-static void tamper(const struct nb_image *image, const struct sim_device *device, uint8_t *data,
-                   size_t *size)
+/* The row stays whole: it is its signature that is wrong. */
+static void change_signature(uint8_t raw[IMG_ROW_SIZE])
+{
+    struct img_row row;
+    if (img_row_decode(raw, &row) != 0)
+        return;
+    row.signature[IMG_RS_SIZE - 1] ^= 0x01;
+    img_row_encode(&row, raw);
+}
+
+static void tamper(const struct nb_image *image, const struct sim_device *device,
+                   struct nb_blob *blob, uint8_t *data, size_t *size)
 {
     switch (image->tamper) {
     case NB_TAMPER_PAYLOAD:
@@ -214,7 +224,10 @@ static void tamper(const struct nb_image *image, const struct sim_device *device
         data[24] ^= 0x01; /* the build number: hashed, compared by nobody */
         break;
     case NB_TAMPER_SIGNATURE:
-        data[*size - 1] ^= 0x01;
+        if (device->scheme->store)
+            change_signature(blob->row);
+        else
+            data[*size - 1] ^= 0x01;
         break;
     case NB_TAMPER_TRUNCATE:
         *size -= *size > TRUNCATED ? TRUNCATED : 0;
@@ -249,13 +262,55 @@ static int add_program(const struct nb_cell *cell, const struct sim_device *devi
     return OTA_E_UNSUPPORTED;
 }
 
+/* An image for a store, and the row that says what it is. */
+static int make_stored(const struct nb_cell *cell, const struct sim_device *device,
+                       const struct nb_image *image, struct nb_image_spec *spec, struct made *made,
+                       size_t *size, struct flash_text_error *error)
+{
+    struct img_row row = {.type = IMG_ROW_PRODUCTION};
+    snprintf(row.name, sizeof row.name, "v%u.bin", image->number);
+    spec->payload_size = payload_size(cell, device, image, device->primary.size, IMG_HARMONY_BLOCK);
+    spec->with_tag = spec->payload_size >= APP_TAG_SIZE;
+    int rc = img_harmony_number(&image->version, &row.version);
+    if (rc == 0)
+        rc = nb_harmony_create(spec, &made->data, size, error->message, sizeof error->message);
+    if (rc == 0)
+        rc = nb_harmony_sign(made->data, *size, spec->key_path, &row, error->message,
+                             sizeof error->message);
+    img_row_encode(&row, made->blob.row);
+    return rc;
+}
+
+/* An image that says all of itself. */
+static int make_whole(const struct nb_cell *cell, const struct sim_device *device,
+                      const struct nb_image *image, struct nb_image_spec *spec, struct made *made,
+                      size_t *size, struct flash_text_error *error)
+{
+    uint32_t max_end = 0;
+    int rc = nb_device_max_end(device, &max_end);
+    if (rc == 0)
+        rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    if (rc)
+        return rc;
+    free(made->data);
+    uint32_t overhead = (uint32_t)(*size - APP_TAG_SIZE);
+    spec->payload_size = payload_size(cell, device, image, max_end, overhead);
+    spec->with_tag = spec->payload_size >= APP_TAG_SIZE;
+    uint8_t *program;
+    made->data = NULL;
+    rc = add_program(cell, device, image, spec, &program, error);
+    if (rc == 0)
+        rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    free(program);
+    return rc;
+}
+
 static int make_numbered(struct nb_kit *kit, const struct nb_script *script,
                          const struct nb_cell *cell, const struct sim_device *device,
                          const struct nb_image *image, struct made *made,
                          struct flash_text_error *error)
 {
     char key_path[280];
-    uint32_t max_end = 0;
     size_t size = 0;
     snprintf(key_path, sizeof key_path, "%s.pem",
              image->key == NB_KEY_OTHER ? kit->other : kit->trusted);
@@ -270,25 +325,12 @@ static int make_numbered(struct nb_kit *kit, const struct nb_script *script,
         .counter = image->has_counter ? image->counter : image->number,
         .key_path = image->key == NB_KEY_NONE ? NULL : key_path,
     };
-    int rc = nb_device_max_end(device, &max_end);
-    if (rc == 0)
-        rc = nb_image_create(&spec, &made->data, &size, error->message, sizeof error->message);
-    if (rc)
-        return rc;
-    free(made->data);
-    uint32_t overhead = (uint32_t)(size - APP_TAG_SIZE);
-    spec.payload_size = payload_size(cell, device, image, max_end, overhead);
-    spec.with_tag = spec.payload_size >= APP_TAG_SIZE;
-    uint8_t *program;
-    made->data = NULL;
-    rc = add_program(cell, device, image, &spec, &program, error);
-    if (rc == 0)
-        rc = nb_image_create(&spec, &made->data, &size, error->message, sizeof error->message);
-    free(program);
+    int rc = device->scheme->store ? make_stored(cell, device, image, &spec, made, &size, error)
+                                   : make_whole(cell, device, image, &spec, made, &size, error);
     if (rc)
         return rc;
     made->blob.end = (uint32_t)size;
-    tamper(image, device, made->data, &size);
+    tamper(image, device, &made->blob, made->data, &size);
     if (image->extra) {
         uint8_t *grown = realloc(made->data, size + image->extra);
         if (!grown)

@@ -5,6 +5,7 @@
 #ifndef NOBRICK_HARNESS_RUN_KIT_H
 #define NOBRICK_HARNESS_RUN_KIT_H
 
+#include "agent/image/harmony.h"
 #include "harness/run/daemon.h"
 #include "harness/run/run.h"
 
@@ -35,9 +36,11 @@ OTA_MUST_CHECK int nb_kit_tls(struct nb_kit *kit, enum nb_tls kind, struct nb_da
 struct nb_blob {
     const uint8_t *data; /* the kit's, until nb_kit_free */
     uint32_t size;
-    uint32_t end;   /* of the image proper, without `extra` or the rest of a golden slot */
-    bool genuine;   /* made with the trusted key (or a golden file) and not tampered with */
-    char path[256]; /* the same bytes as a file */
+    uint32_t end; /* of the image proper, without `extra` or the rest of a golden slot */
+    uint8_t
+        row[IMG_ROW_SIZE]; /* of an image that is kept in a store: what the directory holds of it */
+    bool genuine;          /* made with the trusted key (or a golden file) and not tampered with */
+    char path[256];        /* the same bytes as a file */
 };
 
 /* The bytes of `image` for `device`: a vN with its options, sized as the cell says, or a golden

@@ -56,15 +56,18 @@ static const struct {
     /* what does not fit under * is left out, and counted */
     {"part psoc6-internal nrf52840\nscheme *\n",
      "part=psoc6-internal,scheme=overwrite\npart=psoc6-internal,scheme=swap-status\n"
+     "part=psoc6-internal,scheme=ranked\n"
      "part=nrf52840,scheme=overwrite\npart=nrf52840,scheme=swap-move\n"
-     "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n",
+     "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n"
+     "part=nrf52840,scheme=ranked\n",
      2, NULL},
     {"part psoc6-internal\nscheme swap-move\n", NULL, 0,
      "3:1: part=psoc6-internal,scheme=swap-move: "},
     {"part nosuch\n", NULL, 0, "3:1: part=nosuch: "},
-    {"scheme ranked\n", NULL, 0, "3:1: scheme=ranked: boot scheme ranked is not built yet"},
+    {"scheme candidate\n", NULL, 0,
+     "3:1: scheme=candidate: boot scheme candidate is not built yet"},
     {"device nosuch\n", NULL, 0, "3:1: device=nosuch: no device nosuch"},
-    {"part nrf52840\nscheme *\nslot 16M\n", NULL, 0, "0:0: no combination fits (4 left out)"},
+    {"part nrf52840\nscheme *\nslot 16M\n", NULL, 0, "0:0: no combination fits (5 left out)"},
 };
 
 static void lists_span_the_matrix(void **state)

@@ -80,6 +80,7 @@ void nb_oracle_put(struct nb_oracle *oracle, unsigned slot, const struct nb_orac
     oracle->images[index].refused = false;
     if (slot == 1) {
         oracle->progress_live = false;
+        oracle->images[index].stored = oracle->ranks && pending;
         if (pending || asks_by_itself(image)) {
             oracle->has_pending = true;
             oracle->pending = image->version;
@@ -189,12 +190,22 @@ static void on_boot_none(struct nb_oracle *oracle)
     oracle->has_running = false;
 }
 
+/* Stored, and newer than what is confirmed. */
+static bool is_next(const struct nb_oracle *oracle, const struct img_version *version)
+{
+    for (size_t i = 0; i < oracle->image_count; i++)
+        if (oracle->images[i].stored && same(&oracle->images[i].version, version))
+            return !oracle->has_confirmed || img_version_compare(version, &oracle->confirmed) > 0;
+    return false;
+}
+
 /* Another image than the confirmed one: only if it was asked for. */
 static void on_other_image(struct nb_oracle *oracle, const char *word,
                            const struct img_version *version, bool trial)
 {
     bool asked = (oracle->has_pending && same(&oracle->pending, version)) ||
                  (oracle->may_have_asked && same(&oracle->job, version));
+    asked = asked || is_next(oracle, version);
     /* Who lost the primary may recover with whatever good image is left (BOOT-12). */
     if (!asked && !oracle->primary_damaged)
         violate(oracle, "%s runs in place of the confirmed image, and nobody asked for it", word);

@@ -38,6 +38,7 @@ struct nb_oracle_image {
     uint32_t end; /* without what was appended behind the image; 0: `size` */
     bool packed;  /* it comes in an archive, whose bytes progress counts */
     bool genuine;
+    bool stored;  /* in a store, and may run when its turn comes */
     bool refused; /* by loader or agent, and not accepted since */
 };
 
@@ -51,6 +52,7 @@ enum nb_oracle_confirms {
 struct nb_oracle {
     bool reverts;   /* the scheme gives one trial */
     bool validates; /* the primary is checked at every boot */
+    bool ranks;     /* images are kept in a store, and the newest good one runs */
     struct nb_oracle_image images[NB_ORACLE_IMAGES];
     size_t image_count;
     int offered;          /* index, or -1 */

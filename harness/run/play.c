@@ -466,9 +466,9 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if (play->script->needs_cloud &&
-            (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
-             step->kind == NB_DEVICE_PUSH))
+        if ((play->script->needs_cloud && step->kind >= NB_DEVICE_CONFIRM &&
+             step->kind <= NB_DEVICE_PENDING) ||
+            (step->kind >= NB_DEVICE_ROLL_BACK && step->kind <= NB_DEVICE_FORGET))
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;

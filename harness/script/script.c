@@ -292,7 +292,7 @@ static bool is_until(enum nb_step_kind kind)
 
 static bool is_device(enum nb_step_kind kind)
 {
-    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_PENDING) || is_until(kind) ||
+    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_FORGET) || is_until(kind) ||
            kind == NB_PROVE;
 }
 

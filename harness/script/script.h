@@ -140,29 +140,35 @@ struct nb_image {
     enum nb_tar tar;
 };
 
+/* What the application of a device with a store asks for. */
+enum nb_store_call { NB_STORE_DOWNLOAD, NB_STORE_ROLL_BACK, NB_STORE_FACTORY_RESET };
+
 /* ---- steps ------------------------------------------------------------------------------- */
 
 enum nb_step_kind {
-    NB_CLOUD_OFFER,    /* image */
-    NB_CLOUD_NONE,     /* `cloud offer none`, `cloud withdraw` */
-    NB_DEVICE_LIVE,    /* the device process for value seconds, check after check */
-    NB_DEVICE_CHECK,   /* the device process until its check has ended, through all reboots */
-    NB_DEVICE_BOOT,    /* one boot of the loader */
-    NB_DEVICE_CONFIRM, /* the running application confirms */
-    NB_DEVICE_PUSH,    /* image, push: a host pushes it */
-    NB_DEVICE_PENDING, /* the application asks for slot1; permanent */
-    NB_DEVICE_COUNTER, /* value: raise the nv counter */
-    NB_PROVE,          /* expect.versions: what may boot; pending, permanent, confirmed: what the
-                          application may do */
-    NB_FLASH_IMAGE,    /* slot, image, pending, permanent, confirmed */
-    NB_FLASH_ERASE,    /* slot */
-    NB_FLASH_FLIP,     /* slot, value: offset of the byte whose bit 0 is flipped */
-    NB_FLASH_BREAK,    /* slot, value: offset of the unit that cannot be read */
-    NB_FLASH_WEAKEN,   /* slot, value: offset of the unit that reads unstably */
-    NB_FLASH_STICK,    /* slot, value: offset in the sector that does not erase any more */
-    NB_FAULT_CUT,      /* value: operation; tear. Or all, and tears */
-    NB_FAULT_FAIL,     /* value: operation that fails, or all; failure */
-    NB_FAULT_CHUNK,    /* value: chunk; chunk_fault; raw */
+    NB_CLOUD_OFFER,          /* image */
+    NB_CLOUD_NONE,           /* `cloud offer none`, `cloud withdraw` */
+    NB_DEVICE_LIVE,          /* the device process for value seconds, check after check */
+    NB_DEVICE_CHECK,         /* the device process until its check has ended, through all reboots */
+    NB_DEVICE_BOOT,          /* one boot of the loader */
+    NB_DEVICE_CONFIRM,       /* the running application confirms */
+    NB_DEVICE_PUSH,          /* image, push: a host pushes it */
+    NB_DEVICE_PENDING,       /* the application asks for slot1; permanent */
+    NB_DEVICE_ROLL_BACK,     /* … of a store: that what runs gives way to the next in rank */
+    NB_DEVICE_FACTORY_RESET, /* … for the factory image */
+    NB_DEVICE_FORGET,        /* … that a version is erased; expect.versions */
+    NB_DEVICE_COUNTER,       /* value: raise the nv counter */
+    NB_PROVE,        /* expect.versions: what may boot; pending, permanent, confirmed: what the
+                        application may do */
+    NB_FLASH_IMAGE,  /* slot, image, pending, permanent, confirmed */
+    NB_FLASH_ERASE,  /* slot */
+    NB_FLASH_FLIP,   /* slot, value: offset of the byte whose bit 0 is flipped */
+    NB_FLASH_BREAK,  /* slot, value: offset of the unit that cannot be read */
+    NB_FLASH_WEAKEN, /* slot, value: offset of the unit that reads unstably */
+    NB_FLASH_STICK,  /* slot, value: offset in the sector that does not erase any more */
+    NB_FAULT_CUT,    /* value: operation; tear. Or all, and tears */
+    NB_FAULT_FAIL,   /* value: operation that fails, or all; failure */
+    NB_FAULT_CHUNK,  /* value: chunk; chunk_fault; raw */
     NB_FAULT_REVERSE,
     NB_FAULT_JOB_SILENT,
     NB_FAULT_JOB_RAW,  /* text */
@@ -224,6 +230,7 @@ struct nb_step {
     char text[NB_TEXT];         /* the line as written, blanks squeezed: for stories and messages */
     int image;                  /* index into nb_script.images, or -1 */
     unsigned slot;              /* 0 primary, 1 secondary */
+    enum nb_store_call call;    /* NB_PROVE, pending: what is asked for */
     bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;             /* … for good. false: as the cell's `install` says */
     bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */

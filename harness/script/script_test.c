@@ -236,7 +236,8 @@ static const struct {
     {HEAD "device boot\n", 3, 1, "the script checks nothing: expected an 'expect' or 'until' line"},
     {HEAD TAIL "  devce boot\n", 4, 3, "'devce' begins no line here: see nobrick list verbs"},
     {HEAD TAIL "device bot\n", 4, 8,
-     "'bot' is not understood here: expected check, live, boot, confirm, push, pending or counter"},
+     "'bot' is not understood here: expected check, live, boot, confirm, push, pending, rollback, "
+     "factory-reset, forget or counter"},
     {HEAD TAIL "device boot now\n", 4, 13, "'now' is too much: expected the end of the line"},
     {HEAD TAIL "title again\n", 4, 1, "'title' is a header line: expected before the first step"},
     {"title a\ntitle b\n", 2, 1, "'title' was given before"},

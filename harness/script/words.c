@@ -368,6 +368,12 @@ static bool take_trailer(struct nb_line *line, const char *word, size_t length)
 /* What the application does while `prove` cuts. */
 static bool take_app(struct nb_line *line, const char *word, size_t length)
 {
+    bool rolls_back = nb_word_is(word, length, "rollback");
+    if (rolls_back || nb_word_is(word, length, "factory-reset")) {
+        line->step.pending = line->step.permanent = true;
+        line->step.call = rolls_back ? NB_STORE_ROLL_BACK : NB_STORE_FACTORY_RESET;
+        return true;
+    }
     if (!nb_word_is(word, length, "confirm"))
         return !nb_word_is(word, length, "confirmed") && take_trailer(line, word, length);
     line->step.confirmed = true;
@@ -590,7 +596,7 @@ static const struct nb_word_class classes[] = {
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},
-    {"APP", "pending, pending permanent or confirm", take_app},
+    {"APP", "pending, pending permanent, rollback, factory-reset or confirm", take_app},
     {"SLOT", "slot0 or slot1", take_slot},
     {"N", "a number", take_number},
     {"OFFSET", "an offset", take_offset},

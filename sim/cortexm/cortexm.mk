@@ -25,12 +25,13 @@ CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 # Sources that are no tests.
 cm_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)))
 
-CM_AGENT_BASE := agent/crc32.c agent/error_words.c agent/flash_area.c agent/ring.c
+CM_AGENT_BASE := agent/crc32.c agent/error_words.c agent/flash_area.c agent/ring.c agent/twin.c
 CM_DRIVERS    := $(addprefix $(CM_GUEST)/,board.c crypto.c fault.c flash.c libc.c nv.c retained.c \
                    semihost.c stack.c uart.c)
 
 CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
-                 $(call cm_sources,agent/boot/*.c) sim/power_on.c sim/device_layout.c sim/line.c \
+                 $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                 sim/power_on.c sim/device_layout.c sim/line.c \
                  $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c)
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
@@ -44,10 +45,12 @@ CM_PLATFORM_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c
 include $(CM_GUEST)/net/net.mk
 
 CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
-                      $(call cm_sources,agent/boot/*.c) $(call cm_sources,agent/update/*.c) \
+                      $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                      $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
-                      $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c schemes.c) \
-                      $(addprefix $(CM_GUEST)/,settings.c settings_session.c net/net.c application.c)
+                      $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c) \
+                      $(addprefix $(CM_GUEST)/,schemes.c settings.c settings_session.c net/net.c \
+                        application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
 # What a device links that has little: never run, its size is what counts.

@@ -12,6 +12,8 @@ const struct guest_setting_row guest_settings_of_loader[] = {
     GUEST_SETTING_ROW("secondary", GUEST_SETTING_REGION, device.secondary),
     GUEST_SETTING_ROW("scratch", GUEST_SETTING_REGION, device.scratch),
     GUEST_SETTING_ROW("status", GUEST_SETTING_REGION, device.status),
+    GUEST_SETTING_ROW("factory", GUEST_SETTING_REGION, device.factory),
+    GUEST_SETTING_ROW("attempts", GUEST_SETTING_NUMBER, device.attempts),
     GUEST_SETTING_ROW("align", GUEST_SETTING_NUMBER, device.format.align),
     GUEST_SETTING_ROW("write-size", GUEST_SETTING_NUMBER, device.format.write_size),
     GUEST_SETTING_ROW("max-sectors", GUEST_SETTING_NUMBER, device.format.max_sectors),

@@ -59,6 +59,8 @@ static void put_device(FILE *out, const struct sim_device *device)
     put_region(out, "progress", &device->progress);
     put_region(out, "scratch", &device->scratch);
     put_region(out, "status", &device->status);
+    put_region(out, "factory", &device->factory);
+    put_number(out, "attempts", device->attempts);
     put_text(out, "scheme", device->scheme->name);
     put_number(out, "align", device->format.align);
     put_number(out, "write-size", device->format.write_size);
