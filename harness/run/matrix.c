@@ -121,12 +121,27 @@ static void choose_world(const struct nb_script *script, const struct nb_choice 
     snprintf(world, NB_WORD, "%s", choice->world[0] ? choice->world : found);
 }
 
+/* Images reach the slots of a device through its agent, by network or by a host. Stores have no
+ * such agent yet: `*` leaves them out. */
+static bool needs_slots(const struct nb_script *script)
+{
+    bool pushes = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        pushes = pushes || script->steps[i].kind == NB_DEVICE_PUSH;
+    return pushes || script->needs_cloud;
+}
+
 static int add_cell(struct expansion *e, const struct nb_cell *cell)
 {
     struct sim_device device;
     int rc = nb_cell_device(e->script, cell, &device, e->error);
     if (rc == 0) {
+        bool unfit = e->star && device.scheme->store && needs_slots(e->script);
         sim_device_free(&device);
+        if (unfit) {
+            e->out->left_out++;
+            return 0;
+        }
     } else if (rc == OTA_E_LAYOUT && e->star) {
         e->out->left_out++;
         return 0;

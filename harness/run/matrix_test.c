@@ -61,6 +61,11 @@ static const struct {
      "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n"
      "part=nrf52840,scheme=ranked\n",
      2, NULL},
+    /* a store, where an agent is to bring the image */
+    {"part nrf52840\nscheme *\ndevice push v3\n",
+     "part=nrf52840,scheme=overwrite\npart=nrf52840,scheme=swap-move\n"
+     "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n",
+     1, NULL},
     {"part psoc6-internal\nscheme swap-move\n", NULL, 0,
      "3:1: part=psoc6-internal,scheme=swap-move: "},
     {"part nosuch\n", NULL, 0, "3:1: part=nosuch: "},
