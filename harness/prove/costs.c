@@ -232,7 +232,7 @@ int nb_costs_measure(const struct nb_script *script, const struct nb_cell *cell,
 static const char update[] = "title costs\n"
                              "req STOR-02\n"
                              "world virtual\n"
-                             "scheme *\n"
+                             "scheme overwrite swap-move swap-scratch swap-status\n"
                              "flash slot0 v1 size=100K\n"
                              "flash slot1 v2 size=100K pending\n"
                              "device boot\n"
