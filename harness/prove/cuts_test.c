@@ -77,7 +77,7 @@ static void test_list(void **state)
         }
     }
     assert_int_equal(list.count, at);
-    free(list.cuts);
+    nb_cut_list_free(&list);
     flash_sim_close(sim);
 }
 
@@ -97,7 +97,7 @@ static void test_list_of_errors(void **state)
         assert_true(list.cuts[i].fails);
         assert_int_equal(list.cuts[i].tear, FLASH_TEAR_NONE);
     }
-    free(list.cuts);
+    nb_cut_list_free(&list);
     flash_sim_close(sim);
 }
 

@@ -42,6 +42,8 @@ static int run_killed(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
     bool was_killed = codes[0] == 128 + SIGKILL;
     own->kill_ms = 0;
     forget_state(own);
+    if (!boot_only && !was_killed) /* it ended before: the next moment comes sooner */
+        usual_ms -= usual_ms / 4;
     if (rc || !was_killed)
         return rc;
     killed++;
@@ -99,7 +101,9 @@ static void killed_anywhere(void **state)
     struct nb_stage killing = board;
     killing.run_device = run_killed;
     srandom(seed);
-    for (unsigned i = 0; outcome.verdict == NB_PASS && i < kills; i++) {
+    /* Moments that came too late are no kills: a loaded machine has many. */
+    for (unsigned i = 0; outcome.verdict == NB_PASS && (i < kills || (killed == 0 && i < 40));
+         i++) {
         play(&script, kit, &killing, &outcome);
         if (outcome.verdict != NB_PASS)
             fail_with(&outcome, seed, i);
