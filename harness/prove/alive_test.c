@@ -1,60 +1,12 @@
 /* What is alive, on graphs made by hand: each way in which a later boot may read is followed, and
  * nothing else is. */
-#include "harness/prove/graph.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-
-#define SECTOR  256u /* four chunks */
 #define SECTORS 4u
-
-struct bench {
-    struct flash_sim *sim;
-    struct nb_machine machine;
-    struct nb_search search;
-};
+#define FROM    0u
+#include "harness/prove/graph_rig.h"
 
 static uint64_t bit(uint32_t chunk)
 {
     return UINT64_C(1) << chunk;
-}
-
-static int set_up(void **state)
-{
-    static const struct flash_part part = {
-        .name = "toy",
-        .size = SECTORS * SECTOR,
-        .runs = {{SECTORS, SECTOR}},
-        .run_count = 1,
-        .unit = 8,
-        .erased = 0xFF,
-        .programs = 1,
-    };
-    const struct flash_chip chip = {part, 0};
-    struct bench *bench = calloc(1, sizeof *bench);
-    *state = bench;
-    if (bench == NULL)
-        return -1;
-    bench->sim = flash_sim_memory(&chip, 1);
-    bench->machine = (struct nb_machine){.sim = bench->sim, .to = SECTORS * SECTOR};
-    bench->search.machine = &bench->machine;
-    return bench->sim != NULL ? nb_graph_open(&bench->search) : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-    nb_graph_close(&bench->search);
-    flash_sim_close(bench->sim);
-    free(bench);
-    return 0;
 }
 
 /* A state that ran, and itself reads `alive`. */

@@ -1,56 +1,8 @@
 /* Which state stands for another: same answers to the same questions, and all that is alive alike.
  */
-#include "harness/prove/graph.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-
-#define SECTOR  256u /* four chunks */
-#define SECTORS 5u   /* the first one is not the machine's */
-
-struct bench {
-    struct flash_sim *sim;
-    struct nb_machine machine;
-    struct nb_search search;
-};
-
-static int set_up(void **state)
-{
-    static const struct flash_part part = {
-        .name = "toy",
-        .size = SECTORS * SECTOR,
-        .runs = {{SECTORS, SECTOR}},
-        .run_count = 1,
-        .unit = 8,
-        .erased = 0xFF,
-        .programs = 1,
-    };
-    const struct flash_chip chip = {part, 0};
-    struct bench *bench = calloc(1, sizeof *bench);
-    *state = bench;
-    if (bench == NULL)
-        return -1;
-    bench->sim = flash_sim_memory(&chip, 1);
-    bench->machine = (struct nb_machine){.sim = bench->sim, .from = SECTOR, .to = SECTORS * SECTOR};
-    bench->search.machine = &bench->machine;
-    return bench->sim != NULL ? nb_graph_open(&bench->search) : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-    nb_graph_close(&bench->search);
-    flash_sim_close(bench->sim);
-    free(bench);
-    return 0;
-}
+#define SECTORS 5u
+#define FROM    SECTOR /* the first sector is not the machine's */
+#include "harness/prove/graph_rig.h"
 
 /* Fills a chunk of the machine's window. */
 static void put(struct bench *bench, uint32_t chunk, uint8_t byte)
