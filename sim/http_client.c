@@ -2,9 +2,11 @@
  * the reader, where it must not be touched: what the receiver asks for meanwhile (`cancelled`,
  * `waiting`) is done when the reader has returned. */
 #include "sim/http_client.h"
+#include "sim/http_pace.h"
 
 #include "sim/http_head.h"
 #include "sim/http_order.h"
+#include "sim/http_pace.h"
 #include "sim/http_reader.h"
 
 #include <stdarg.h>
@@ -13,9 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_MS    10000
-#define STALL_MS      30000
-#define SLOWEST       16u /* bytes a second that still count as progress */
 #define MAX_REDIRECTS 5u
 #define MAX_HEADERS   65536u /* of one answer */
 #define CONNECTIONS   4u     /* kept at most */
@@ -56,8 +55,7 @@ struct sim_http_client {
     char location[SIM_HTTP_PATH]; /* of a redirect; "": it is none */
     bool encoded;                 /* in a way that is not undone here */
     bool head_sent;
-    uint64_t since_progress;
-    uint64_t received;
+    struct sim_http_pace pace;
     char reason[160];
 };
 
@@ -73,24 +71,10 @@ static void disarm(struct sim_http_client *http, enum timer timer)
     http->timers->disarm(http->timers->context, timer);
 }
 
-static uint32_t stall_ms(const struct sim_http_client *http)
-{
-    return http->config.stall_ms != 0 ? http->config.stall_ms : STALL_MS;
-}
-
-static uint32_t connect_ms(const struct sim_http_client *http)
-{
-    return http->config.connect_ms != 0 ? http->config.connect_ms : CONNECT_MS;
-}
-
 static void note_progress(struct sim_http_client *http, size_t length)
 {
-    http->received += length;
-    http->since_progress += length;
-    if (http->since_progress * 1000 < (uint64_t)SLOWEST * stall_ms(http))
-        return;
-    http->since_progress = 0;
-    arm(http, TIMER_STALL, stall_ms(http));
+    if (sim_http_pace_note(&http->pace, length))
+        arm(http, TIMER_STALL, http->pace.stall_ms);
 }
 
 /* ---- connections ------------------------------------------------------------------------- */
@@ -164,7 +148,7 @@ static int open_connection(struct sim_http_client *http)
     }
     http->kept[free_place(http)] = connection;
     http->active = connection;
-    arm(http, TIMER_CONNECT, connect_ms(http));
+    arm(http, TIMER_CONNECT, http->pace.connect_ms);
     return OTA_OK;
 }
 
@@ -245,11 +229,10 @@ static int start(struct sim_http_client *http)
 {
     http->head_sent = false;
     http->redirects = 0;
-    http->since_progress = 0;
     http->reason[0] = '\0';
     int rc = begin(http, true);
     if (rc == OTA_OK)
-        arm(http, TIMER_STALL, connect_ms(http) + stall_ms(http));
+        arm(http, TIMER_STALL, sim_http_pace_start(&http->pace));
     return rc;
 }
 
@@ -515,6 +498,7 @@ sim_http_client_new(const struct sim_http_net *net, const struct sim_http_client
         return NULL;
     http->net = net;
     http->config = *config;
+    sim_http_pace_init(&http->pace, config->connect_ms, config->stall_ms);
     http->deliver = deliver;
     http->context = context;
     http->port = (struct http_port){http, http_start, http_cancel};
@@ -563,5 +547,5 @@ const char *sim_http_client_reason(const struct sim_http_client *http)
 
 uint64_t sim_http_client_received(const struct sim_http_client *http)
 {
-    return http->received;
+    return http->pace.received;
 }

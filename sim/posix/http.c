@@ -6,6 +6,7 @@
 
 #include "sim/address.h"
 #include "sim/http_head.h"
+#include "sim/http_pace.h"
 #include "sim/http_url.h"
 #include "sim/posix/tls.h"
 
@@ -16,9 +17,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define CONNECT_MS    10000
-#define STALL_MS      30000
-#define SLOWEST       16u /* bytes a second that still count as progress */
 #define MAX_REDIRECTS 5L
 #define MAX_HEADERS   65536u /* of one answer */
 #define BUFFER_SIZE   65536L
@@ -58,8 +56,7 @@ struct posix_http {
     struct sim_http_head reader;
     bool head_sent;
     size_t header_bytes;
-    uint64_t since_progress;
-    uint64_t received;
+    struct sim_http_pace pace;
     int failure; /* why we broke it off ourselves; 0: we did not */
     char error[CURL_ERROR_SIZE];
     char reason[CURL_ERROR_SIZE];
@@ -140,24 +137,10 @@ static void disarm(struct posix_http *http, enum timer timer)
     clock->disarm(clock->context, timer);
 }
 
-static uint32_t stall_ms(const struct posix_http *http)
-{
-    return http->config.stall_ms != 0 ? http->config.stall_ms : STALL_MS;
-}
-
-static uint32_t connect_ms(const struct posix_http *http)
-{
-    return http->config.connect_ms != 0 ? http->config.connect_ms : CONNECT_MS;
-}
-
 static void note_progress(struct posix_http *http, size_t length)
 {
-    http->received += length;
-    http->since_progress += length;
-    if (http->since_progress * 1000 < (uint64_t)SLOWEST * stall_ms(http))
-        return;
-    http->since_progress = 0;
-    arm(http, TIMER_STALL, stall_ms(http));
+    if (sim_http_pace_note(&http->pace, length))
+        arm(http, TIMER_STALL, http->pace.stall_ms);
 }
 
 static void send_head(struct posix_http *http)
@@ -263,7 +246,7 @@ static void set_options(struct posix_http *http)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "nobrick");
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms(http));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->pace.connect_ms);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
@@ -285,7 +268,6 @@ static int start(struct posix_http *http)
     http->reader = (struct sim_http_head){.complete = false};
     http->head_sent = false;
     http->header_bytes = 0;
-    http->since_progress = 0;
     http->failure = OTA_OK;
     http->error[0] = '\0';
     http->reason[0] = '\0';
@@ -295,7 +277,7 @@ static int start(struct posix_http *http)
     if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
         return OTA_E_NO_SPACE;
     http->attached = true;
-    arm(http, TIMER_STALL, connect_ms(http) + stall_ms(http));
+    arm(http, TIMER_STALL, sim_http_pace_start(&http->pace));
     return OTA_OK;
 }
 
@@ -550,6 +532,7 @@ struct posix_http *posix_http_new(struct posix_loop *loop, const struct posix_ht
         return NULL;
     http->loop = loop;
     http->config = *config;
+    sim_http_pace_init(&http->pace, config->connect_ms, config->stall_ms);
     http->deliver = deliver;
     http->context = context;
     http->epoll_fd = -1;
@@ -585,5 +568,5 @@ const char *posix_http_reason(const struct posix_http *http)
 
 uint64_t posix_http_received(const struct posix_http *http)
 {
-    return http->received;
+    return http->pace.received;
 }

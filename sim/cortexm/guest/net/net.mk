@@ -2,7 +2,7 @@
 CM_PLATFORM_SRC += $(addprefix $(CM_GUEST)/net/,http.c lan9118.c mqtt.c mqtt_cut.c mqtt_pipe.c \
                      stack.c stream.c tls.c tls_verdict.c) \
                    agent/error_words.c agent/errors.c \
-                   $(addprefix sim/,address.c http_client.c http_head.c http_order.c http_reader.c http_url.c)
+                   $(addprefix sim/,address.c http_client.c http_head.c http_order.c http_pace.c http_reader.c http_url.c)
 CM_PLATFORM_LIB += http-parser/http_parser.c \
                    $(addprefix lwip/src/core/,altcp.c altcp_alloc.c altcp_tcp.c def.c dns.c inet_chksum.c \
                      init.c ip.c mem.c memp.c netif.c pbuf.c stats.c tcp.c tcp_in.c tcp_out.c \
