@@ -39,24 +39,16 @@ static const struct rig_shape shapes[] = {
      {.align = 16, .write_size = 16, .max_sectors = 10}},
 };
 
-static void close_all(bool torn)
-{
-    static const uint32_t sizes[][2] = {{500, 0}, {300, 700}, {0, 500}, {500, 500}, {700, 300}};
-    size_t count = torn ? 2 : 5;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        rig_close_sizes(&shapes[i], torn, 1, sizes, count);
-}
-
 static void test_clean_cuts(void **state)
 {
     (void)state;
-    close_all(false);
+    rig_close_all(shapes, sizeof shapes / sizeof shapes[0], false);
 }
 
 static void test_torn_cuts(void **state)
 {
     (void)state;
-    close_all(true);
+    rig_close_all(shapes, sizeof shapes / sizeof shapes[0], true);
 }
 
 int main(void)

@@ -137,6 +137,18 @@ static inline void rig_free(struct rig *rig)
     free(rig);
 }
 
+/* 0, or why the loader's configuration is refused, which says `word`. */
+static inline int rig_refused(struct rig_shape shape, const char *word)
+{
+    const char *reason = "";
+    struct rig *rig = rig_new(&shape);
+    int err = boot_check_config(&rig->config, &reason);
+    if (err != 0)
+        assert_non_null(strstr(reason, word));
+    rig_free(rig);
+    return err;
+}
+
 static inline void rig_put32(uint8_t *at, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
@@ -408,6 +420,15 @@ static inline void rig_close_sizes(const struct rig_shape *shape, bool torn, uns
         assert_true(depth >= 1 && (torn || depth <= deepest));
         rig_free(rig);
     }
+}
+
+/* The same for images between sectors, on each shape; two pairs of ends when torn, which is slow.
+ */
+static inline void rig_close_all(const struct rig_shape *shapes, size_t count, bool torn)
+{
+    static const uint32_t sizes[][2] = {{500, 0}, {300, 700}, {0, 500}, {500, 500}, {700, 300}};
+    for (size_t i = 0; i < count; i++)
+        rig_close_sizes(&shapes[i], torn, 1, sizes, torn ? 2 : 5);
 }
 
 #endif

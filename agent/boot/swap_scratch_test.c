@@ -100,33 +100,22 @@ static const struct boot_scheme *const scheme = &boot_swap_scratch;
 
 /* ---- layout and format ------------------------------------------------------------------- */
 
-static int refused(struct rig_shape shape, const char *word)
-{
-    const char *reason = "";
-    struct rig *rig = rig_new(&shape);
-    int err = boot_check_config(&rig->config, &reason);
-    if (err != 0)
-        assert_non_null(strstr(reason, word));
-    rig_free(rig);
-    return err;
-}
-
 static void test_layouts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SHAPES; i++)
-        assert_int_equal(refused(shapes[i], ""), 0);
+        assert_int_equal(rig_refused(shapes[i], ""), 0);
     struct rig_shape shape = shapes[0];
     shape.format.max_sectors = 7;
-    assert_int_equal(refused(shape, "max-sectors"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "max-sectors"), OTA_E_LAYOUT);
     shape = shapes[2];
     shape.format.max_sectors = 4; /* groups of two sectors: four entries do */
-    assert_int_equal(refused(shape, ""), 0);
+    assert_int_equal(rig_refused(shape, ""), 0);
     shape.scratch = K;
-    assert_int_equal(refused(shape, "scratch is smaller"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "scratch is smaller"), OTA_E_LAYOUT);
     shape = shapes[0];
     shape.format.write_size = 4;
-    assert_int_equal(refused(shape, "larger units"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "larger units"), OTA_E_LAYOUT);
     struct rig *rig = rig_new(&shapes[0]);
     const char *reason;
     rig->config.scratch.size = 0;
@@ -312,24 +301,16 @@ static void test_unstable_confirmation_beside_the_image(void **state)
 
 /* ---- any number of cuts ------------------------------------------------------------------ */
 
-static void close_all(bool torn)
-{
-    static const uint32_t sizes[][2] = {{500, 0}, {300, 700}, {0, 500}, {500, 500}, {700, 300}};
-    size_t count = torn ? 2 : 5;
-    for (size_t i = 0; i < SHAPES; i++)
-        rig_close_sizes(&shapes[i], torn, 1, sizes, count);
-}
-
 static void test_clean_cuts(void **state)
 {
     (void)state;
-    close_all(false);
+    rig_close_all(shapes, SHAPES, false);
 }
 
 static void test_torn_cuts(void **state)
 {
     (void)state;
-    close_all(true);
+    rig_close_all(shapes, SHAPES, true);
 }
 
 int main(void)

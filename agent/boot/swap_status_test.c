@@ -50,31 +50,20 @@ static struct img_status status_of(const struct rig *rig)
     return status;
 }
 
-static int refused(struct rig_shape shape, const char *word)
-{
-    const char *reason = "";
-    struct rig *rig = rig_new(&shape);
-    int err = boot_check_config(&rig->config, &reason);
-    if (err != 0)
-        assert_non_null(strstr(reason, word));
-    rig_free(rig);
-    return err;
-}
-
 static void test_layouts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SHAPES; i++)
-        assert_int_equal(refused(shapes[i], ""), 0);
+        assert_int_equal(rig_refused(shapes[i], ""), 0);
     struct rig_shape shape = shapes[0];
     shape.status = 3 * ROW;
-    assert_int_equal(refused(shape, "four erase sectors"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "four erase sectors"), OTA_E_LAYOUT);
     shape = shapes[0];
     shape.format.max_sectors = 8;
-    assert_int_equal(refused(shape, "max-sectors"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "max-sectors"), OTA_E_LAYOUT);
     shape = shapes[3];
     shape.scratch = ROW;
-    assert_int_equal(refused(shape, "scratch is smaller"), OTA_E_LAYOUT);
+    assert_int_equal(rig_refused(shape, "scratch is smaller"), OTA_E_LAYOUT);
 }
 
 static void test_life_of_an_image(void **state)
@@ -146,10 +135,9 @@ static void test_nothing_to_go_back_to(void **state)
 
 static void close_all(bool torn)
 {
-    static const uint32_t sizes[][2] = {{500, 0}, {300, 700}, {0, 500}, {500, 500}, {700, 300}};
     for (size_t i = 0; i < SHAPES; i++)
         if (!torn || shapes[i].ecc != 8) /* torn places of sectors with many are too many states */
-            rig_close_sizes(&shapes[i], torn, 1, sizes, torn ? 2 : 5);
+            rig_close_all(&shapes[i], 1, torn);
 }
 
 static void test_clean_cuts(void **state)
