@@ -121,7 +121,7 @@ int app_start(struct app *app, const struct app_config *config)
     agent.confirm_itself = config->behaviour != APP_FORGETS;
     agent.piece = app->piece;
     agent.piece_size = sizeof app->piece;
-    agent.say = &ota_say;
+    agent.parts.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;
     int result = feed(app);

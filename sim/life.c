@@ -290,10 +290,11 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     struct boot_config boot;
     boot_configure(life, &boot);
     *out = (struct ota_config){
-        .protocol = &ota_anycloud,
-        .ways = {&ota_by_mqtt, &ota_by_http},
-        .direct = &ota_direct,
-        .archive = &ota_archive,
+        .parts = {.protocol = &ota_anycloud,
+                  .by_mqtt = &ota_by_mqtt,
+                  .by_http = &ota_by_http,
+                  .direct = &ota_direct,
+                  .archive = &ota_archive},
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},
         .topic_prefix = device->topic_prefix,

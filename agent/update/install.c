@@ -23,7 +23,7 @@ static void save_loosely(struct ota_agent *agent)
 /* A result is sent to whoever sent a job. */
 static bool is_answerable(const struct ota_agent *agent)
 {
-    return agent->config.flow == OTA_FLOW_JOB && !agent->config.do_not_send_result;
+    return !ota_is_direct(agent) && !agent->config.do_not_send_result;
 }
 
 void ota_settle(struct ota_agent *agent)
@@ -134,7 +134,7 @@ static int verify(struct ota_agent *agent, struct img_info *info)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    int error = agent->taken_over
+    int error = ota_is_taken_over(agent)
                     ? img_measure(&config->secondary, info, NULL)
                     : img_check(&config->secondary, &rules, agent->ports.crypto, info, NULL);
     if (error != 0)
@@ -193,7 +193,7 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
     if (error != 0)
         return ota_fail(agent, error);
     forget_progress(agent); /* the loader may move the slot's content from now on */
-    if (!agent->taken_over)
+    if (!ota_is_taken_over(agent))
         error = img_set_pending(&config->secondary, &config->format, config->permanent);
     if (error == 0)
         error = flash->sync(flash->context);
@@ -218,7 +218,7 @@ static int confirm(struct ota_agent *agent)
     const struct flash_area *primary = &agent->config.primary;
     if (!agent->trial)
         return 0;
-    if (agent->taken_over)
+    if (ota_is_taken_over(agent))
         return img_on_trial(primary, &agent->config.format) ? OTA_E_UNCONFIRMED : 0;
     int error = img_confirm(primary, &agent->config.format);
     return error != 0 ? error : flash->sync(flash->context);

@@ -63,8 +63,8 @@ static int name_session(struct ota_agent *agent)
     agent->client_id[at] = 0;
     for (size_t i = 0; i < sizeof chance; i++)
         nonce |= (uint64_t)chance[i] << (8 * i);
-    const struct ota_protocol *protocol = agent->config.protocol;
-    int length = agent->config.send_direct
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
+    int length = ota_is_sent_direct(agent)
                      ? protocol->direct_inbox(&agent->speaker, agent->inbox, sizeof agent->inbox)
                      : protocol->inbox(&agent->speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
@@ -178,15 +178,15 @@ const struct ota_way *ota_way_of(const struct ota_agent *agent, enum ota_connect
 {
     bool mqtt = connection == OTA_BY_MQTT;
     bool usable = mqtt ? agent->ports.mqtt != NULL : agent->ports.http != NULL;
-    return usable ? agent->config.ways[mqtt ? 0 : 1] : NULL;
+    return usable ? (mqtt ? ota_parts(agent)->by_mqtt : ota_parts(agent)->by_http) : NULL;
 }
 
 static enum ota_state next_state(struct ota_agent *agent)
 {
     bool due = ota_is_due(agent);
     bool to_check = agent->checking && !agent->offered;
-    if (!due && !agent->fetching && to_check && agent->config.flow == OTA_FLOW_DIRECT)
-        return agent->config.direct->begin(agent);
+    if (!due && !agent->fetching && to_check && ota_is_direct(agent))
+        return ota_parts(agent)->direct->begin(agent);
     if (!due && !agent->fetching && !to_check)
         return OTA_STATE_LEAVE;
     return ota_way_of(agent, ota_connection_now(agent))->next(agent);
@@ -292,8 +292,8 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .client_id = agent->client_id,
         .keep_alive_s = keep_alive_s(agent->config.timing.keep_alive),
         .clean_session = true,
-        .will_topic = agent->config.protocol->will_topic,
-        .will_payload = agent->config.protocol->will_payload,
+        .will_topic = ota_parts(agent)->protocol->will_topic,
+        .will_payload = ota_parts(agent)->protocol->will_payload,
     };
     int error = mqtt->connect(mqtt->context, &options);
     agent->linked = error == 0;

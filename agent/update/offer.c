@@ -16,7 +16,8 @@ enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *ev
 enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *event)
 {
     struct ota_message message;
-    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
+    int error =
+        ota_parts(agent)->protocol->read(&agent->speaker, event->data, event->length, &message);
     if (message.kind == OTA_MESSAGE_CHUNK || (error == 0 && message.kind == OTA_MESSAGE_OTHER))
         return OTA_STATE_ASK; /* chunks of nothing, the answer to an earlier report */
     size_t length = event->length <= OTA_JSON_MAX ? event->length : 0;
@@ -64,7 +65,7 @@ int ota_judge_offer(const struct ota_agent *agent)
 
 enum ota_state ota_decline(struct ota_agent *agent, int code)
 {
-    if (code != OTA_E_JOB_VERSION || agent->config.flow != OTA_FLOW_DIRECT)
+    if (code != OTA_E_JOB_VERSION || !ota_is_direct(agent))
         return ota_fail(agent, code);
     agent->fetching = false;
     agent->outcome = OTA_E_NO_UPDATE;
@@ -118,8 +119,8 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     bool renewed = agent->renewing;
     (void)event;
     agent->renewing = false;
-    int error = agent->config.protocol->read(&agent->speaker, (const uint8_t *)agent->text,
-                                             (size_t)agent->text_length, &message);
+    int error = ota_parts(agent)->protocol->read(&agent->speaker, (const uint8_t *)agent->text,
+                                                 (size_t)agent->text_length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_JOB) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;
@@ -132,7 +133,7 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = judge_source(agent);
     if (error == 0)
         error = ota_judge_offer(agent);
-    if (agent->taken_over && is_waived(error))
+    if (ota_is_taken_over(agent) && is_waived(error))
         error = judge_source(agent);
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;

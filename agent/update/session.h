@@ -121,7 +121,7 @@ struct ota_question {
     size_t document_size;
 };
 
-/* What a device is put together from: only what its configuration names is linked. */
+/* What a device is put together from: only what is named is linked. */
 struct ota_way; /* how to speak by one kind of connection */
 extern const struct ota_way ota_by_mqtt;
 extern const struct ota_way ota_by_http; /* and HTTPS */
@@ -132,16 +132,19 @@ extern const struct ota_direct ota_direct;
 struct ota_say; /* how the application is asked */
 extern const struct ota_say ota_say;
 
-#define OTA_WAYS 2u
-
-struct ota_config {
+struct ota_parts {
     const struct ota_protocol *protocol;
-    /* &ota_by_mqtt or NULL, &ota_by_http or NULL: what a job asks for and is NULL here is refused
-     * as OTA_E_UNSUPPORTED. */
-    const struct ota_way *ways[OTA_WAYS];
+    /* &ota_by_mqtt, &ota_by_http: what a job asks for and is NULL here is refused as
+     * OTA_E_UNSUPPORTED. */
+    const struct ota_way *by_mqtt;
+    const struct ota_way *by_http;
     const struct ota_direct *direct;   /* &ota_direct; NULL: job flow only */
     const struct ota_archive *archive; /* &ota_archive; NULL: only images are understood */
     const struct ota_say *say;         /* &ota_say where `decide` is to be asked; NULL: nobody is */
+};
+
+struct ota_config {
+    struct ota_parts parts; /* unless the program fixes them (agent/update/parts.h) */
     struct ota_identity identity;
     const char *topic_prefix; /* AnyCloud: "anycloud" or "OTAUpdate" */
     struct flash_area primary;

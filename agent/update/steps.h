@@ -7,7 +7,7 @@
 #ifndef NOBRICK_AGENT_UPDATE_STEPS_H
 #define NOBRICK_AGENT_UPDATE_STEPS_H
 
-#include "agent/update/session_state.h"
+#include "agent/update/parts.h"
 
 typedef enum ota_state ota_handler(struct ota_agent *agent, const struct ota_event *event);
 
@@ -64,6 +64,32 @@ struct ota_say {
     /* Before a chunk is written. *written: the application did that. OTA_E_STOPPED, OTA_E_APP. */
     int (*write)(struct ota_agent *agent, bool *written);
 };
+
+/* ---- what a device can only be with some part -------------------------------------------- */
+
+/* There is no job: the image is where the configuration says. */
+static inline bool ota_is_direct(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->direct != NULL && agent->config.flow == OTA_FLOW_DIRECT;
+}
+
+/* … and by MQTT all devices of the board are told. */
+static inline bool ota_is_sent_direct(const struct ota_agent *agent)
+{
+    return ota_is_direct(agent) && agent->config.send_direct;
+}
+
+/* An archive is fetched: chunks are taken in order, the first one first. */
+static inline bool ota_is_archived(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->archive != NULL && agent->archived;
+}
+
+/* The application did the work of the present state. */
+static inline bool ota_is_taken_over(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->say != NULL && agent->taken_over;
+}
 
 /* ---- link.c: from idle over a connection and back ---------------------------------------- */
 

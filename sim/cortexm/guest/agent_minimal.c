@@ -37,8 +37,6 @@ static uint8_t piece[UNIT];
 void agent_minimal(void)
 {
     const struct ota_config config = {
-        .protocol = &ota_anycloud,
-        .ways = {&ota_by_mqtt},
         .identity = chip_identity,
         .topic_prefix = "anycloud",
         .primary = chip_areas[0],
