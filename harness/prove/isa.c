@@ -184,10 +184,11 @@ static void foreign_sweep(struct isa *isa)
     }
     if (one.verdict != NB_PASS)
         keep(isa, &one);
-    nb_note_add(isa->outcome,
-                "%u operations, %llu power cuts on the board, %llu of them without effect",
-                isa->list.operations, (unsigned long long)isa->outcome->points,
-                (unsigned long long)misfits);
+    if (isa->list.operations) /* else the run without a cut has failed */
+        nb_note_add(isa->outcome,
+                    "%u operations, %llu power cuts on the board, %llu of them without effect",
+                    isa->list.operations, (unsigned long long)isa->outcome->points,
+                    (unsigned long long)misfits);
 }
 
 static void own_sweep(struct isa *isa)

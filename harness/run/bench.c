@@ -513,7 +513,7 @@ int nb_bench_run(const struct nb_script *script, const struct nb_cell *cell,
     bench->cell = cell;
     int err = set_up(bench, &error);
     if (err != 0) {
-        nb_outcome_set(outcome, NB_ERROR, "%s",
+        nb_outcome_set(outcome, err == OTA_E_UNSUPPORTED ? NB_SKIP : NB_ERROR, "%s",
                        error.message[0] != '\0' ? error.message : ota_err_text(err));
     } else {
         enum nb_verdict verdict = nb_bench_steps(bench, 0, reason, outcome);

@@ -9,6 +9,7 @@
 #include "harness/prove/isa.h"
 #include "harness/run/posix.h"
 #include "harness/run/spawn.h"
+#include "sim/cortexm/host/elf.h"
 #include "sim/cortexm/host/qemu.h"
 #include "sim/cortexm/host/settings.h"
 #include "sim/cortexm/host/watch.h"
@@ -29,12 +30,37 @@
 
 static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
+    const struct sim_foreign *foreign = play->device.foreign;
+    const char *flaw = foreign ? cortexm_elf_flaw(foreign->loader) : NULL;
+    if (flaw) {
+        snprintf(error->message, sizeof error->message, "loader %.80s: %.70s", foreign->loader,
+                 flaw);
+        return OTA_E_ARGUMENT;
+    }
     if (cortexm_flash_end(&play->device) <= CORTEXM_FLASH_SIZE)
         return nb_posix_stage.prepare(play, error);
     snprintf(error->message, sizeof error->message,
              "the board has 16 MiB of flash, the device %u: declare its chips cut",
              cortexm_flash_end(&play->device));
     return OTA_E_UNSUPPORTED;
+}
+
+/* Of the log: where QEMU says why it gave up, behind which it shows registers; else the last line.
+ */
+static void last_words(const struct nb_play *play, char *out, size_t size)
+{
+    static const char gave_up[] = "qemu: fatal: ";
+    const struct nb_posix *own = play->own;
+    FILE *log = fopen(own->log_path, "r");
+    char line[NB_LINE];
+    bool over = false;
+    out[0] = '\0';
+    while (log && !over && fgets(line, sizeof line, log)) {
+        over = strncmp(line, gave_up, strlen(gave_up)) == 0;
+        snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    if (log)
+        fclose(log);
 }
 
 /* ---- the board --------------------------------------------------------------------------- */
@@ -48,6 +74,8 @@ static void on_line(void *context, const char *text)
 {
     /* The plugin's own: how much it saw, and what a reset or a cut tore. */
     static const char *const figures[] = {"end ", "torn ", "cut-missed "};
+    if (text[0] == '\0') /* before each of its lines, in case the board was in one */
+        return;
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         if (strncmp(text, figures[i], strlen(figures[i])) == 0)
             return;
@@ -249,6 +277,7 @@ struct nb_stage nb_cortexm_stage(void)
     struct nb_stage stage = nb_posix_stage;
     stage.prepare = prepare;
     stage.run_device = run_device;
+    stage.last_words = last_words;
     stage.cannot = cannot;
     stage.expect_ms *= 2;
     stage.limit_s = BOARD_MS / 1000;
