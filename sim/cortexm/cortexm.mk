@@ -19,7 +19,7 @@ CM_INC   := -I. -isystem $(CM)/include -isystem $(CM_LIBS)/mbedtls/include
 CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
             -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
 
-CM_SCHEMES := overwrite swap-move swap-scratch swap-status
+CM_SCHEMES := overwrite swap-move swap-scratch swap-status ranked
 CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 
 # Sources that are no tests.
