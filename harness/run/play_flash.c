@@ -233,3 +233,17 @@ int nb_play_fingerprint(struct nb_play *play, uint64_t *out)
     play->stage->close_flash(play, sim);
     return 0;
 }
+
+int nb_play_fingerprint_all(struct nb_play *play, uint64_t *out)
+{
+    int rc = 0;
+    *out = 0;
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        uint64_t one = 0;
+        play->unit = &play->units[i];
+        rc = nb_play_fingerprint(play, &one);
+        *out = (*out << 7 | *out >> 57) ^ one;
+    }
+    play->unit = &play->units[0];
+    return rc;
+}
