@@ -32,6 +32,7 @@ struct rig {
     struct flash_sim *sim;
     struct ota_agent agent;
     uint8_t piece[OTA_CHUNK_SIZE];
+    char text[OTA_JSON_MAX + 1];
     unsigned state; /* of the agent, as far as it was told */
     struct ota_config config;
     struct ota_ports ports;
@@ -223,6 +224,7 @@ static inline void rig_notify(void *context, const struct ota_notice *notice)
         [OTA_NOTICE_PROGRESS] = "progress", [OTA_NOTICE_REFUSED] = "refused",
         [OTA_NOTICE_PENDING] = "pending",   [OTA_NOTICE_CONFIRMED] = "confirmed",
         [OTA_NOTICE_REPORTED] = "reported", [OTA_NOTICE_IDLE] = "idle",
+        [OTA_NOTICE_ERASED] = "erased",
     };
     const struct img_version *v = &notice->version;
     struct rig *rig = context;

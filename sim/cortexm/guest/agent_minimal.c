@@ -33,6 +33,7 @@ void agent_minimal(void);
 
 static struct ota_agent agent;
 static uint8_t piece[UNIT];
+static char text[OTA_JSON_MAX + 1];
 
 void agent_minimal(void)
 {
@@ -50,6 +51,8 @@ void agent_minimal(void)
         .reverts = true,
         .piece = piece,
         .piece_size = sizeof piece,
+        .text = text,
+        .text_size = sizeof text,
         .confirm_itself = true,
     };
     if (ota_init(&agent, &config, &chip_ports) != 0)

@@ -9,6 +9,7 @@
 static const struct ota_parts minimal_parts = {
     .protocol = &ota_anycloud,
     .by_mqtt = &ota_by_mqtt,
+    .target = &ota_to_slots,
 };
 
 static inline const struct ota_parts *ota_parts(const struct ota_agent *agent)
