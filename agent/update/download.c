@@ -67,7 +67,7 @@ enum ota_state ota_request_begin(struct ota_agent *agent, const struct ota_event
     int error = ota_publish(agent, agent->text_length);
     agent->asked[0] = 0;
     agent->asked_count = agent->config.chunk_size != 0;
-    return ota_asked(agent, "update request", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_publish_failed(struct ota_agent *agent, const struct ota_event *event)

@@ -243,7 +243,7 @@ enum ota_state ota_report_begin(struct ota_agent *agent, const struct ota_event 
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    return ota_asked(agent, "report", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_reported(struct ota_agent *agent, bool delivered)

@@ -45,7 +45,6 @@ static int name_session(struct ota_agent *agent)
 {
     static const char hex[] = "0123456789abcdef";
     uint8_t chance[8];
-    uint64_t nonce = 0;
     int error = agent->ports.random->bytes(agent->ports.random->context, chance, sizeof chance);
     if (error != 0)
         return error;
@@ -61,8 +60,7 @@ static int name_session(struct ota_agent *agent)
     for (size_t i = 0; i < NONCE_DIGITS; i++)
         agent->client_id[at++] = hex[chance[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
     agent->client_id[at] = 0;
-    for (size_t i = 0; i < sizeof chance; i++)
-        nonce |= (uint64_t)chance[i] << (8 * i);
+    uint64_t nonce = ota_get32(chance) | (uint64_t)ota_get32(chance + 4) << 32;
     const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     int length = ota_is_sent_direct(agent)
                      ? protocol->direct_inbox(&agent->speaker, agent->inbox, sizeof agent->inbox)
@@ -249,10 +247,10 @@ enum ota_state ota_retry(struct ota_agent *agent, int code)
     return try_again(agent, reason_of(code));
 }
 
-enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms)
+enum ota_state ota_asked(struct ota_agent *agent, int error, uint32_t wait_ms)
 {
     if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, what, error);
+        ota_log(agent, OTA_LOG_NOTICE, "not sent", error);
         return ota_retry(agent, error);
     }
     ota_wait(agent, wait_ms);
@@ -299,7 +297,7 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
     agent->linked = error == 0;
     agent->astray = elsewhere;
     agent->unacked = 0;
-    return ota_asked(agent, "connect", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_connect_answered(struct ota_agent *agent, const struct ota_event *event)
@@ -315,7 +313,7 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
     int error = mqtt->subscribe(mqtt->context, agent->inbox, QOS_AT_LEAST_ONCE);
-    return ota_asked(agent, "subscribe", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_subscribe_answered(struct ota_agent *agent, const struct ota_event *event)

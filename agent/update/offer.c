@@ -10,7 +10,7 @@ enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *ev
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    return ota_asked(agent, "availability request", error, agent->config.timing.job_wait);
+    return ota_asked(agent, error, agent->config.timing.job_wait);
 }
 
 enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *event)

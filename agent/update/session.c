@@ -50,8 +50,8 @@ static bool concerns(const struct ota_agent *agent, const struct ota_event *even
     if (event->type == OTA_EVENT_MQTT_MESSAGE)
         return event->topic != NULL && strcmp(event->topic, agent->inbox) == 0;
     if (event->type == OTA_EVENT_HTTP_HEAD)
-        return event->head != NULL && agent->requested;
-    return event->type != OTA_EVENT_HTTP_BODY || agent->requested;
+        return event->head != NULL && ota_is_requesting(agent);
+    return event->type != OTA_EVENT_HTTP_BODY || ota_is_requesting(agent);
 }
 
 static void change_state(struct ota_agent *agent, enum ota_state next)
@@ -60,7 +60,7 @@ static void change_state(struct ota_agent *agent, enum ota_state next)
     agent->again = false;
     agent->failure = 0;
     agent->ports.clock->disarm(agent->ports.clock->context, THE_TIMER);
-    if (agent->requested)
+    if (ota_is_requesting(agent))
         agent->ports.http->cancel(agent->ports.http->context);
     agent->requested = false;
     ota_notify(agent, OTA_NOTICE_STATE, 0);
@@ -178,14 +178,12 @@ _Static_assert(sizeof(struct ota_timing) == OTA_TIMES * sizeof(uint32_t), "nothi
 
 static void default_timing(struct ota_timing *timing)
 {
-    uint32_t times[OTA_TIMES];
-    uint32_t usual[OTA_TIMES];
-    memcpy(times, timing, sizeof times);
-    memcpy(usual, &ota_default_timing, sizeof usual);
-    for (size_t i = 0; i < OTA_TIMES; i++)
-        if (times[i] == 0)
-            times[i] = usual[i];
-    memcpy(timing, times, sizeof times);
+    static const uint8_t none[sizeof(uint32_t)];
+    uint8_t *time = (uint8_t *)timing;
+    const uint8_t *usual = (const uint8_t *)&ota_default_timing;
+    for (size_t at = 0; at < sizeof *timing; at += sizeof none)
+        if (memcmp(time + at, none, sizeof none) == 0)
+            memcpy(time + at, usual + at, sizeof none);
 }
 
 static bool is_topic_level(const char *text)

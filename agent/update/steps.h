@@ -103,6 +103,12 @@ static inline bool ota_is_sent_direct(const struct ota_agent *agent)
     return ota_is_direct(agent) && agent->config.send_direct;
 }
 
+/* An HTTP request is under way. */
+static inline bool ota_is_requesting(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->by_http != NULL && agent->requested;
+}
+
 /* An archive is fetched: chunks are taken in order, the first one first. */
 static inline bool ota_is_archived(const struct ota_agent *agent)
 {
@@ -149,7 +155,7 @@ enum ota_state ota_proceed(struct ota_agent *agent);
  * one, ends the session, or resets when the running image is on trial. */
 enum ota_state ota_retry(struct ota_agent *agent, int code);
 /* What begins a state was asked of MQTT: waits for the outcome, or it failed with `error`. */
-enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms);
+enum ota_state ota_asked(struct ota_agent *agent, int error, uint32_t wait_ms);
 /* The same for HTTP; an MQTT connection stays. */
 enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 
