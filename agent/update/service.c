@@ -141,10 +141,29 @@ static const struct way {
     int (*ask)(struct store *store);
     uint8_t success; /* enum ota_service_event */
     uint8_t failure;
+    bool rejects; /* what runs */
 } ways[] = {
-    {store_factory_reset, OTA_SERVICE_FACTORY_RESET_SUCCESS, OTA_SERVICE_FACTORY_RESET_FAILED},
-    {store_roll_back, OTA_SERVICE_ROLLBACK_SUCCESS, OTA_SERVICE_ROLLBACK_FAILED},
+    {store_factory_reset, OTA_SERVICE_FACTORY_RESET_SUCCESS, OTA_SERVICE_FACTORY_RESET_FAILED,
+     false},
+    {store_roll_back, OTA_SERVICE_ROLLBACK_SUCCESS, OTA_SERVICE_ROLLBACK_FAILED, true},
 };
+
+/* What was sent away does not come back with the next check. That is all that is lost if the record
+ * cannot be written. */
+static void reject_running(struct ota_agent *agent)
+{
+    struct ota_record *record = &agent->record;
+    const struct img_version *running = &agent->speaker.running;
+    struct img_row row;
+    const struct store *store = &agent->config.stored->store;
+    if (store_row(store, store->state.installed, &row) != 0)
+        return;
+    ota_record_stage(record, running, row.digest);
+    while (ota_record_failures(record, running) < OTA_REVERTS_MAX)
+        ota_record_reverted(record);
+    int error = ota_save(agent);
+    (void)error; /* logged */
+}
 
 static int give_way(struct ota_service *service, const struct way *way)
 {
@@ -152,6 +171,8 @@ static int give_way(struct ota_service *service, const struct way *way)
     int error = stored != NULL ? store_open(&stored->store, &stored->config) : OTA_E_UNSUPPORTED;
     if (error == 0)
         error = way->ask(&stored->store);
+    if (error == 0 && way->rejects)
+        reject_running(service->agent);
     tell(service, (enum ota_service_event)(error == 0 ? way->success : way->failure));
     if (error != 0)
         return error;
@@ -178,13 +199,45 @@ static int message(struct ota_service *service, enum ota_service_message message
 
 /* ---- beginning --------------------------------------------------------------------------- */
 
+static void configure(const struct ota_service_config *config, struct ota_config *agent_config)
+{
+    agent_config->stay_after_complete = !config->auto_reset;
+    if (config->interval_ms != 0)
+        agent_config->timing.next_check = config->interval_ms;
+}
+
 static void begin(struct ota_service *service, const struct ota_service_config *config,
                   struct ota_agent *agent, struct ota_config *agent_config)
 {
     *service = (struct ota_service){.config = *config, .agent = agent};
-    agent_config->stay_after_complete = !config->auto_reset;
+    configure(config, agent_config);
+    if (service->config.interval_ms == 0)
+        service->config.interval_ms = agent_config->timing.next_check;
+    if (service->config.interval_ms == 0)
+        service->config.interval_ms = ota_default_timing.next_check;
     if (!config->periodic)
         agent_config->timing.initial_check = agent_config->timing.next_check = LONGEST_MS;
+}
+
+static void set(struct ota_service *service, const struct ota_service_config *config)
+{
+    struct ota_timing *timing = &service->agent->config.timing;
+    service->config = *config;
+    configure(config, &service->agent->config);
+    if (!config->periodic)
+        timing->next_check = LONGEST_MS;
+    if (service->agent->state == OTA_STATE_IDLE)
+        ota_wait(service->agent, timing->next_check);
+}
+
+static void lead(struct ota_service *service, const struct ota_source *server)
+{
+    struct ota_config *config = &service->agent->config;
+    service->server = *server;
+    config->connection = server->connection;
+    config->http_host = service->server.host;
+    config->http_port = server->port;
+    config->http_file = service->server.path;
 }
 
 static enum ota_service_event status(const struct ota_service *service)
@@ -200,4 +253,4 @@ static enum ota_service_event status(const struct ota_service *service)
     return service->config.periodic ? OTA_SERVICE_WAITING_FOR_PERIOD : OTA_SERVICE_IDLE;
 }
 
-const struct ota_service_calls ota_service = {begin, notice, decide, message, status};
+const struct ota_service_calls ota_service = {begin, notice, decide, message, set, lead, status};

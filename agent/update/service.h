@@ -11,7 +11,7 @@
 #ifndef NOBRICK_AGENT_UPDATE_SERVICE_H
 #define NOBRICK_AGENT_UPDATE_SERVICE_H
 
-#include "agent/update/session.h"
+#include "agent/protocol/protocol.h"
 
 /* The original's numbers. 0 to 3 are never told, they are what one asks for (`status`); nor are 13
  * to 15 and 22 to 24 without patches. */
@@ -60,8 +60,8 @@ enum ota_service_message {
 struct ota_service_config {
     bool auto_update; /* what is available is fetched; else `initiate` is waited for */
     bool auto_reset;  /* what the loader has to do is done at once; else `reset` is waited for */
-    bool periodic;    /* a check after each interval, which is the session's next_check; else only
-                       * those that are asked for */
+    bool periodic;    /* a check after each interval; else only those that are asked for */
+    uint32_t interval_ms; /* 0: the session's next_check */
     void (*tell)(void *context, enum ota_service_event event);
     void *context;
 };
@@ -69,6 +69,7 @@ struct ota_service_config {
 struct ota_service {
     struct ota_service_config config;
     struct ota_agent *agent;
+    struct ota_source server; /* where `lead` led */
     uint8_t phase;
     bool asked;    /* this session was */
     bool initiate; /* … to fetch what it finds */
@@ -86,6 +87,10 @@ struct ota_service_calls {
     /* OTA_E_BUSY: a session is under way. OTA_E_NO_IMAGE: there is nothing to reset for, or to go
      * back to. Else the errors of the store, which an event told, too. */
     int (*message)(struct ota_service *service, enum ota_service_message message);
+    /* Other switches from now on: the next check is a whole interval away. */
+    void (*set)(struct ota_service *service, const struct ota_service_config *config);
+    /* The manifest is elsewhere from now on. */
+    void (*lead)(struct ota_service *service, const struct ota_source *server);
     /* What an application shows: IDLE, WAITING_FOR_PERIOD, or what was told last. */
     enum ota_service_event (*status)(const struct ota_service *service);
 };

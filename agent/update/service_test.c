@@ -35,7 +35,7 @@ static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     bench->rig = harmony_rig_new();
-    bench->config = (struct ota_service_config){true, true, true, tell, bench};
+    bench->config = (struct ota_service_config){true, true, true, 0, tell, bench};
     bench->rig->config.notify = on_notice;
     bench->rig->config.notify_context = bench;
     bench->rig->config.decide = on_question;
@@ -268,6 +268,10 @@ static void it_goes_back_when_told(void **state)
     assert_int_equal(harmony_power_on(bench->rig), 2);
     bench->config.auto_reset = false;
     boot(bench);
+    rig_timer(bench->rig);
+    serve(bench); /* v3, which was sent away */
+    told(bench, "4 7 ");
+    rig_expect(bench->rig, "idle rejected");
     assert_int_equal(message(bench, OTA_SERVICE_FACTORY_RESET), 0);
     told(bench, "9 ");
     assert_int_equal(bench->rig->resets, before + 1);
