@@ -320,11 +320,7 @@ static const struct {
      "certificate"},
     {HEAD "conformance apache\n", 2, 13, "'apache' is not understood here: expected nginx"},
     {HEAD "conformance nginx\n" TAIL, 2, 1,
-     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
-    {HEAD "conformance nginx\ndata http\nvia http\ncloud offer v2\n" TAIL, 2, 1,
-     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
-    {HEAD "data http mqtt\nconformance nginx\ncloud offer v2\n" TAIL, 3, 1,
-     "nginx serves images only: expected a job by mqtt, and 'data http', 'data https' or both"},
+     "nginx serves what a cloud offers: expected a 'device check'"},
     {HEAD "agent lazy\n", 2, 7,
      "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
      "chunk= prefix= board=; "
