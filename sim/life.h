@@ -8,7 +8,7 @@
 #ifndef NOBRICK_SIM_LIFE_H
 #define NOBRICK_SIM_LIFE_H
 
-#include "agent/update/session.h"
+#include "agent/update/to_store.h"
 #include "sim/app.h"
 #include "sim/device.h"
 #include "sim/power_on.h"
@@ -122,6 +122,8 @@ struct sim_life {
     uint64_t received;               /* bytes of messages and bodies in this session */
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */
+    const struct sim_system *system;
+    struct ota_stored stored; /* of a session whose images go to a store */
     struct app app;
 };
 
