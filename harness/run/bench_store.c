@@ -1,5 +1,4 @@
 #include "harness/run/bench_store.h"
-#include "harness/run/slot.h"
 
 #include <string.h>
 
@@ -11,50 +10,6 @@ static int open_store(const struct nb_bench *bench, struct store_config *config,
 {
     boot_store_config(&bench->config, config);
     return store_open(store, config);
-}
-
-/* ---- what a programmer does -------------------------------------------------------------- */
-
-int nb_bench_store_factory(struct nb_bench *bench, const struct nb_blob *blob)
-{
-    uint8_t raw[IMG_ROW_SIZE];
-    struct img_row row;
-    int err = img_row_decode(blob->row, &row);
-    row.type = IMG_ROW_FACTORY;
-    img_row_encode(&row, raw);
-    if (err == 0)
-        err = nb_slot_fill(bench->sim, &bench->device.primary, blob->data, blob->size);
-    if (err == 0)
-        err = nb_slot_fill(bench->sim, &bench->device.factory, raw, sizeof raw);
-    if (err == 0)
-        err = nb_slot_fill(bench->sim, &bench->device.status, NULL, 0);
-    return err;
-}
-
-/* The image's bytes as the blob has them, good or bad, and an entry that says that it was good. */
-int nb_bench_store_insert(struct nb_bench *bench, const struct nb_blob *blob, bool valid)
-{
-    struct store_config config;
-    struct store store;
-    struct img_row row;
-    uint8_t place;
-    int err = open_store(bench, &config, &store);
-    if (err == 0)
-        err = img_row_decode(blob->row, &row);
-    if (err == 0)
-        err = store_reserve(&store, &row, &place);
-    if (err != 0)
-        return err;
-    const struct flash_area image = store_place(&store, place);
-    const struct sim_region region = {image.address, image.size};
-    const struct sim_region head = {image.address - store.head, store.head};
-    err = nb_slot_fill(bench->sim, &region, blob->data, blob->size);
-    if (err == 0)
-        err = nb_slot_fill(bench->sim, &head, blob->row, IMG_ROW_SIZE);
-    store.state.entries[place] =
-        (struct store_entry){valid ? IMG_ROW_VALID : IMG_ROW_DOWNLOADED, 0, row.version,
-                             ota_crc32(0, blob->row, IMG_ROW_SIZE)};
-    return err != 0 ? err : store_commit(&store);
 }
 
 /* ---- what the application does ----------------------------------------------------------- */
@@ -168,18 +123,4 @@ enum img_swap_type nb_bench_store_requested(struct nb_bench *bench)
     if (first == store.state.installed)
         return IMG_SWAP_NONE;
     return store.state.entries[first].status == IMG_ROW_VALID ? IMG_SWAP_PERM : IMG_SWAP_TEST;
-}
-
-struct sim_region nb_bench_store_region(struct nb_bench *bench, const struct img_version *version)
-{
-    struct store_config config;
-    struct store store;
-    uint32_t number;
-    uint8_t place = STORE_PLACES;
-    if (open_store(bench, &config, &store) == 0 && img_harmony_number(version, &number) == 0)
-        place = store_find(&store, number);
-    if (place == STORE_PLACES)
-        return (struct sim_region){0, 0};
-    const struct flash_area image = store_place(&store, place);
-    return (struct sim_region){image.address, image.size};
 }

@@ -1,17 +1,10 @@
-/* The bench's device when its scheme keeps images in a store: what a programmer puts there, and
- * what the application does with it. */
+/* The bench's device when its scheme keeps images in a store: what the application does with it.
+ * What a programmer puts there is in stored.h. */
 #ifndef NOBRICK_HARNESS_RUN_BENCH_STORE_H
 #define NOBRICK_HARNESS_RUN_BENCH_STORE_H
 
 #include "agent/store/store.h"
 #include "harness/run/bench.h"
-
-/* What the factory leaves: the image where it runs, its row, and a directory that is erased. */
-OTA_MUST_CHECK int nb_bench_store_factory(struct nb_bench *bench, const struct nb_blob *blob);
-
-/* An image that was downloaded before the script begins; `valid`: it needs no trial. */
-OTA_MUST_CHECK int nb_bench_store_insert(struct nb_bench *bench, const struct nb_blob *blob,
-                                         bool valid);
 
 /* What the application does, on the flash of bench->config: a whole download (the place freed and
  * erased, the image programmed, the row written) of the image that was put down last and not
@@ -28,8 +21,5 @@ OTA_MUST_CHECK int nb_bench_store_next(struct nb_bench *bench, enum nb_store_cal
 
 /* What the loader is asked for: NONE, TEST or PERM. */
 enum img_swap_type nb_bench_store_requested(struct nb_bench *bench);
-
-/* Where the image of that version is stored; size 0: nowhere. */
-struct sim_region nb_bench_store_region(struct nb_bench *bench, const struct img_version *version);
 
 #endif

@@ -446,8 +446,10 @@ bool nb_play_open(struct nb_play *play)
         rc = play->stage->prepare(play, &error);
     for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
         play->unit = &play->units[i];
-        nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
+        nb_oracle_init(&play->unit->oracle,
+                       play->device.scheme->reverts && play->device.attempts == 1,
                        play->device.validate_primary);
+        play->unit->oracle.ranks = play->device.scheme->store;
         play->unit->oracle.own_checks = does_itself(play->script);
         rc = nb_play_fill_flash(play, &error);
     }

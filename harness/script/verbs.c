@@ -68,9 +68,9 @@ const struct nb_script_verb nb_script_verbs[] = {
     HEADER(LOADER, "loader SWITCH...", "switches of the loader on devices made from a part",
            "loader counter no-validate"),
 
-    STEP(CLOUD_OFFER, "cloud offer IMAGE [OPTION...]", "the cloud offers an image from now on",
+    STEP(CLOUD_OFFER, "cloud offer IMAGE [OFFER...]", "the cloud offers an image from now on",
          "cloud offer v2 size=64K app=crashes"),
-    STEP(CLOUD_ADD, "cloud add IMAGE [OPTION...]",
+    STEP(CLOUD_ADD, "cloud add IMAGE [OFFER...]",
          "one more image in the manifest, behind those that are there: the last one counts",
          "cloud add v3 patch=v1"),
     STEP(CLOUD_ERASE, "cloud erase VERSION",

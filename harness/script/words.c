@@ -413,9 +413,10 @@ static const struct nb_word_class classes[] = {
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
     {"IMAGE", "an image: v1, v2 ...", nb_take_image},
     {"KNOWN", "an image: v1, v2 ...", nb_take_known},
-    {"OPTION",
-     "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk= file= tar=; of an offer by manifest patch= lie= url= manifest=",
+    {"OPTION", "size= app= version= counter= key= tamper= extra=", nb_take_option},
+    {"OFFER",
+     "an OPTION like size=, or announce= board= connection= port= chunk= file= tar= patch= lie= "
+     "url= manifest=",
      nb_take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
