@@ -492,6 +492,20 @@ static int run_push(struct sim_life *life)
     return life->end->good ? 0 : 1;
 }
 
+/* ---- an act by its own hand --------------------------------------------------------------- */
+
+static int run_act(struct sim_life *life)
+{
+    const struct sim_life_config *config = life->config;
+    struct boot_config boot;
+    boot_configure(life, &boot);
+    sim_act_announce(config->act, &boot, config->event, config->context);
+    int result = sim_act(config->act, &boot, config->event, config->context);
+    sim_life_end_set(life->end, result == OTA_OK, "%s: %s", sim_act_word(config->act->kind),
+                     ota_err_text(result));
+    return result == OTA_OK ? 0 : 1;
+}
+
 /* ---- begin ------------------------------------------------------------------------------- */
 
 static void init(struct sim_life *life, const struct sim_life_config *config,
@@ -530,6 +544,8 @@ static int go_on(struct sim_life *life)
 {
     const struct sim_life_config *config = life->config;
     const struct sim_region *primary = &config->device->primary;
+    if (config->act != NULL)
+        return run_act(life);
     life->behaviour =
         app_tag_read(&(struct flash_area){life->ports->flash, primary->address, primary->size},
                      &life->boot.image.header);
@@ -553,7 +569,7 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    struct sim_life_end *end)
 {
     init(life, config, ports, past, end);
-    int code = power_on(life);
+    int code = config->act == NULL ? power_on(life) : 0;
     return code != 0 ? code : go_on(life);
 }
 

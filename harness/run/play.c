@@ -1,5 +1,6 @@
 /* Plays a script, step by step: what is the same in every world. */
 #include "harness/run/play.h"
+#include "harness/run/act.h"
 #include "harness/run/side.h"
 #include "sim/device_flash.h"
 #include "sim/life.h"
@@ -243,9 +244,7 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if ((play->script->needs_cloud && step->kind >= NB_DEVICE_CONFIRM &&
-             step->kind <= NB_DEVICE_PENDING) ||
-            (step->kind >= NB_DEVICE_ROLL_BACK && step->kind <= NB_DEVICE_FORGET))
+        if (play->script->needs_cloud && nb_act_kind(step->kind) != SIM_ACT_NONE)
             why = "only in a script without a cloud: here the application decides itself";
         else if (play->script->needs_cloud)
             why = nb_net_not_for(&play->net, play->script, step);
@@ -334,6 +333,11 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     case NB_DEVICE_LIVE:
     case NB_DEVICE_CHECK:
     case NB_DEVICE_BOOT:
+    case NB_DEVICE_CONFIRM:
+    case NB_DEVICE_PENDING:
+    case NB_DEVICE_ROLL_BACK:
+    case NB_DEVICE_FACTORY_RESET:
+    case NB_DEVICE_FORGET:
     case NB_UNTIL_STABLE:
     case NB_UNTIL_REPORTED:
         return nb_play_device_step(play, step);

@@ -21,6 +21,7 @@ struct nb_play;
 struct nb_unit {
     struct nb_trace trace; /* its lines, and all of the cloud's */
     struct nb_oracle oracle;
+    struct nb_blob staged; /* of a store: what `pending` downloads; data NULL: nothing */
 };
 
 /* What a device ends with that was switched off at the end of `device live`: by SIGTERM. */
@@ -37,9 +38,9 @@ struct nb_stage {
     void (*close_flash)(struct nb_play *play, struct flash_sim *sim);
     int (*raise_counter)(struct nb_play *play, uint32_t value);
     /* Runs the devices until their checks, or with `boot_only` their boots, have ended, or with
-     * play->live_ms for that long (a code is NB_SWITCHED_OFF then); plays the armed cut and flash
-     * error. Their lines go to nb_play_device_line, `codes` are their exit codes. OTA_E_TIMEOUT
-     * when it takes longer than any device may. */
+     * play->live_ms for that long (a code is NB_SWITCHED_OFF then), or with play->act until that is
+     * done; plays the armed cut and flash error. Their lines go to nb_play_device_line, `codes` are
+     * their exit codes. OTA_E_TIMEOUT when it takes longer than any device may. */
     int (*run_device)(struct nb_play *play, bool boot_only, int codes[NB_DEVICES]);
     /* What the present device last wrote for people, "" when nothing: for a device that says
      * nothing else.
@@ -68,10 +69,11 @@ struct nb_play {
     /* what happened */
     struct nb_unit units[NB_DEVICES];
     size_t unit_count;
-    struct nb_unit *unit; /* the present device */
-    uint32_t live_ms;     /* of the present device step; 0: until the check ends */
-    uint64_t lasted;      /* ms of the last device step */
-    uint64_t longest;     /* … of the longest one since the script began */
+    struct nb_unit *unit;      /* the present device */
+    uint32_t live_ms;          /* of the present device step; 0: until the check ends */
+    const struct sim_act *act; /* … what the application does in it, without a boot; or NULL */
+    uint64_t lasted;           /* ms of the last device step */
+    uint64_t longest;          /* … of the longest one since the script began */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */

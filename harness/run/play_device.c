@@ -1,5 +1,6 @@
 /* Plays the steps in which devices run: once, until nothing changes, until a result was reported.
  */
+#include "harness/run/act.h"
 #include "harness/run/play.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, i
     return false;
 }
 
-/* Runs the devices, and after a cut whose power comes back once more. */
+/* Runs the devices, and after a cut whose power comes back once more: a device that acts boots
+ * then. */
 static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     const struct sim_world *world = play->world;
@@ -39,6 +41,8 @@ static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICE
     play->sweep_armed = false;
     if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
         play->cut_armed = false;
+        boot_only = boot_only || play->act;
+        play->act = NULL;
         rc = nb_play_show_flash(play); /* was what it said before the cut true? */
         if (rc == 0)
             rc = play->stage->run_device(play, boot_only, codes);
@@ -98,12 +102,18 @@ static bool run_step(struct nb_play *play, const struct nb_step *step, bool boot
 {
     int codes[NB_DEVICES] = {0};
     bool cut_armed = play->cut_armed;
+    const struct sim_act act =
+        nb_act_of(step, &play->units[0].staged, step->permanent || play->cell->permanent);
+    const enum nb_oracle_confirms confirms = act.kind == SIM_ACT_CONFIRM ? NB_CONFIRMS_AT_ONCE
+                                             : act.kind || boot_only     ? NB_CONFIRMS_NOTHING
+                                                                         : NB_CONFIRMS_AFTER_BOOT;
+    play->act = act.kind ? &act : NULL;
     for (size_t i = 0; i < play->unit_count; i++) {
         nb_trace_step(&play->units[i].trace);
-        nb_oracle_step(&play->units[i].oracle,
-                       boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
+        nb_oracle_step(&play->units[i].oracle, confirms);
     }
     int rc = run_devices(play, boot_only, codes);
+    play->act = NULL;
     play->cut_armed = false;
     if (play->fail_fired)
         nb_play_cloud_line(play, "fault fail");

@@ -197,7 +197,7 @@ static bool take_app(struct nb_line *line, const char *word, size_t length)
     bool rolls_back = nb_word_is(word, length, "rollback");
     if (rolls_back || nb_word_is(word, length, "factory-reset")) {
         line->step.pending = line->step.permanent = true;
-        line->step.call = rolls_back ? NB_STORE_ROLL_BACK : NB_STORE_FACTORY_RESET;
+        line->step.call = rolls_back ? SIM_ACT_ROLL_BACK : SIM_ACT_FACTORY_RESET;
         return true;
     }
     if (!nb_word_is(word, length, "confirm"))
