@@ -13,6 +13,17 @@ seconds_since() { # START_MS
     awk -v start="$1" -v end="$(now_ms)" 'BEGIN { printf "%.1f s", (end - start) / 1000 }'
 }
 
+# As timeout(1), which gives the command a process group of its own: whoever stops the script stops it, too.
+limited() { # SECONDS COMMAND...
+    timeout "$@" &
+    limited=$!
+    trap 'kill "$limited" 2>/dev/null; wait "$limited"; exit 130' HUP INT TERM
+    wait "$limited"
+    set -- $?
+    trap - HUP INT TERM
+    return "$1"
+}
+
 heading() {
     printf '\n== %s\n' "$*"
 }

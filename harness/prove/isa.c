@@ -32,6 +32,7 @@ static const char *region_word(const struct sim_device *device, uint32_t address
         {"primary", &device->primary}, {"secondary", &device->secondary},
         {"scratch", &device->scratch}, {"status", &device->status},
         {"journal", &device->journal}, {"progress", &device->progress},
+        {"factory", &device->factory},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (address - rows[i].region->address < rows[i].region->size)
@@ -184,10 +185,11 @@ static void foreign_sweep(struct isa *isa)
     }
     if (one.verdict != NB_PASS)
         keep(isa, &one);
-    nb_note_add(isa->outcome,
-                "%u operations, %llu power cuts on the board, %llu of them without effect",
-                isa->list.operations, (unsigned long long)isa->outcome->points,
-                (unsigned long long)misfits);
+    if (isa->list.operations) /* else the run without a cut has failed */
+        nb_note_add(isa->outcome,
+                    "%u operations, %llu power cuts on the board, %llu of them without effect",
+                    isa->list.operations, (unsigned long long)isa->outcome->points,
+                    (unsigned long long)misfits);
 }
 
 static void own_sweep(struct isa *isa)

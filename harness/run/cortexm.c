@@ -7,8 +7,11 @@
 #include "harness/run/cortexm.h"
 #include "harness/cli/paths.h"
 #include "harness/prove/isa.h"
+#include "harness/run/act.h"
 #include "harness/run/posix.h"
 #include "harness/run/spawn.h"
+#include "sim/cortexm/host/elf.h"
+#include "sim/cortexm/host/program.h"
 #include "sim/cortexm/host/qemu.h"
 #include "sim/cortexm/host/settings.h"
 #include "sim/cortexm/host/watch.h"
@@ -27,14 +30,52 @@
 
 /* ---- files ------------------------------------------------------------------------------- */
 
+static bool has_acts(const struct nb_script *script)
+{
+    bool acts = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        acts = acts || nb_act_kind(script->steps[i].kind) != SIM_ACT_NONE;
+    return acts;
+}
+
 static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
+    if (play->device.foreign && has_acts(play->script)) {
+        snprintf(error->message, sizeof error->message,
+                 "somebody else's firmware takes no orders: what its application does is its own");
+        return OTA_E_UNSUPPORTED;
+    }
+    const struct sim_foreign *foreign = play->device.foreign;
+    const char *flaw = foreign ? cortexm_elf_flaw(foreign->loader) : NULL;
+    if (flaw) {
+        snprintf(error->message, sizeof error->message, "loader %.80s: %.70s", foreign->loader,
+                 flaw);
+        return OTA_E_ARGUMENT;
+    }
     if (cortexm_flash_end(&play->device) <= CORTEXM_FLASH_SIZE)
         return nb_posix_stage.prepare(play, error);
     snprintf(error->message, sizeof error->message,
              "the board has 16 MiB of flash, the device %u: declare its chips cut",
              cortexm_flash_end(&play->device));
     return OTA_E_UNSUPPORTED;
+}
+
+/* Of the log: where QEMU says why it gave up, behind which it shows registers; else the last line.
+ */
+static void last_words(const struct nb_play *play, char *out, size_t size)
+{
+    static const char gave_up[] = "qemu: fatal: ";
+    const struct nb_posix *own = play->own;
+    FILE *log = fopen(own->log_path, "r");
+    char line[NB_LINE];
+    bool over = false;
+    out[0] = '\0';
+    while (log && !over && fgets(line, sizeof line, log)) {
+        over = strncmp(line, gave_up, strlen(gave_up)) == 0;
+        snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    if (log)
+        fclose(log);
 }
 
 /* ---- the board --------------------------------------------------------------------------- */
@@ -48,6 +89,8 @@ static void on_line(void *context, const char *text)
 {
     /* The plugin's own: how much it saw, and what a reset or a cut tore. */
     static const char *const figures[] = {"end ", "torn ", "cut-missed "};
+    if (text[0] == '\0') /* before each of its lines, in case the board was in one */
+        return;
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         if (strncmp(text, figures[i], strlen(figures[i])) == 0)
             return;
@@ -82,7 +125,8 @@ static int write_settings(struct nb_play *play, bool boot_only, const char *path
                                          .session = patient_session(play),
                                          .timing = SIM_TIMING_FAST,
                                          .once = play->live_ms == 0,
-                                         .boot_only = boot_only};
+                                         .boot_only = boot_only,
+                                         .act = play->act};
     struct cortexm_settings settings = {.life = &life, .log_level = OTA_LOG_INFO};
     int rc =
         play->script->needs_cloud ? nb_net_certificates(&play->net, play->cell->kit, &files) : 0;
@@ -203,15 +247,25 @@ static int take_journal(struct nb_play *play)
     return rc ? rc : nb_posix_journal(play);
 }
 
+/* Where the program in the primary slot begins. */
+static uint32_t entry_offset(const struct sim_device *device)
+{
+    return device->primary.address +
+           (device->scheme->store ? IMG_HARMONY_BLOCK : device->header_size);
+}
+
 static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct nb_posix *own = play->own;
     char programs[NB_PATH * 2];
     char settings[NB_PATH + 16];
     char words[CORTEXM_WATCH_SIZE];
+    char entry[NB_PATH + 16];
+    const struct sim_act *act = play->act;
     if (!cortexm_programs(programs, sizeof programs))
         return OTA_E_UNSUPPORTED;
     snprintf(settings, sizeof settings, "%s/settings", nb_kit_dir(play->cell->kit));
+    snprintf(entry, sizeof entry, "%s/entry", nb_kit_dir(play->cell->kit));
     const struct cortexm_board_config config = {
         .programs = programs,
         .scheme = play->device.scheme->name,
@@ -219,10 +273,14 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         .loader = play->device.foreign ? play->device.foreign->loader : NULL,
         .flash = own->flash_path,
         .settings = settings,
+        .entry = act ? entry : NULL,
+        .image = act && act->image ? play->unit->staged.path : NULL,
         .log = own->log_path,
         .plugin = own->unwatched ? NULL : words,
         .more = play->script->needs_cloud ? cortexm_user_network : NULL};
     int rc = write_settings(play, boot_only, settings);
+    if (rc == 0 && act)
+        rc = cortexm_program_entry(own->flash_path, entry_offset(&play->device), entry);
     if (rc == 0)
         rc = watch_words(play, words);
     if (rc == 0)
@@ -236,9 +294,8 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
         return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "memory that is the board's flash never fails";
-    if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
-        step->kind == NB_DEVICE_PUSH)
-        return "the board's application decides itself";
+    if (step->kind == NB_DEVICE_PUSH)
+        return "a host that pushes is the bench's";
     if (step->kind == NB_PROVE)
         return "a board is no function from flash to flash";
     return NULL;
@@ -249,6 +306,7 @@ struct nb_stage nb_cortexm_stage(void)
     struct nb_stage stage = nb_posix_stage;
     stage.prepare = prepare;
     stage.run_device = run_device;
+    stage.last_words = last_words;
     stage.cannot = cannot;
     stage.expect_ms *= 2;
     stage.limit_s = BOARD_MS / 1000;

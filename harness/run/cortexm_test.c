@@ -82,6 +82,27 @@ static int run_script(const char *text)
     return finish(start(nb_cmd_run, argv));
 }
 
+/* A script for every world, on a device of somebody else's firmware. */
+static int run_foreign(const char *world)
+{
+    char path[PATH];
+    char device[PATH];
+    char name[16];
+    char *argv[] = {
+        (char[]){"run"}, (char[]){"--world"}, name, (char[]){"--device"}, device, path, NULL};
+    write_text("test.ota", "title T\nworld virtual posix cortexm\nflash slot1 v2 pending\n"
+                           "device boot\nexpect boot v2\n");
+    write_text("theirs.device", "loader-elf theirs.elf\nimage 1 one.bin\nimage 2 two.bin\n"
+                                "system anycloud\npart nrf52840\nloader nrf52840 0x0 0x8000\n"
+                                "primary nrf52840 0x8000 0x4000\n"
+                                "secondary nrf52840 0xC000 0x4000\n"
+                                "journal nrf52840 0x10000 0x2000\nscheme overwrite\n");
+    snprintf(name, sizeof name, "%s", world);
+    snprintf(device, sizeof device, "%s", file("theirs.device"));
+    snprintf(path, sizeof path, "%s", file("test.ota"));
+    return finish(start(nb_cmd_run, argv));
+}
+
 static void skip_without_board(void)
 {
     if (cortexm_missing() == NULL)
@@ -125,8 +146,15 @@ static const struct {
      "# SKIP v2 of 4096 bytes has no room for the board's program of"},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:3 fail\ndevice boot\nexpect boot v2\n",
      77, "memory that is the board's flash never fails"},
-    {"title T\nworld cortexm\nflash slot1 v2\ndevice pending\ndevice boot\nexpect boot v2\n", 77,
-     "the board's application decides itself"},
+    {"title T\nworld cortexm\ndevice push v2\ndevice boot\nexpect boot v2\n", 77,
+     "a host that pushes is the bench's"},
+    {"title T\nworld cortexm\nscheme swap-move ranked\nflash slot1 v2\ndevice pending\n"
+     "expect pending v2\ndevice boot\nexpect boot v2 trial\ndevice confirm\nexpect confirmed v2\n"
+     "until stable boot v2\n",
+     0, "\nok 1 - "},
+    {"title T\nworld cortexm\nscheme ranked\nflash slot1 v2 confirmed\ndevice boot\n"
+     "expect boot v2\n@flash:1 cut half\ndevice rollback\ndevice boot\nexpect boot v1|v2\n",
+     0, "\nok 1 - "},
     {"title T\nworld cortexm\nflash slot1 v2 pending\ndevice boot\nexpect boot v2 trial\n", 0,
      "\nok 1 - "},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:60000 cut\ndevice boot\n"
@@ -149,6 +177,25 @@ static void scripts_end_as_they_should(void **state)
             fail_msg("row %zu: %d, not %d:\n%s", i, code, rows[i].code, output);
         expect_text(rows[i].says);
     }
+}
+
+/* Their firmware runs on the board only, and has to be for it. */
+static void foreign_firmware_needs_the_board(void **state)
+{
+    (void)state;
+    write_text("theirs.elf", "no program");
+    write_text("one.bin", "one");
+    write_text("two.bin", "two");
+    assert_int_equal(run_foreign("virtual"), 77);
+    expect_text("# SKIP the device's firmware is somebody else's: it needs the cortexm world");
+    assert_int_equal(run_foreign("posix"), 77);
+    expect_text("# SKIP the device's firmware is somebody else's: it needs the cortexm world");
+    skip_without_board();
+    assert_int_equal(run_foreign("cortexm"), 2);
+    expect_text("/theirs.elf: is no ELF file");
+    unlink(file("theirs.elf"));
+    assert_int_equal(run_foreign("cortexm"), 2);
+    expect_text("/theirs.elf: No such file or directory");
 }
 
 /* A failure names its world, and fails again when it is replayed. */
@@ -312,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_board_is_said),
         cmocka_unit_test(scripts_end_as_they_should),
+        cmocka_unit_test(foreign_firmware_needs_the_board),
         cmocka_unit_test(replay_names_the_world),
         cmocka_unit_test(journals_are_kept),
         cmocka_unit_test(sweeps_take_one_of_each_class),

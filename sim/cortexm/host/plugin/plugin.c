@@ -21,6 +21,7 @@ static struct {
     struct plugin_watch watch;
     FILE *journal;
     FILE *events;
+    const char *before; /* each of them */
     bool booted;
     uint64_t reset_pc; /* the first instruction of all */
 } plugin;
@@ -36,7 +37,7 @@ static void write_journal(void *context, const char *line)
 static void write_event(void *context, const char *line)
 {
     (void)context;
-    fprintf(plugin.events, "%s\n", line);
+    fprintf(plugin.events, "%s%s\n", plugin.before, line);
 }
 
 /* Ends QEMU on the spot, so that nothing reaches the flash any more. */
@@ -50,7 +51,7 @@ static void obey(enum plugin_verdict verdict)
     if (verdict == PLUGIN_GOES_ON)
         return;
     if (verdict != PLUGIN_POWER_OFF)
-        fprintf(plugin.events, "exit %d\n", codes[verdict]);
+        fprintf(plugin.events, "%sexit %d\n", plugin.before, codes[verdict]);
     fflush(NULL);
     _exit(codes[verdict]);
 }
@@ -105,8 +106,8 @@ static void on_exit(qemu_plugin_id_t id, void *userdata)
     (void)userdata;
     obey(plugin_watch_end(&plugin.watch));
     flash_sim_close(plugin.watch.shadow);
-    fprintf(plugin.events, "end %u operations %llu stores\n", plugin.watch.operations,
-            (unsigned long long)plugin.watch.stores);
+    fprintf(plugin.events, "%send %u operations %llu stores\n", plugin.before,
+            plugin.watch.operations, (unsigned long long)plugin.watch.stores);
     fflush(NULL);
 }
 
@@ -125,6 +126,13 @@ static FILE *open_lines(const char *path)
     if (file != NULL)
         setvbuf(file, NULL, _IOLBF, 0);
     return file;
+}
+
+/* In a pipe or on a terminal the guest may be half through a line of its own. */
+static const char *before_events(const char *path)
+{
+    struct stat status;
+    return path == NULL || stat(path, &status) != 0 || S_ISREG(status.st_mode) ? "" : "\n";
 }
 
 static int map_window(const char *path)
@@ -162,6 +170,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int
     plugin.events = options->events != NULL ? open_lines(options->events) : stderr;
     if (plugin.events == NULL)
         return refuse(options->events, strerror(errno));
+    plugin.before = before_events(options->events);
     plugin.journal = options->journal != NULL ? open_lines(options->journal) : NULL;
     if (options->journal != NULL && plugin.journal == NULL)
         return refuse(options->journal, strerror(errno));
