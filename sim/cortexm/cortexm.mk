@@ -172,6 +172,16 @@ $(CM)/agent-minimal.elf: $(CM_MINIMAL_OBJ)
 	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
 	    -Wl,--unresolved-symbols=ignore-all $^ -o $@
 
+# What a patch costs the processor (ci/patches): a program of its own in the loader's place.
+CM_COST_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/delta/*.c) sim/line.c \
+               $(addprefix $(CM_GUEST)/,libc.c semihost.c patch_cost.c)
+CM_COST_OBJ := $(call cm_objects,cost,$(CM_COST_SRC))
+$(eval $(call cm_rules,cost,$(CM_COST_OBJ)))
+$(CM)/patch-cost.elf: $(CM_COST_OBJ) $(CM_GUEST)/loader.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/loader.ld -Wl,-e,patch_cost_start \
+	    -Wl,-Map=$(@:.elf=.map) $(CM_COST_OBJ) -o $@
+
 # How much RAM the agent's state takes: the size of an object that is nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
@@ -192,6 +202,11 @@ endif
 cortexm-page: cortexm
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
 
+# The same of the tables of patches.
+.PHONY: cortexm-patches
+cortexm-patches: cortexm $(BUILD)/nobrick
+	@sh ci/patches $(BUILD) agent/delta/README.md
+
 # Every cut on the board, and many kills: hours.
 .PHONY: cortexm-full
 cortexm-full: $(BUILD)/nobrick cortexm $(BUILD)/test/harness_run_board_kill_test
@@ -203,4 +218,4 @@ cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
 -include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ) \
-           $(CM_MINIMAL_OBJ) $(CM)/agent-state.o)
+           $(CM_MINIMAL_OBJ) $(CM_COST_OBJ) $(CM)/agent-state.o)
