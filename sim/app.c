@@ -121,6 +121,8 @@ int app_start(struct app *app, const struct app_config *config)
     agent.confirm_itself = config->behaviour != APP_FORGETS;
     agent.piece = app->piece;
     agent.piece_size = sizeof app->piece;
+    agent.text = app->text;
+    agent.text_size = sizeof app->text;
     agent.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;
@@ -190,6 +192,13 @@ void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
             snprintf(out, APP_LINE, "reported success");
         else
             snprintf(out, APP_LINE, "reported failure %s", word);
+        break;
+    case OTA_NOTICE_ERASED:
+        if (notice->code == OTA_OK)
+            snprintf(out, APP_LINE, "erased %u.%u.%u", v->major, v->minor, v->revision);
+        else
+            snprintf(out, APP_LINE, "not-erased %u.%u.%u %s", v->major, v->minor, v->revision,
+                     word);
         break;
     case OTA_NOTICE_IDLE:
         snprintf(out, APP_LINE, "idle %s", word);

@@ -41,12 +41,15 @@ struct app_config {
     void *context;
 };
 
+#define APP_TEXT 4096 /* longest document that it takes by HTTP */
+
 struct app {
     struct app_config config;
     struct mqtt_port no_network; /* of an application that never gets a connection */
     struct http_port no_server;
     struct ota_agent agent;
     uint8_t piece[OTA_CHUNK_SIZE];
+    char text[APP_TEXT + 1];
 };
 
 /* Starts the application: runs it as far as it gets without an event. */

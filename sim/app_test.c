@@ -166,6 +166,7 @@ static int set_up(void **state)
         .behaviour = APP_GOOD,
         .agent = {.protocol = &ota_anycloud,
                   .ways = {&ota_by_mqtt, &ota_by_http},
+                  .target = &ota_to_slots,
                   .identity = {"M", "MI", "P", "S", "B"},
                   .topic_prefix = "anycloud",
                   .primary = {flash, bench->device.primary.address, 0x8000},

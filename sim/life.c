@@ -1,7 +1,7 @@
 #include "sim/life.h"
 
-#include "agent/protocol/anycloud.h"
 #include "sim/push.h"
+#include "sim/systems.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -287,13 +287,18 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
 {
     const struct sim_device *device = life->config->device;
     const struct sim_session *session = &life->config->session;
+    const struct sim_system *system = life->system;
+    bool by_http = system->by_http || session->by_http;
     struct boot_config boot;
     boot_configure(life, &boot);
+    boot_store_config(&boot, &life->stored.config);
     *out = (struct ota_config){
-        .protocol = &ota_anycloud,
-        .ways = {&ota_by_mqtt, &ota_by_http},
-        .direct = &ota_direct,
-        .archive = &ota_archive,
+        .protocol = system->protocol,
+        .ways = {system->ways[0], system->ways[1]},
+        .direct = system->direct,
+        .archive = system->archive,
+        .target = system->target,
+        .stored = system->store ? &life->stored : NULL,
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},
         .topic_prefix = device->topic_prefix,
@@ -306,7 +311,7 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .key_count = device->key_count,
         .max_end = device->scheme->max_end(&boot),
         .reverts = device->scheme->reverts,
-        .connection = !session->by_http         ? OTA_BY_MQTT
+        .connection = !by_http                  ? OTA_BY_MQTT
                       : life->ports->server.tls ? OTA_BY_HTTPS
                                                 : OTA_BY_HTTP,
         .server_tls = life->ports->server.tls,
@@ -314,7 +319,7 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .send_direct = session->send_direct,
         .chunk_size = session->chunk_size,
         .http_file = session->file,
-        .do_not_send_result = session->no_result,
+        .do_not_send_result = session->no_result || !system->reports,
         .stay_after_complete = session->stay,
         .permanent = session->permanent,
         .timing = timing_of(life->config),
@@ -382,7 +387,8 @@ static int conclude_check(struct sim_life *life)
     else if (life->pending)
         sim_life_end_set(life->end, true, "a new image waits for the next reset; %s runs", runs);
     else if (code == OTA_OK)
-        sim_life_end_set(life->end, true, "updated: %s runs, confirmed and reported", runs);
+        sim_life_end_set(life->end, true, "updated: %s runs, confirmed%s", runs,
+                         life->system->reports ? " and reported" : "");
     else
         sim_life_end_set(life->end, false, "no update: %s; %s runs", ota_err_text(code), runs);
     return life->end->good ? 0 : 1;
@@ -486,6 +492,20 @@ static int run_push(struct sim_life *life)
     return life->end->good ? 0 : 1;
 }
 
+/* ---- an act by its own hand --------------------------------------------------------------- */
+
+static int run_act(struct sim_life *life)
+{
+    const struct sim_life_config *config = life->config;
+    struct boot_config boot;
+    boot_configure(life, &boot);
+    sim_act_announce(config->act, &boot, config->event, config->context);
+    int result = sim_act(config->act, &boot, config->event, config->context);
+    sim_life_end_set(life->end, result == OTA_OK, "%s: %s", sim_act_word(config->act->kind),
+                     ota_err_text(result));
+    return result == OTA_OK ? 0 : 1;
+}
+
 /* ---- begin ------------------------------------------------------------------------------- */
 
 static void init(struct sim_life *life, const struct sim_life_config *config,
@@ -501,11 +521,31 @@ static void init(struct sim_life *life, const struct sim_life_config *config,
         (struct platform_port){life, on_reset, start_watchdog, feed_watchdog, write_log};
 }
 
+/* Whose device it is, and whether that fits: a session for slots would write where the directory of
+ * a store is. False: `end` says why not. */
+static bool find_system(struct sim_life *life)
+{
+    const struct sim_device *device = life->config->device;
+    life->system = sim_system_find(device->system);
+    if (life->system == NULL)
+        sim_life_end_set(life->end, false, "no session for a device of system %s", device->system);
+    else if (life->system->store != device->scheme->store)
+        sim_life_end_set(life->end, false, "system %s does not go with scheme %s", device->system,
+                         device->scheme->name);
+    else if (life->system->store && life->config->push != NULL)
+        sim_life_end_set(life->end, false, "a device with a store takes no push");
+    else
+        return true;
+    return false;
+}
+
 /* What follows the loader. Returns what sim_life_begin does. */
 static int go_on(struct sim_life *life)
 {
     const struct sim_life_config *config = life->config;
     const struct sim_region *primary = &config->device->primary;
+    if (config->act != NULL)
+        return run_act(life);
     life->behaviour =
         app_tag_read(&(struct flash_area){life->ports->flash, primary->address, primary->size},
                      &life->boot.image.header);
@@ -516,10 +556,8 @@ static int go_on(struct sim_life *life)
                          life->boot.trial ? "on trial" : "confirmed");
         return 0;
     }
-    if (config->device->scheme->store) { /* its session would write where the directory is */
-        sim_life_end_set(life->end, false, "a device with a store has no update session yet");
+    if (!find_system(life))
         return 2;
-    }
     bool stays_up = life->behaviour == APP_GOOD || life->behaviour == APP_OFFLINE;
     if (config->push != NULL && stays_up)
         return run_push(life);
@@ -531,7 +569,7 @@ int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    struct sim_life_end *end)
 {
     init(life, config, ports, past, end);
-    int code = power_on(life);
+    int code = config->act == NULL ? power_on(life) : 0;
     return code != 0 ? code : go_on(life);
 }
 

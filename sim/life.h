@@ -8,7 +8,8 @@
 #ifndef NOBRICK_SIM_LIFE_H
 #define NOBRICK_SIM_LIFE_H
 
-#include "agent/update/session.h"
+#include "agent/update/to_store.h"
+#include "sim/act.h"
 #include "sim/app.h"
 #include "sim/device.h"
 #include "sim/power_on.h"
@@ -48,6 +49,9 @@ struct sim_life_config {
     /* A host hands over this image; there is no cloud then. NULL: there is no such host. */
     const uint8_t *push;
     size_t push_size;
+    /* The device is up already: no loader runs, the application does this and ends. NULL: nothing.
+     */
+    const struct sim_act *act;
     /* Event lines (without newline) in order; `code` is the ota_err that the line's word stands
      * for, if it has one. */
     void (*event)(void *context, const char *line, int code);
@@ -122,13 +126,15 @@ struct sim_life {
     uint64_t received;               /* bytes of messages and bodies in this session */
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */
+    const struct sim_system *system;
+    struct ota_stored stored; /* of a session whose images go to a store */
     struct app app;
 };
 
 /* Power on: loader, application, agent, as far as they get without an event. SIM_LIFE_RUNS;
  * SIM_LIFE_RESET after a push, or when the loader met an error; or the exit code of a device that
- * is done: 0 or 1 after the loader or a push, 2 when the agent cannot start. What is passed must
- * outlive the life. */
+ * is done: 0 or 1 after the loader, a push or an act, 2 when the agent cannot start. What is passed
+ * must outlive the life. */
 int sim_life_begin(struct sim_life *life, const struct sim_life_config *config,
                    const struct sim_life_ports *ports, struct sim_past *past,
                    struct sim_life_end *end);

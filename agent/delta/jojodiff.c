@@ -41,6 +41,7 @@ static int emit(struct ota_jojodiff *delta, const uint8_t *data, uint32_t length
         return fail(delta, OTA_E_IMG_SIZE, "makes more bytes than fit");
     at->target_at += length;
     int err = delta->ends.write(delta->ends.context, data, length);
+    delta->paused = err == OTA_DELTA_PAUSE;
     return err < 0 ? fail(delta, err, "target cannot be written") : OTA_OK;
 }
 
@@ -48,7 +49,7 @@ static int emit(struct ota_jojodiff *delta, const uint8_t *data, uint32_t length
 static int copy(struct ota_jojodiff *delta)
 {
     struct ota_jojodiff_point *at = &delta->at;
-    while (delta->error == 0 && at->copy_left > 0) {
+    while (delta->error == 0 && !delta->paused && at->copy_left > 0) {
         uint32_t length = at->copy_left < delta->buffer_size ? at->copy_left : delta->buffer_size;
         int err =
             delta->ends.read(delta->ends.context, (uint32_t)at->source_at, delta->buffer, length);
@@ -181,15 +182,17 @@ int ota_jojodiff_write(struct ota_jojodiff *delta, const void *data, size_t leng
 {
     const uint8_t *bytes = data;
     size_t used = 0;
-    while (copy(delta) == 0 && used < length)
+    delta->paused = false;
+    while (copy(delta) == 0 && !delta->paused && used < length)
         used += take(delta, bytes + used, length - used);
-    return delta->error;
+    return delta->error == 0 && delta->paused ? OTA_DELTA_PAUSE : delta->error;
 }
 
 int ota_jojodiff_finish(struct ota_jojodiff *delta)
 {
-    if (copy(delta) < 0)
-        return delta->error;
+    int err = ota_jojodiff_write(delta, NULL, 0);
+    if (err != 0)
+        return err;
     if (delta->at.is_escaped || delta->at.digits > 0)
         return fail(delta, OTA_E_PATCH, "ends inside an operator");
     return OTA_OK;

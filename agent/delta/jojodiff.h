@@ -28,12 +28,15 @@
 
 #include "agent/ports.h"
 
+#define OTA_DELTA_PAUSE 1 /* of ends.write: it has the bytes, and wants no more for now */
+
 /* Where a patch reads from and writes to. Any error of theirs ends the reading with it. */
 struct ota_delta_ends {
     void *context;
     /* `length` bytes of the old image at `offset`; never beyond source_size. */
     int (*read)(void *context, uint32_t offset, void *data, uint32_t length);
-    /* The next bytes of the new image, in order; never more than target_limit in all. */
+    /* The next bytes of the new image, in order; never more than target_limit in all. 0, or
+     * OTA_DELTA_PAUSE. */
     int (*write)(void *context, const uint8_t *data, uint32_t length);
     uint32_t source_size;
     uint32_t target_limit; /* the largest new image */
@@ -58,23 +61,28 @@ struct ota_jojodiff {
     struct ota_delta_ends ends;
     bool takes_later_format; /* of 0.8.4 and later, too */
     int error;
+    bool paused;       /* ends.write said so */
     const char *fault; /* what is wrong, a few words; static; NULL: nothing */
     uint8_t *buffer;   /* the caller's */
     uint32_t buffer_size;
 };
 
-/* `buffer` (1 byte or more; 256 is good) is the caller's and holds nothing between calls. `ends` is
- * copied. takes_later_format false: a patch of 0.8.4 or later is refused with OTA_E_UNSUPPORTED. */
+/* `buffer` (1 byte or more; 256 is good) is the caller's and holds nothing between calls; no more
+ * than its size is written at a time, and ends.write may set another buffer and size for what comes
+ * next. `ends` is copied. takes_later_format false: a patch of 0.8.4 or later is refused with
+ * OTA_E_UNSUPPORTED. */
 void ota_jojodiff_init(struct ota_jojodiff *delta, const struct ota_delta_ends *ends,
                        bool takes_later_format, uint8_t *buffer, uint32_t buffer_size);
 
-/* The next bytes of the patch, any number. 0; OTA_E_PATCH: malformed, or not of this source;
- * OTA_E_IMG_SIZE: makes more than target_limit; OTA_E_UNSUPPORTED; or what an end returned. After
- * an error every call returns that error. */
+/* The next bytes of the patch, any number. 0; OTA_DELTA_PAUSE: ends.write said so, and the next
+ * byte to feed in is at.patch_at (with nothing left to feed in, call again with no bytes, for what
+ * is still to be copied); OTA_E_PATCH: malformed, or not of this source; OTA_E_IMG_SIZE: makes more
+ * than target_limit; OTA_E_UNSUPPORTED; or what an end returned. After an error every call returns
+ * that error. */
 OTA_MUST_CHECK int ota_jojodiff_write(struct ota_jojodiff *delta, const void *data, size_t length);
 
-/* The patch is at its end: OTA_E_PATCH when it may not end there. The target has at.target_at
- * bytes. */
+/* The patch is at its end: OTA_E_PATCH when it may not end there; OTA_DELTA_PAUSE: call again. The
+ * target has at.target_at bytes. */
 OTA_MUST_CHECK int ota_jojodiff_finish(struct ota_jojodiff *delta);
 
 /* The present point as a record, also from inside ends.write, whose bytes then count as written:

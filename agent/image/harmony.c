@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#define ROW_MAGIC    0x5248424Eu /* "NBHR" */
-#define ENTRY        0xB0021000u
-#define MAJOR_MAX    255u
-#define VERSION_REST 0xFFFFFFu /* what minor and revision hold */
+#define ROW_MAGIC 0x5248424Eu /* "NBHR" */
+#define ENTRY     0xB0021000u
+#define MAJOR_MAX 255u /* minor and revision hold 24 bits more */
 
 enum {
     AT_VERSION = 4,
@@ -104,8 +103,8 @@ size_t img_rs_to_der(const uint8_t rs[IMG_RS_SIZE], uint8_t out[IMG_RS_DER_MAX])
     return length;
 }
 
-static int check_signature(const struct img_row *row, const struct img_rules *rules,
-                           const struct crypto_port *crypto)
+int img_row_check_signature(const struct img_row *row, const struct img_rules *rules,
+                            const struct crypto_port *crypto)
 {
     uint8_t der[IMG_RS_DER_MAX];
     if (rules->key_count == 0)
@@ -130,7 +129,7 @@ int img_row_check(const struct img_row *row, const struct flash_area *area,
         return OTA_E_IMG_SIZE;
     if (row->type != IMG_ROW_PRODUCTION && row->type != IMG_ROW_FACTORY)
         return OTA_E_IMG_HEADER;
-    int err = check_signature(row, rules, crypto);
+    int err = img_row_check_signature(row, rules, crypto);
     if (err == 0)
         err = crypto->sha256_flash(crypto->context, area->flash, area->address, row->size, digest);
     if (err == 0 && memcmp(digest, row->digest, sizeof digest) != 0)
@@ -144,7 +143,8 @@ struct img_version img_harmony_version(uint32_t number)
 {
     if (number <= MAJOR_MAX)
         return (struct img_version){.major = (uint8_t)number};
-    uint32_t rest = number - MAJOR_MAX < VERSION_REST ? number - MAJOR_MAX : VERSION_REST;
+    uint32_t rest =
+        (number < IMG_HARMONY_VERSION_MAX ? number : IMG_HARMONY_VERSION_MAX) - MAJOR_MAX;
     return (struct img_version){MAJOR_MAX, (uint8_t)(rest >> 16), (uint16_t)rest, 0};
 }
 

@@ -81,6 +81,10 @@ OTA_MUST_CHECK int img_row_read(const struct flash_area *area, struct img_row *o
 OTA_MUST_CHECK int img_row_check(const struct img_row *row, const struct flash_area *area,
                                  const struct img_rules *rules, const struct crypto_port *crypto);
 
+/* The part of it that needs no image: the row's signature over its digest. 0 without keys. */
+OTA_MUST_CHECK int img_row_check_signature(const struct img_row *row, const struct img_rules *rules,
+                                           const struct crypto_port *crypto);
+
 /* A signature r || s as the DER that crypto ports take: SEQUENCE of two INTEGERs. Returns its
  * length. */
 #define IMG_RS_DER_MAX 72u
@@ -89,6 +93,7 @@ size_t img_rs_to_der(const uint8_t rs[IMG_RS_SIZE], uint8_t out[IMG_RS_DER_MAX])
 /* Rows count versions by one number, the rest of the agent by four. N is N.0.0 up to 255; what is
  * above goes on in the lower places, so that the order stays. OTA_E_IMG_VERSION for a version that
  * is none of these numbers. */
+#define IMG_HARMONY_VERSION_MAX (255u + 0xFFFFFFu) /* what is larger counts as this */
 struct img_version img_harmony_version(uint32_t number);
 OTA_MUST_CHECK int img_harmony_number(const struct img_version *version, uint32_t *out);
 

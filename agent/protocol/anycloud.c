@@ -225,7 +225,7 @@ int anycloud_job_parse(const char *board, const uint8_t *data, size_t length,
     out->kind = OTA_MESSAGE_JOB;
     if (length > OTA_JSON_MAX)
         return OTA_E_JSON;
-    int error = json_read(data, length, &root);
+    int error = json_read(data, length, JSON_DEPTH_FLAT, &root);
     if (error != 0)
         return error;
     error = read_document(board, root, out);

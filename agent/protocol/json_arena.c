@@ -36,7 +36,7 @@ static bool is_space(uint8_t byte)
 
 /* cJSON descends once a level: a bound on the nesting bounds the stack. A NUL, plain or escaped,
  * would make a string shorter than it is. */
-static bool is_harmless(const uint8_t *data, size_t length)
+static bool is_harmless(const uint8_t *data, size_t length, unsigned most)
 {
     unsigned depth = 0;
     bool in_string = false;
@@ -50,7 +50,7 @@ static bool is_harmless(const uint8_t *data, size_t length)
         } else if (data[i] == '"') {
             in_string = !in_string;
         } else if (!in_string && (data[i] == '{' || data[i] == '[')) {
-            if (++depth > JSON_DEPTH_MAX)
+            if (++depth > most)
                 return false;
         } else if (!in_string && (data[i] == '}' || data[i] == ']') && depth > 0) {
             depth--;
@@ -59,12 +59,12 @@ static bool is_harmless(const uint8_t *data, size_t length)
     return true;
 }
 
-int json_read(const uint8_t *data, size_t length, cJSON **out)
+int json_read(const uint8_t *data, size_t length, unsigned depth, cJSON **out)
 {
     static cJSON_Hooks hooks = {arena_take, arena_give};
     const char *end = NULL;
     *out = NULL;
-    if (!is_harmless(data, length))
+    if (!is_harmless(data, length, depth))
         return OTA_E_JSON;
     arena_used = 0;
     arena_full = false;

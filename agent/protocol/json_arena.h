@@ -12,15 +12,15 @@
 
 #include <cjson/cJSON.h>
 
-#define JSON_DEPTH_MAX 4u
+#define JSON_DEPTH_FLAT 4u /* of documents that are nearly flat */
 
 /* Bytes of an arena for so many values with 24 bytes of text each, on this machine. A job document
  * has 14, the list of an archive up to 36. */
 #define JSON_ARENA(values) ((values) * (sizeof(cJSON) + 24u))
 
-/* Reads one object. OTA_E_JSON: not an object, something behind it, or nested deeper than
- * JSON_DEPTH_MAX. OTA_E_NO_SPACE: more members than the arena has room for. */
-OTA_MUST_CHECK int json_read(const uint8_t *data, size_t length, cJSON **out);
+/* Reads one object. OTA_E_JSON: not an object, something behind it, or nested deeper than `depth`,
+ * which bounds the stack. OTA_E_NO_SPACE: more members than the arena has room for. */
+OTA_MUST_CHECK int json_read(const uint8_t *data, size_t length, unsigned depth, cJSON **out);
 void json_release(void);
 
 /* A flat object of strings, written into `out`. An overflow is remembered and json_end tells. */

@@ -17,7 +17,7 @@ static int read_bytes(const char *text, size_t length)
     cJSON *root;
     uint8_t *copy = malloc(length == 0 ? 1 : length);
     memcpy(copy, text, length);
-    int error = json_read(copy, length, &root);
+    int error = json_read(copy, length, JSON_DEPTH_FLAT, &root);
     if (error == 0)
         json_release();
     else
@@ -96,7 +96,7 @@ static void others_may_use_json_in_between(void **state)
     (void)state;
     cJSON *root;
     const uint8_t text[] = "{\"a\": 1}";
-    assert_int_equal(json_read(text, sizeof text - 1, &root), 0);
+    assert_int_equal(json_read(text, sizeof text - 1, JSON_DEPTH_FLAT, &root), 0);
     json_release();
     cJSON *mine = cJSON_CreateString("mine");
     assert_int_equal(read_text("{"), OTA_E_JSON);

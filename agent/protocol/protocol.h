@@ -22,6 +22,7 @@ enum ota_message_kind {
     OTA_MESSAGE_JOB,       /* an offer: `version` */
     OTA_MESSAGE_NO_UPDATE, /* nothing to do */
     OTA_MESSAGE_CHUNK,     /* a piece of the image: `chunk` */
+    OTA_MESSAGE_ERASE,     /* forget the stored image of `version`, if it is not needed */
 };
 
 /* A piece of the image, consistent in itself: offset + size <= total, size > 0, offset and size are
@@ -43,10 +44,19 @@ struct ota_source {
     char path[OTA_PATH_MAX]; /* begins with '/'; "": none was named */
 };
 
+/* What a job says of an image that says nothing of itself. */
+struct ota_voucher {
+    uint8_t digest[CRYPTO_SHA256_SIZE]; /* of the whole file */
+    bool is_signed;
+    uint8_t signature[64]; /* ECDSA P-256 over that digest, r || s */
+};
+
 struct ota_message {
     enum ota_message_kind kind;
     struct img_version version; /* of a job, as far as it was understood */
     struct ota_source source;   /* of a job that was understood */
+    struct ota_voucher voucher; /* the same, where the protocol has any */
+    const char *fault;          /* what an error is about, static; NULL: not said */
     struct ota_chunk chunk;
 };
 

@@ -247,16 +247,22 @@ static void set_free(struct store_entry *entry)
     *entry = (struct store_entry){.status = IMG_ROW_FREE};
 }
 
-int store_reserve(struct store *store, const struct img_row *row, uint8_t *place)
+int store_choose(const struct store *store, uint32_t version, uint8_t *place)
 {
-    uint8_t same = store_find(store, row->version);
-    if (row->size == 0 || row->size > store->config->execution.size)
-        return OTA_E_IMG_SIZE;
+    uint8_t same = store_find(store, version);
     if (same != STORE_PLACES && is_needed(store, same))
         return OTA_E_IMG_VERSION;
     *place = same != STORE_PLACES ? same : lowest(store);
-    if (*place == STORE_PLACES)
-        return OTA_E_NO_SPACE;
+    return *place != STORE_PLACES ? 0 : OTA_E_NO_SPACE;
+}
+
+int store_reserve(struct store *store, const struct img_row *row, uint8_t *place)
+{
+    if (row->size == 0 || row->size > store->config->execution.size)
+        return OTA_E_IMG_SIZE;
+    int err = store_choose(store, row->version, place);
+    if (err != 0)
+        return err;
     set_free(&store->state.entries[*place]);
     return store->known ? store_commit(store) : 0;
 }

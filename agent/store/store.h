@@ -98,10 +98,14 @@ uint8_t store_find(const struct store *store, uint32_t version);
 
 /* ---- for the session, before and after a download ---- */
 
-/* Makes a place free for `row` and says which: the one of the same version, a free one, or that of
- * the lowest rank; never that of the running image or of the last good one. Nothing is erased here
- * but that place's entry. OTA_E_IMG_SIZE when the image cannot fit or is empty, OTA_E_IMG_VERSION
- * when that version runs or is the one to go back to, OTA_E_NO_SPACE when no place may go. */
+/* The place where an image of that version would go: the one of the same version, a free one, or
+ * that of the lowest rank; never that of the running image or of the last good one.
+ * OTA_E_IMG_VERSION when that version runs or is the one to go back to, OTA_E_NO_SPACE when no
+ * place may go. */
+OTA_MUST_CHECK int store_choose(const struct store *store, uint32_t version, uint8_t *place);
+
+/* Makes that place free for `row` and says which it is. Nothing is erased here but its entry. Also
+ * OTA_E_IMG_SIZE when the image cannot fit or is empty. */
 OTA_MUST_CHECK int store_reserve(struct store *store, const struct img_row *row, uint8_t *place);
 
 /* The image that lies in the place is one: checks it against `row`, writes its head and its entry.

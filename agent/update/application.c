@@ -18,10 +18,10 @@ static enum ota_answer consult(struct ota_agent *agent, const char *state, enum 
         .done = ota_image_done(agent),
         .total = ota_image_total(agent),
         .document = agent->text,
-        .document_size = sizeof agent->text,
+        .document_size = agent->config.text_size,
     };
     enum ota_answer answer = agent->config.decide(agent->config.decide_context, &question);
-    agent->text[sizeof agent->text - 1] = 0;
+    agent->text[agent->config.text_size - 1] = 0;
     if (agent->text_length >= 0 && ask == OTA_ASK_STEP)
         agent->text_length = (int)strlen(agent->text);
     return answer;

@@ -30,7 +30,7 @@ static int request(struct ota_agent *agent, uint32_t offset)
     agent->asked[agent->asked_count++] = offset;
     return ota_publish(agent, agent->config.protocol->request_chunk(&agent->speaker, offset,
                                                                     step_of(agent), agent->text,
-                                                                    sizeof agent->text));
+                                                                    OTA_JSON_MAX));
 }
 
 /* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for

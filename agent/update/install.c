@@ -29,8 +29,7 @@ static bool is_answerable(const struct ota_agent *agent)
 void ota_settle(struct ota_agent *agent)
 {
     struct ota_record *record = &agent->record;
-    agent->trial =
-        agent->config.reverts && img_on_trial(&agent->config.primary, &agent->config.format);
+    agent->trial = agent->config.target->is_on_trial(agent);
     if (record->phase != OTA_PHASE_STAGED && record->phase != OTA_PHASE_INSTALL)
         return;
     bool runs = img_version_compare(&record->target, &agent->speaker.running) == 0;
@@ -128,18 +127,13 @@ enum ota_state ota_fail(struct ota_agent *agent, int code)
 
 /* ---- verify, install --------------------------------------------------------------------- */
 
-/* What lies in flash is a trusted image, nothing but that image, and the one that was announced.
- * An application that took the check over has judged hash and signature itself. */
+/* What lies in flash is a trusted image, nothing but that image, and the one that was announced. */
 static int verify(struct ota_agent *agent, struct img_info *info)
 {
-    const struct ota_config *config = &agent->config;
-    const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    int error = agent->taken_over
-                    ? img_measure(&config->secondary, info, NULL)
-                    : img_check(&config->secondary, &rules, agent->ports.crypto, info, NULL);
+    int error = agent->config.target->check(agent, info);
     if (error != 0)
         return error;
-    if (info->end > config->max_end)
+    if (info->end > agent->config.max_end)
         return OTA_E_IMG_SIZE;
     uint32_t total = ota_image_total(agent);
     if (total != 0 && info->end != total) /* 0: the application fetched it */
@@ -177,11 +171,11 @@ enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event 
 }
 
 /* Begun and not known to be done: the loader must not find it, for Failure will be reported. */
-static void withdraw(const struct ota_agent *agent)
+static void withdraw(struct ota_agent *agent)
 {
-    int error = img_withdraw(&agent->config.secondary, &agent->config.format);
+    int error = agent->config.target->withdraw(agent);
     if (error != 0)
-        ota_log(agent, OTA_LOG_ERROR, "trailer", error);
+        ota_log(agent, OTA_LOG_ERROR, "cannot withdraw", error);
 }
 
 enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event *event)
@@ -194,7 +188,7 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
         return ota_fail(agent, error);
     forget_progress(agent); /* the loader may move the slot's content from now on */
     if (!agent->taken_over)
-        error = img_set_pending(&config->secondary, &config->format, config->permanent);
+        error = config->target->hand_over(agent);
     if (error == 0)
         error = flash->sync(flash->context);
     if (error != 0) {
@@ -215,12 +209,12 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
 static int confirm(struct ota_agent *agent)
 {
     const struct flash_port *flash = agent->ports.flash;
-    const struct flash_area *primary = &agent->config.primary;
+    const struct ota_target *target = agent->config.target;
     if (!agent->trial)
         return 0;
     if (agent->taken_over)
-        return img_on_trial(primary, &agent->config.format) ? OTA_E_UNCONFIRMED : 0;
-    int error = img_confirm(primary, &agent->config.format);
+        return target->is_on_trial(agent) ? OTA_E_UNCONFIRMED : 0;
+    int error = target->confirm(agent);
     return error != 0 ? error : flash->sync(flash->context);
 }
 

@@ -107,6 +107,13 @@ static int judge_source(const struct ota_agent *agent)
     return clear || ota_way_of(agent, source->connection) == NULL ? OTA_E_UNSUPPORTED : 0;
 }
 
+/* What the document says beside version and place concerns who keeps the images. */
+static int take(struct ota_agent *agent, const struct ota_message *message)
+{
+    const struct ota_target *target = agent->config.target;
+    return target->take != NULL ? target->take(agent, message) : 0;
+}
+
 static bool is_waived(int error)
 {
     return error == OTA_E_JOB_BOARD || error == OTA_E_JOB_VERSION || error == OTA_E_REJECTED;
@@ -120,6 +127,10 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     agent->renewing = false;
     int error = agent->config.protocol->read(&agent->speaker, (const uint8_t *)agent->text,
                                              (size_t)agent->text_length, &message);
+    if (error != 0 && message.fault != NULL)
+        ota_log(agent, OTA_LOG_WARNING, message.fault, error);
+    if (error == 0 && message.kind == OTA_MESSAGE_ERASE)
+        error = take(agent, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_JOB) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;
@@ -134,6 +145,8 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = ota_judge_offer(agent);
     if (agent->taken_over && is_waived(error))
         error = judge_source(agent);
+    if (error == 0)
+        error = take(agent, &message);
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;

@@ -93,7 +93,7 @@ enum ota_state ota_query_head(struct ota_agent *agent, const struct ota_event *e
         return ota_retry_request(agent, OTA_E_HTTP_STATUS);
     if (head->status == 206 && (!head->has_range || head->from != 0))
         return ota_retry_request(agent, OTA_E_HTTP_RANGE);
-    if (head->has_length && head->length > OTA_JSON_MAX)
+    if (head->has_length && head->length >= agent->config.text_size)
         return refuse_document(agent);
     agent->reply.begun = true;
     return OTA_STATE_QUERY;
@@ -101,7 +101,7 @@ enum ota_state ota_query_head(struct ota_agent *agent, const struct ota_event *e
 
 enum ota_state ota_query_body(struct ota_agent *agent, const struct ota_event *event)
 {
-    size_t room = OTA_JSON_MAX - (size_t)agent->text_length;
+    size_t room = agent->config.text_size - 1 - (size_t)agent->text_length;
     if (!agent->reply.begun)
         return OTA_STATE_QUERY;
     if (event->length > room)

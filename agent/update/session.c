@@ -215,7 +215,7 @@ static int check_config(struct ota_agent *agent)
 {
     const struct ota_config *config = &agent->config;
     struct flash_sector sector;
-    if (config->protocol == NULL || config->max_end == 0 ||
+    if (config->protocol == NULL || config->target == NULL || config->max_end == 0 ||
         config->max_end > config->secondary.size || !is_topic_level(config->topic_prefix) ||
         !is_topic_level(config->identity.board))
         return OTA_E_ARGUMENT;
@@ -239,9 +239,11 @@ static int check_config(struct ota_agent *agent)
     if (config->chunk_size != 0 &&
         (!ota_is_chunk_size(config->chunk_size) || config->chunk_size % sector.unit != 0))
         return OTA_E_ARGUMENT;
-    if (config->piece_size < (config->ways[1] != NULL ? OTA_CHUNK_SIZE : sector.unit))
+    if (config->piece_size < (config->ways[1] != NULL ? OTA_CHUNK_SIZE : sector.unit) ||
+        config->text_size < OTA_JSON_MAX + 1)
         return OTA_E_NO_SPACE;
     agent->piece = config->piece;
+    agent->text = config->text;
     agent->unit_size = sector.unit;
     agent->erased = sector.erased;
     return 0;
@@ -250,21 +252,19 @@ static int check_config(struct ota_agent *agent)
 int ota_init(struct ota_agent *agent, const struct ota_config *config,
              const struct ota_ports *ports)
 {
-    struct img_info running;
     memset(agent, 0, sizeof *agent);
     agent->config = *config;
     agent->ports = *ports;
     default_timing(&agent->config.timing);
     int error = check_config(agent);
     if (error == 0)
-        error = img_measure(&config->primary, &running, NULL);
+        error = config->target->running(agent, &agent->speaker.running);
     if (error == 0)
         error = ota_journal_open(&agent->journal, &config->journal, &agent->record);
     if (error == 0)
         error = ota_progress_open(&agent->progress, &config->progress, &config->secondary);
     if (error != 0)
         return error;
-    agent->speaker.running = running.header.version;
     agent->inbox[0] = 0; /* nothing is listened to yet */
     return 0;
 }

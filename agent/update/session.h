@@ -20,7 +20,7 @@
 #define OTA_CHUNK_MAX  65536u /* … or a multiple of one that is no larger */
 #define OTA_MAX_CHUNKS 4096u  /* 16 MiB */
 #define OTA_TOPIC_MAX  160u
-#define OTA_JSON_MAX   1024u /* longest document, without a NUL */
+#define OTA_JSON_MAX   1024u /* longest document by MQTT, without a NUL */
 #define OTA_HOST_MAX   256u
 #define OTA_HTTP_STEP  65536u /* bytes asked for in one HTTP request, whole chunks */
 
@@ -67,6 +67,7 @@ enum ota_notice_type {
     OTA_NOTICE_PENDING,   /* version: the loader will install it */
     OTA_NOTICE_CONFIRMED, /* version */
     OTA_NOTICE_REPORTED,  /* code: 0 Success was delivered, else Failure (with the reason) */
+    OTA_NOTICE_ERASED,    /* version: a stored image was forgotten; code: 0, or why it was not */
     OTA_NOTICE_IDLE,      /* code: how the session ended; 0: updated, NO_UPDATE: nothing new */
 };
 
@@ -131,6 +132,10 @@ struct ota_direct; /* direct flow */
 extern const struct ota_direct ota_direct;
 struct ota_say; /* how the application is asked */
 extern const struct ota_say ota_say;
+struct ota_target;                           /* where an image goes, and who says what runs */
+extern const struct ota_target ota_to_slots; /* two slots and their trailers */
+extern const struct ota_target ota_to_store; /* an image store (agent/update/to_store.h) */
+struct ota_stored;
 
 #define OTA_WAYS 2u
 
@@ -142,10 +147,12 @@ struct ota_config {
     const struct ota_direct *direct;   /* &ota_direct; NULL: job flow only */
     const struct ota_archive *archive; /* &ota_archive; NULL: only images are understood */
     const struct ota_say *say;         /* &ota_say where `decide` is to be asked; NULL: nobody is */
+    const struct ota_target *target;   /* &ota_to_slots or &ota_to_store … */
+    struct ota_stored *stored; /* … and its working memory, the caller's; NULL with slots */
     struct ota_identity identity;
     const char *topic_prefix; /* AnyCloud: "anycloud" or "OTAUpdate" */
     struct flash_area primary;
-    struct flash_area secondary;
+    struct flash_area secondary; /* where images are fetched to; a store chooses a place in it */
     struct flash_area journal;
     struct flash_area progress; /* of a download, so that a reset resumes it; size 0: none */
     struct img_trailer_format format;
@@ -167,6 +174,10 @@ struct ota_config {
      * the secondary slot. */
     uint8_t *piece;
     size_t piece_size;
+    /* The document that is sent or read, with its NUL: OTA_JSON_MAX + 1 bytes or more. Longer ones
+     * come by HTTP only. */
+    char *text;
+    size_t text_size;
     enum ota_answer (*decide)(void *context,
                               struct ota_question *question); /* with `say`; or NULL */
     void *decide_context;

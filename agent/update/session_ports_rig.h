@@ -32,6 +32,7 @@ struct rig {
     struct flash_sim *sim;
     struct ota_agent agent;
     uint8_t piece[OTA_CHUNK_SIZE];
+    char text[OTA_JSON_MAX + 1];
     unsigned state; /* of the agent, as far as it was told */
     struct ota_config config;
     struct ota_ports ports;

@@ -86,6 +86,9 @@ static inline struct rig *rig_new(void)
     rig->config.say = &ota_say;
     rig->config.piece = rig->piece;
     rig->config.piece_size = sizeof rig->piece;
+    rig->config.text = rig->text;
+    rig->config.text_size = sizeof rig->text;
+    rig->config.target = &ota_to_slots;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";

@@ -95,6 +95,7 @@ struct ota_agent {
     uint32_t unpacked;  /* bytes of it that lie in flash */
     int text_length;    /* of `text`, or the error of writing it */
     uint8_t *piece; /* the caller's: a chunk as it comes by HTTP; or the last unit of an image */
+    char *text;     /* the caller's: the document being sent or read */
 
     struct ota_ports ports;
     struct ota_config config;
@@ -114,7 +115,6 @@ struct ota_agent {
     char outbox[OTA_TOPIC_MAX];
     char etag[OTA_ETAG_MAX];              /* of what is fetched, as the server says; "": none */
     uint8_t coverage[OTA_MAX_CHUNKS / 8]; /* a bit a grain: its bytes lie in flash */
-    char text[OTA_JSON_MAX + 1];          /* the document being sent or read */
 };
 
 #endif

@@ -47,7 +47,11 @@ static int make_key(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZ
     int error = ota_progress_key(crypto, key, agent->config.identity.board);
     if (error == 0)
         error = ota_progress_key(crypto, key, agent->source.host);
-    return error != 0 ? error : ota_progress_key(crypto, key, agent->source.path);
+    if (error == 0)
+        error = ota_progress_key(crypto, key, agent->source.path);
+    if (error == 0 && agent->config.target->mix != NULL)
+        error = agent->config.target->mix(agent, key);
+    return error;
 }
 
 /* What nobody can tell from a later image at the same place is not gone on with: without a version
@@ -79,6 +83,8 @@ int ota_slot_begin(struct ota_agent *agent)
     forget(agent);
     agent->archived = false;
     int error = make_key(agent, key);
+    if (error == 0 && agent->config.target->choose != NULL)
+        error = agent->config.target->choose(agent);
     if (error == 0)
         error = ota_progress_start(&agent->progress, key, &agent->offer);
     if (error == 0 && ota_progress_done(&agent->progress) > 0 && !may_resume(agent))
@@ -164,7 +170,7 @@ enum ota_state ota_slot_failed(struct ota_agent *agent, int code)
 enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
-    int error = img_prepare_erase(&agent->config.secondary, &agent->config.format);
+    int error = agent->config.target->give_up(agent);
     if (error != 0)
         return ota_fail(agent, error);
     ota_wait(agent, 0);

@@ -55,6 +55,30 @@ struct ota_archive {
     void (*resume)(struct ota_agent *agent);
 };
 
+/* Where an image goes, and who says what runs. */
+struct ota_target {
+    /* The version of the image that runs. */
+    int (*running)(struct ota_agent *agent, struct img_version *out);
+    /* The running image will be reverted unless it confirms. */
+    bool (*is_on_trial)(struct ota_agent *agent);
+    /* A document was understood: judges what it says beside its version, keeps what `check` will
+     * compare with, and does what it asks of images that lie here. NULL: there is nothing to do. */
+    int (*take)(struct ota_agent *agent, const struct ota_message *message);
+    /* Mixes into the key of a download what else tells this image from others. NULL: nothing. */
+    int (*mix)(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE]);
+    /* A fetch begins: chooses config.secondary. NULL: there is one place. Changes nothing. */
+    int (*choose)(struct ota_agent *agent);
+    /* What lies there is given up: it is erased next. */
+    int (*give_up)(struct ota_agent *agent);
+    /* Is what lies there trusted? Also says what it is. An application that took the check over
+     * (`taken_over`) has judged hash and signature itself. */
+    int (*check)(struct ota_agent *agent, struct img_info *out);
+    /* Asks the loader to install it; and undoes that, as far as it was begun. */
+    int (*hand_over)(struct ota_agent *agent);
+    int (*withdraw)(struct ota_agent *agent);
+    int (*confirm)(struct ota_agent *agent);
+};
+
 /* How the application is asked, and obeyed. */
 struct ota_say {
     /* Before a state's first work. False: it is not done, *next says where that leads. */

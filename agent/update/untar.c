@@ -214,7 +214,7 @@ static int take_list(struct ota_untar *untar)
 {
     cJSON *root;
     bool supported = true;
-    int error = json_read(untar->buffer, untar->used, &root);
+    int error = json_read(untar->buffer, untar->used, JSON_DEPTH_FLAT, &root);
     if (error != 0)
         return fail(untar, OTA_E_ARCHIVE, LIST_NAME " is no JSON object, or too rich");
     const char *fault = take_document(untar, root, &supported);

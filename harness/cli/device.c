@@ -3,6 +3,7 @@
 #include "harness/cli/paths.h"
 #include "harness/cli/verbs.h"
 #include "harness/files/files.h"
+#include "harness/image/harmony.h"
 #include "harness/image/memory.h"
 
 #include <errno.h>
@@ -178,6 +179,21 @@ static int rename_device(char out[SIM_TEXT], const char *option, const char *wis
     return 2;
 }
 
+/* What the factory says of an image that says nothing of itself. */
+static int make_row(const struct device_options *options, const uint8_t *image, size_t size,
+                    uint8_t out[IMG_ROW_SIZE])
+{
+    char reason[200] = "";
+    struct img_row row = {
+        .name = "factory.bin", .version = options->factory_version, .type = IMG_ROW_FACTORY};
+    if (nb_harmony_sign(image, size, options->factory_key, &row, reason, sizeof reason) != OTA_OK) {
+        fprintf(stderr, "nobrick device: --factory-key: %s\n", reason);
+        return 2;
+    }
+    img_row_encode(&row, out);
+    return 0;
+}
+
 /* A flash file is not made for an image that will never boot, nor for none. */
 static int check_factory(const struct device_options *options, const uint8_t *image, size_t size)
 {
@@ -194,7 +210,9 @@ static int check_factory(const struct device_options *options, const uint8_t *im
         return exists ? 0 : 2;
     }
     nb_memory_init(&memory, image, (uint32_t)size, 0xFF);
-    int result = img_measure(&memory.area, &info, &fault);
+    int result = options->config.life.device->scheme->store
+                     ? OTA_OK /* any bytes may be one */
+                     : img_measure(&memory.area, &info, &fault);
     if (result != OTA_OK) {
         fprintf(stderr, "nobrick device: %s: %s (nobrick image create)\n", options->factory,
                 ota_err_text(result));
@@ -216,7 +234,7 @@ static int load_image(const char *path, uint8_t **out, size_t *size)
 
 /* What the options name: device, keys, images (malloc'ed). */
 static int load(struct device_options *options, struct sim_device *device, uint8_t **factory,
-                uint8_t **push)
+                uint8_t row[IMG_ROW_SIZE], uint8_t **push)
 {
     struct flash_text_error error = {0};
     struct posix_device_config *config = &options->config;
@@ -233,12 +251,15 @@ static int load(struct device_options *options, struct sim_device *device, uint8
     if (load_image(options->factory, factory, &config->factory_size) != 0 ||
         load_image(options->push, push, &config->life.push_size) != 0)
         return 2;
+    config->life.device = device;
     if (check_factory(options, *factory, config->factory_size) != 0)
         return 2;
     config->factory = *factory;
     config->life.push = *push;
-    config->life.device = device;
-    return 0;
+    if (*factory == NULL || !device->scheme->store)
+        return 0;
+    config->factory_row = row;
+    return make_row(options, *factory, config->factory_size, row);
 }
 
 static int run(struct device_options *options, struct sim_past *past)
@@ -251,9 +272,10 @@ static int run(struct device_options *options, struct sim_past *past)
     struct sim_life_end end = {0};
     uint8_t *factory = NULL;
     uint8_t *push = NULL;
+    uint8_t row[IMG_ROW_SIZE];
     options->config.life.event = on_event;
     options->config.life.context = &display;
-    int result = load(options, &device, &factory, &push);
+    int result = load(options, &device, &factory, row, &push);
     if (result == 0)
         result = posix_device_run(&options->config, past, &end);
     if (result != SIM_LIFE_RESET)

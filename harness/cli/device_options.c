@@ -23,9 +23,14 @@ static const char *const help =
     "program anew. Kill it whenever you like: the next start goes on.\n"
     "\n"
     "  --device FILE|PRESET  device file, or a name from `nobrick list devices`\n"
-    "  --system S            instead: S's usual device (anycloud: anycloud-w25q128)\n"
+    "  --system S            instead: S's usual device (anycloud: anycloud-w25q128, harmony:\n"
+    "                        harmony-wfi32)\n"
     "  --flash FILE          the device's flash, chip after chip; FILE.nv holds its counter\n"
     "  --factory IMAGE       goes into the primary slot when the flash file is new\n"
+    "  --factory-version N --factory-key KEY.pem\n"
+    "                        what stands beside it, where images say nothing of themselves "
+    "(harmony:\n"
+    "                        version 1, not signed)\n"
     "  --trust PUB.pem       public key that images must be signed with; may be repeated\n"
     "  --board B --prefix P  other than the device file's\n"
     "\n"
@@ -172,10 +177,27 @@ static int parse_choice(const char *option, const char *first, const char *secon
 
 static int parse_system(const char *text, const char **device)
 {
-    if (strcmp(text, "anycloud") != 0)
-        return usage("no such system (anycloud)", text);
+    static const char *const usual[][2] = {{"anycloud", "anycloud-w25q128"},
+                                           {"harmony", "harmony-wfi32"}};
+    size_t i = 0;
+    while (i < sizeof usual / sizeof usual[0] && strcmp(text, usual[i][0]) != 0)
+        i++;
+    if (i == sizeof usual / sizeof usual[0])
+        return usage("no such system (anycloud or harmony)", text);
     if (*device == NULL)
-        *device = "anycloud-w25q128";
+        *device = usual[i][1];
+    return 0;
+}
+
+static int parse_version(const char *text, uint32_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
+        number > UINT32_MAX)
+        return usage("--factory-version wants a number from 1 to 4294967295", text);
+    *out = (uint32_t)number;
     return 0;
 }
 
@@ -202,6 +224,8 @@ enum option_id {
     OPTION_SYSTEM,
     OPTION_FLASH,
     OPTION_FACTORY,
+    OPTION_FACTORY_VERSION,
+    OPTION_FACTORY_KEY,
     OPTION_PUSH,
     OPTION_TRUST,
     OPTION_BOARD,
@@ -243,6 +267,8 @@ static const struct option long_options[] = {
     {"system", required_argument, NULL, OPTION_SYSTEM},
     {"flash", required_argument, NULL, OPTION_FLASH},
     {"factory", required_argument, NULL, OPTION_FACTORY},
+    {"factory-version", required_argument, NULL, OPTION_FACTORY_VERSION},
+    {"factory-key", required_argument, NULL, OPTION_FACTORY_KEY},
     {"push", required_argument, NULL, OPTION_PUSH},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"board", required_argument, NULL, OPTION_BOARD},
@@ -296,6 +322,11 @@ static int parse_identity(int option, struct device_options *out)
         return 0;
     case OPTION_FACTORY:
         out->factory = optarg;
+        return 0;
+    case OPTION_FACTORY_VERSION:
+        return parse_version(optarg, &out->factory_version);
+    case OPTION_FACTORY_KEY:
+        out->factory_key = optarg;
         return 0;
     case OPTION_PUSH:
         out->push = optarg;
@@ -482,7 +513,7 @@ static int parse_peer(int option, struct peers *out)
 int device_options_parse(int argc, char **argv, struct device_options *out)
 {
     struct peers peers = {.broker = "mqtt://127.0.0.1:1883"};
-    *out = (struct device_options){.events_fd = -1};
+    *out = (struct device_options){.events_fd = -1, .factory_version = 1};
     out->config.log_level = OTA_LOG_ERROR;
     optind = 1;
     opterr = 0;

@@ -7,6 +7,8 @@
 struct device_options {
     const char *device; /* file or preset */
     const char *factory;
+    uint32_t factory_version; /* what the factory says of it, on a device with a store */
+    const char *factory_key;  /* PEM private key that signs that; NULL: unsigned */
     const char *push;
     const char *board;  /* NULL: the device file's */
     const char *prefix; /* of topics; the same */

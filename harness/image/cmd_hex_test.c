@@ -1,82 +1,9 @@
 /* `nobrick image hex2bin|bin2hex|merge|sign` as a user meets them. */
-#include "harness/files/files.h"
+#include "harness/image/cmd_rig.h"
 #include "harness/image/harmony.h"
 #include "sim/crypto_openssl.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char dir[] = "/tmp/nobrick-hex-XXXXXX";
-
-static int enter(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) != NULL && chdir(dir) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    static const char *const names[] = {"app.bin",   "app.hex",    "all.hex",
-                                        "again.bin", "key.pem",    "key.pub.pem",
-                                        "said",      "loader.hex", "words.hex"};
-    (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        (void)unlink(names[i]);
-    return chdir("/") == 0 && rmdir(dir) == 0 ? 0 : -1;
-}
-
-/* Runs the words; what they print goes into the file "said". */
-static int run(const char *words)
-{
-    char buffer[300];
-    char *argv[16] = {(char *)"image"};
-    int argc = 1;
-    snprintf(buffer, sizeof buffer, "%s", words);
-    for (char *save = NULL, *word = strtok_r(buffer, " ", &save); word != NULL && argc < 15;
-         word = strtok_r(NULL, " ", &save))
-        argv[argc++] = word;
-    fflush(stdout);
-    fflush(stderr);
-    int out = dup(STDOUT_FILENO);
-    int err = dup(STDERR_FILENO);
-    FILE *said = fopen("said", "w");
-    assert_non_null(said);
-    assert_true(dup2(fileno(said), STDOUT_FILENO) >= 0 && dup2(fileno(said), STDERR_FILENO) >= 0);
-    int code = nb_cmd_image(argc, argv);
-    fflush(stdout);
-    fflush(stderr);
-    assert_true(dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0);
-    (void)close(out);
-    (void)close(err);
-    (void)fclose(said);
-    return code;
-}
-
-static void put(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(name, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static bool said(const char *text)
-{
-    uint8_t *data;
-    size_t size;
-    char whole[2000];
-    assert_int_equal(nb_read_file("said", sizeof whole - 1, &data, &size), 0);
-    memcpy(whole, data, size);
-    whole[size] = '\0';
-    free(data);
-    return strstr(whole, text) != NULL;
-}
 
 static void unified_image_keeps_all_and_overlaps_are_named(void **state)
 {
@@ -106,7 +33,8 @@ static void unified_image_keeps_all_and_overlaps_are_named(void **state)
     assert_int_equal(unlink("all.hex"), 0);
     assert_int_equal(run("bin2hex --base 0x10020100 -o loader.hex app.bin"), 0);
     assert_int_equal(run("merge -o all.hex app.hex loader.hex"), 2);
-    assert_true(said("loader.hex: address 0x10020100 is filled by app.hex already"));
+    assert_true(said("loader.hex: 0x10020100 to 0x10021487 overlaps app.hex: 0x10020000 to "
+                     "0x10021387"));
     assert_int_equal(access("all.hex", F_OK), -1);
 }
 
@@ -150,6 +78,16 @@ static void signature_verifies(void **state)
     const struct crypto_port *port = crypto_openssl_port(crypto);
     size_t size = img_rs_to_der(row.signature, der);
     assert_int_equal(port->verify(port->context, &key, row.digest, der, size), 0);
+    put("app.der", der, size);
+    assert_int_equal(
+        system("openssl dgst -sha256 -verify key.pub.pem -signature app.der app.bin >said"), 0);
+    assert_true(said("Verified OK"));
+    der[size - 1] ^= 1;
+    put("app.der", der, size);
+    assert_int_not_equal(
+        system("openssl dgst -sha256 -verify key.pub.pem -signature app.der app.bin >said 2>&1"),
+        0);
+    der[size - 1] ^= 1;
     row.digest[0] ^= 1;
     assert_int_equal(port->verify(port->context, &key, row.digest, der, size), OTA_E_IMG_SIGNATURE);
     crypto_openssl_free(crypto);

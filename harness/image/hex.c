@@ -55,10 +55,11 @@ int nb_hex_add_bytes(struct nb_hex *hex, uint32_t address, const uint8_t *data, 
         at--;
     for (size_t i = at > 0 ? at - 1 : 0; i < hex->count && i <= at; i++) {
         const struct nb_hex_piece *piece = &hex->pieces[i];
-        uint32_t first = address > piece->address ? address : piece->address;
         if (end_of(piece) > address && piece->address < (uint64_t)address + size) {
-            snprintf(reason, reason_size, "%s: address 0x%08X is filled by %s already", from, first,
-                     piece->from);
+            snprintf(reason, reason_size,
+                     "%.100s: 0x%08X to 0x%08X overlaps %.100s: 0x%08X to 0x%08X", from, address,
+                     address + (size - 1), piece->from, piece->address,
+                     piece->address + (piece->size - 1));
             return OTA_E_ARGUMENT;
         }
     }
@@ -173,10 +174,9 @@ static int take_record(struct reader *reader, const uint8_t *record)
     }
 }
 
-int nb_hex_add(struct nb_hex *hex, const char *text, size_t length, const char *from, char *reason,
-               size_t reason_size)
+/* All lines of a file. */
+static int read_text(struct reader *reader, const char *text, size_t length)
 {
-    struct reader reader = {hex, from, 0, 0, false, reason, reason_size};
     int err = 0;
     while (err == 0 && length > 0) {
         uint8_t record[RECORD_MAX + 5];
@@ -184,19 +184,33 @@ int nb_hex_add(struct nb_hex *hex, const char *text, size_t length, const char *
         const char *newline = memchr(text, '\n', length);
         size_t whole = newline != NULL ? (size_t)(newline - text) + 1 : length;
         size_t line = whole - (newline != NULL);
-        reader.line++;
+        reader->line++;
         while (line > 0 && (text[line - 1] == '\r' || text[line - 1] == ' '))
             line--;
-        if (line > 0 && reader.ended)
-            err = fail(&reader, "something follows the end of the file");
+        if (line > 0 && reader->ended)
+            err = fail(reader, "something follows the end of the file");
         else if (line > 0)
-            err = read_line(text, line, record, &why) < 0 ? fail(&reader, why)
-                                                          : take_record(&reader, record);
+            err = read_line(text, line, record, &why) < 0 ? fail(reader, why)
+                                                          : take_record(reader, record);
         text += whole;
         length -= whole;
     }
-    return err == 0 && !reader.ended ? fail(&reader, "the record that ends the file is missing")
-                                     : err;
+    return err == 0 && !reader->ended ? fail(reader, "the record that ends the file is missing")
+                                      : err;
+}
+
+/* By itself first: a piece that overlaps another file's is named as a whole, not by its line. */
+int nb_hex_add(struct nb_hex *hex, const char *text, size_t length, const char *from, char *reason,
+               size_t reason_size)
+{
+    struct nb_hex own = {0};
+    struct reader reader = {&own, from, 0, 0, false, reason, reason_size};
+    int err = read_text(&reader, text, length);
+    for (size_t i = 0; err == 0 && i < own.count; i++)
+        err = nb_hex_add_bytes(hex, own.pieces[i].address, own.pieces[i].data, own.pieces[i].size,
+                               from, reason, reason_size);
+    nb_hex_free(&own);
+    return err;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ struct nb_hex {
 };
 
 /* Adds what the text says. OTA_E_ARGUMENT with a reason that names file and line, or that names
- * both files and the first address that both would fill; OTA_E_NO_SPACE. */
+ * both files and the ranges of theirs that overlap; OTA_E_NO_SPACE. */
 OTA_MUST_CHECK int nb_hex_add(struct nb_hex *hex, const char *text, size_t length, const char *from,
                               char *reason, size_t reason_size);
 

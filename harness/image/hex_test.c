@@ -74,13 +74,19 @@ static void overlap_is_refused_by_name(void **state)
                          "2F\n" END,
                          "app.hex", reason),
                      OTA_E_ARGUMENT);
-    assert_string_equal(reason, "app.hex: address 0x00000023 is filled by loader.hex already");
+    assert_string_equal(reason, "app.hex: 0x00000023 to 0x00000026 overlaps loader.hex: 0x00000020 "
+                                "to 0x00000023");
     assert_int_equal(add(&hex,
                          ":04001D0011223344"
                          "35\n" END,
                          "app.hex", reason),
                      OTA_E_ARGUMENT);
     assert_int_equal(add(&hex, ":04001C001122334436\n" END, "app.hex", reason), 0);
+    assert_int_equal(add(&hex, ":040100001122334451\n:0101030055A6\n" END, "twice.hex", reason),
+                     OTA_E_ARGUMENT);
+    assert_string_equal(reason, "twice.hex: 0x00000103 to 0x00000103 overlaps twice.hex: "
+                                "0x00000100 to 0x00000103");
+    assert_int_equal(hex.count, 2);
     nb_hex_free(&hex);
 }
 

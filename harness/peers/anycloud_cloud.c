@@ -14,7 +14,6 @@
 #define TIMER_REST    1
 #define WINDOW        8 /* chunks that the broker has not acknowledged */
 #define SESSIONS      ANYCLOUD_SESSIONS
-#define FAULTS        16
 #define HEADER_SIZE   32u
 #define LARGEST_CHUNK 65535u /* the header counts its data in 16 bits */
 #define TOPIC_SIZE    ANYCLOUD_TOPIC
@@ -34,15 +33,6 @@ struct session {
     uint32_t count;
 };
 
-struct fault {
-    enum anycloud_fault_kind kind;
-    uint32_t index;
-    uint32_t left;
-    uint32_t at;
-    uint8_t *raw;
-    size_t raw_size;
-};
-
 struct anycloud_cloud {
     const struct mqtt_port *mqtt;
     const struct clock_port *clock;
@@ -58,8 +48,7 @@ struct anycloud_cloud {
     struct anycloud_offer offer;
     struct session sessions[SESSIONS];
     size_t turn; /* the session that sends next */
-    struct fault faults[FAULTS];
-    size_t fault_count;
+    struct anycloud_faults faults;
     uint8_t message[HEADER_SIZE + LARGEST_CHUNK];
 };
 
@@ -78,73 +67,30 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct anycloud_clo
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
-static const char *fault_word(enum anycloud_fault_kind kind)
-{
-    static const char *const words[ANYCLOUD_FAULTS] = {
-        [ANYCLOUD_DROP_CHUNK] = "drop",       [ANYCLOUD_REPEAT_CHUNK] = "repeat",
-        [ANYCLOUD_REVERSE] = "reverse",       [ANYCLOUD_CORRUPT_CHUNK] = "corrupt",
-        [ANYCLOUD_RAW_CHUNK] = "raw-chunk",   [ANYCLOUD_RAW_JOB] = "raw-job",
-        [ANYCLOUD_SILENT_JOB] = "silent-job", [ANYCLOUD_PATCH_CHUNK] = "patch-chunk",
-        [ANYCLOUD_LATE_CHUNK] = "late-chunk", [ANYCLOUD_JOB_BEFORE_CHUNK] = "job-before-chunk",
-    };
-    return words[kind];
-}
-
-static bool concerns_chunk(enum anycloud_fault_kind kind)
-{
-    return kind == ANYCLOUD_DROP_CHUNK || kind == ANYCLOUD_REPEAT_CHUNK ||
-           kind == ANYCLOUD_CORRUPT_CHUNK || kind == ANYCLOUD_RAW_CHUNK ||
-           kind == ANYCLOUD_PATCH_CHUNK || kind == ANYCLOUD_LATE_CHUNK ||
-           kind == ANYCLOUD_JOB_BEFORE_CHUNK;
-}
-
 /* The armed fault of that kind that fits, now fired; or NULL. */
-static const struct fault *fire(struct anycloud_cloud *cloud, enum anycloud_fault_kind kind,
-                                uint32_t index)
+static const struct anycloud_armed *fire(struct anycloud_cloud *cloud,
+                                         enum anycloud_fault_kind kind, uint32_t index)
 {
-    for (size_t i = 0; i < cloud->fault_count; i++) {
-        struct fault *fault = &cloud->faults[i];
-        if (fault->kind != kind || fault->left == 0 ||
-            (concerns_chunk(kind) && fault->index != index))
-            continue;
-        fault->left--;
-        tell(cloud, "fault %s %u", fault_word(kind), fault->index);
-        return fault;
-    }
-    return NULL;
+    const struct anycloud_armed *fault = anycloud_faults_fire(&cloud->faults, kind, index);
+    if (fault != NULL)
+        tell(cloud, "fault %s %u", anycloud_fault_word(kind), fault->index);
+    return fault;
 }
 
 int anycloud_cloud_fault(struct anycloud_cloud *cloud, const struct anycloud_fault *fault)
 {
-    uint8_t *raw = NULL;
-    if (cloud->fault_count == FAULTS)
-        return OTA_E_NO_SPACE;
-    if (fault->kind >= ANYCLOUD_FAULTS || fault->raw_size > LARGEST_CHUNK)
-        return OTA_E_ARGUMENT;
-    if (fault->raw_size > 0) {
-        raw = malloc(fault->raw_size);
-        if (raw == NULL)
-            return OTA_E_NO_SPACE;
-        memcpy(raw, fault->raw, fault->raw_size);
-    }
-    cloud->faults[cloud->fault_count++] =
-        (struct fault){fault->kind, fault->index, fault->count, fault->at, raw, fault->raw_size};
-    return OTA_OK;
+    return fault->raw_size > LARGEST_CHUNK ? OTA_E_ARGUMENT
+                                           : anycloud_faults_arm(&cloud->faults, fault);
 }
 
 void anycloud_cloud_disarm(struct anycloud_cloud *cloud)
 {
-    for (size_t i = 0; i < cloud->fault_count; i++)
-        free(cloud->faults[i].raw);
-    cloud->fault_count = 0;
+    anycloud_faults_disarm(&cloud->faults);
 }
 
 size_t anycloud_cloud_unfired(const struct anycloud_cloud *cloud)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < cloud->fault_count; i++)
-        count += cloud->faults[i].left > 0;
-    return count;
+    return anycloud_faults_unfired(&cloud->faults);
 }
 
 /* ---- sending ----------------------------------------------------------------------------- */
@@ -200,7 +146,7 @@ static size_t encode_chunk(struct anycloud_cloud *cloud, const struct img_versio
 }
 
 /* What is no other header after it is not worth a word. */
-static void patch_message(struct anycloud_cloud *cloud, const struct fault *patch)
+static void patch_message(struct anycloud_cloud *cloud, const struct anycloud_armed *patch)
 {
     uint8_t before[HEADER_SIZE];
     memcpy(before, cloud->message, HEADER_SIZE);
@@ -216,19 +162,19 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
     uint32_t number = chunk->offset / cloud->offer.chunk_size; /* as faults count them */
     if (fire(cloud, ANYCLOUD_DROP_CHUNK, number) != NULL)
         return OTA_OK;
-    const struct fault *job = fire(cloud, ANYCLOUD_JOB_BEFORE_CHUNK, number);
+    const struct anycloud_armed *job = fire(cloud, ANYCLOUD_JOB_BEFORE_CHUNK, number);
     if (job != NULL) {
         int result = publish(cloud, topic, job->raw, job->raw_size);
         if (result != OTA_OK)
             return result;
     }
-    const struct fault *raw = fire(cloud, ANYCLOUD_RAW_CHUNK, number);
+    const struct anycloud_armed *raw = fire(cloud, ANYCLOUD_RAW_CHUNK, number);
     if (raw != NULL)
         return publish(cloud, topic, raw->raw, raw->raw_size);
     size_t size = encode_chunk(cloud, version, chunk);
     if (fire(cloud, ANYCLOUD_CORRUPT_CHUNK, number) != NULL)
         cloud->message[HEADER_SIZE + chunk->size / 2] ^= 0x01;
-    const struct fault *patch = fire(cloud, ANYCLOUD_PATCH_CHUNK, number);
+    const struct anycloud_armed *patch = fire(cloud, ANYCLOUD_PATCH_CHUNK, number);
     if (patch != NULL && patch->at <= size && patch->raw_size <= size - patch->at)
         patch_message(cloud, patch);
     *repeat = fire(cloud, ANYCLOUD_REPEAT_CHUNK, number) != NULL;
@@ -242,7 +188,7 @@ static int send_chunk(struct anycloud_cloud *cloud, const char *topic,
 static bool rests(struct anycloud_cloud *cloud, struct session *session, uint32_t number)
 {
     uint64_t now = cloud->clock->now_ms(cloud->clock->context);
-    const struct fault *late = fire(cloud, ANYCLOUD_LATE_CHUNK, number);
+    const struct anycloud_armed *late = fire(cloud, ANYCLOUD_LATE_CHUNK, number);
     if (late != NULL && cloud->clock->arm(cloud->clock->context, TIMER_REST, late->at) == OTA_OK)
         session->rests_until = now + late->at;
     return session->rests_until > now;
@@ -367,7 +313,7 @@ static void on_available(struct anycloud_cloud *cloud, const struct anycloud_req
     session->sending = false;
     if (fire(cloud, ANYCLOUD_SILENT_JOB, 0) != NULL)
         return;
-    const struct fault *raw = fire(cloud, ANYCLOUD_RAW_JOB, 0);
+    const struct anycloud_armed *raw = fire(cloud, ANYCLOUD_RAW_JOB, 0);
     if (raw != NULL) {
         (void)publish(cloud, request->topic, raw->raw, raw->raw_size);
         return;

@@ -9,6 +9,7 @@
 
 #include "agent/ports.h"
 #include "harness/peers/anycloud_documents.h"
+#include "harness/peers/anycloud_faults.h"
 
 struct anycloud_cloud;
 
@@ -32,31 +33,6 @@ struct anycloud_offer {
 OTA_MUST_CHECK int anycloud_offer_document(const struct anycloud_offer *offer, const char *message,
                                            const char *board, const struct img_version *version,
                                            const char *topic, char *out, size_t size);
-
-/* Each armed fault is consumed by the first thing it fits; `count` times. */
-enum anycloud_fault_kind {
-    ANYCLOUD_DROP_CHUNK,    /* chunk `index` is not sent */
-    ANYCLOUD_REPEAT_CHUNK,  /* chunk `index` is sent twice */
-    ANYCLOUD_REVERSE,       /* chunks are sent last first */
-    ANYCLOUD_CORRUPT_CHUNK, /* one payload byte of chunk `index` is flipped */
-    ANYCLOUD_RAW_CHUNK,     /* `raw` bytes are sent in place of chunk `index` */
-    ANYCLOUD_PATCH_CHUNK,   /* `raw` bytes go over those at `at` of the message of chunk `index` */
-    ANYCLOUD_LATE_CHUNK, /* the stream rests for `at` ms before chunk `index`; whole requests only
-                          */
-    ANYCLOUD_JOB_BEFORE_CHUNK, /* `raw` bytes are sent before chunk `index` */
-    ANYCLOUD_RAW_JOB,          /* `raw` bytes are sent in place of the job document */
-    ANYCLOUD_SILENT_JOB,       /* an availability request is not answered */
-    ANYCLOUD_FAULTS
-};
-
-struct anycloud_fault {
-    enum anycloud_fault_kind kind;
-    uint32_t index;
-    uint32_t count;
-    uint32_t at;
-    const uint8_t *raw; /* copied */
-    size_t raw_size;
-};
 
 /* What the cloud saw and did, as a line for logs and scenario `expect`s:
  *   connected | closed REASON | available VERSION TOPIC | offered VERSION TOPIC | no-update TOPIC

@@ -1,5 +1,6 @@
 #include "harness/prove/device.h"
 
+#include "harness/run/act.h"
 #include "harness/run/bench_store.h"
 
 #include <string.h>
@@ -74,9 +75,9 @@ static int act_on_store(struct nb_prove_device *device, enum nb_action action)
 {
     struct img_version version;
     bool changed;
-    return action == NB_ACTION_PENDING
-               ? nb_bench_store_ask(device->bench, device->call, device->machine.demand.permanent)
-               : nb_bench_store_confirm(device->bench, &version, &changed);
+    const struct boot_config *config = &device->bench->config;
+    return action == NB_ACTION_PENDING ? sim_act_on_store(&device->act, config)
+                                       : sim_act_confirm_stored(config, &version, &changed);
 }
 
 static void run(void *context, enum nb_action action, const struct nb_seam *seam,
@@ -125,6 +126,14 @@ static void find_images(struct nb_prove_device *device)
         device->new = oracle->images[in_slot].version;
     else
         device->has_new = false;
+}
+
+/* Without a word for it, the image that was put down last is downloaded. */
+static struct sim_act act_of(const struct nb_bench *bench, const struct nb_step *step)
+{
+    struct sim_act act = nb_act_of(step, &bench->state.staged, false);
+    act.kind = step->call == SIM_ACT_NONE ? SIM_ACT_PENDING : step->call;
+    return act;
 }
 
 static void find_phase(struct nb_prove_device *device, const struct nb_step *step)
@@ -217,10 +226,11 @@ int nb_prove_device_init(struct nb_prove_device *device, struct nb_bench *bench,
     widen(&device->machine, &bench->device.status);
     widen(&device->machine, &bench->device.factory);
     find_images(device);
-    device->call = step->call;
+    device->act = act_of(bench, step);
     if (step->pending && bench->device.scheme->store)
-        device->has_new = nb_bench_store_next(bench, step->call, &device->new) == 0;
+        device->has_new = sim_act_next(&device->act, &bench->config, &device->new) == 0;
     find_phase(device, step);
+    device->act.permanent = device->machine.demand.permanent;
     struct nb_demand *demand = &device->machine.demand;
     demand->boots = set_of(device, &step->expect);
     demand->rests = rest != NULL ? set_of(device, &rest->expect) : demand->boots;

@@ -12,7 +12,7 @@ struct nb_prove_device {
     struct img_version old;
     struct img_version new;
     bool has_new;
-    enum nb_store_call call; /* what is asked for, of a store */
+    struct sim_act act; /* what is asked for, of a store */
     /* of the run at hand */
     const struct nb_seam *seam;
     struct crypto_port crypto;

@@ -32,6 +32,7 @@ static const char *region_word(const struct sim_device *device, uint32_t address
         {"primary", &device->primary}, {"secondary", &device->secondary},
         {"scratch", &device->scratch}, {"status", &device->status},
         {"journal", &device->journal}, {"progress", &device->progress},
+        {"factory", &device->factory},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (address - rows[i].region->address < rows[i].region->size)

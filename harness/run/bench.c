@@ -3,6 +3,7 @@
 #include "harness/prove/errors.h"
 #include "harness/prove/prove.h"
 #include "harness/prove/sweep.h"
+#include "harness/run/act.h"
 #include "harness/run/bench_store.h"
 
 #include <stdarg.h>
@@ -118,57 +119,10 @@ void nb_bench_boot(struct nb_bench *bench)
         nb_bench_event(bench, "boot none %s", ota_err_word(OTA_E_POWER));
 }
 
-static int confirm_stored(struct nb_bench *bench)
+static void on_act(void *context, const char *line, int code)
 {
-    struct img_version confirmed;
-    char version[24];
-    bool changed = false;
-    int err = nb_bench_store_confirm(bench, &confirmed, &changed);
-    nb_version_print(&confirmed, version, sizeof version);
-    if (err == 0 && changed)
-        nb_bench_event(bench, "confirmed %s", version);
-    return err;
-}
-
-static int confirm(struct nb_bench *bench)
-{
-    struct img_info image;
-    char version[24];
-    if (bench->device.scheme->store)
-        return confirm_stored(bench);
-    int err = img_confirm(&bench->config.primary, &bench->config.format);
-    if (err != 0 || img_measure(&bench->config.primary, &image, NULL) != 0)
-        return err;
-    nb_version_print(&image.header.version, version, sizeof version);
-    nb_bench_event(bench, "confirmed %s", version);
-    return 0;
-}
-
-static enum nb_store_call call_of(const struct nb_step *step)
-{
-    return step->kind == NB_DEVICE_ROLL_BACK       ? NB_STORE_ROLL_BACK
-           : step->kind == NB_DEVICE_FACTORY_RESET ? NB_STORE_FACTORY_RESET
-                                                   : NB_STORE_DOWNLOAD;
-}
-
-static int ask_for_installation(struct nb_bench *bench, bool permanent)
-{
-    int err = img_set_pending(&bench->config.secondary, &bench->config.format, permanent);
-    if (err != 0 && err != OTA_E_POWER)
-        nb_bench_event(bench, "reject %s", ota_err_word(err));
-    return err == OTA_E_TRAILER ? 0 : err;
-}
-
-/* What the store refuses is an event, and all that comes of it. */
-static int ask_store(struct nb_bench *bench, const struct nb_step *step)
-{
-    int err = step->kind == NB_DEVICE_FORGET
-                  ? nb_bench_store_erase(bench, &step->expect.versions[0])
-                  : nb_bench_store_ask(bench, call_of(step), nb_bench_permanent(bench, step));
-    if (err == 0 || err == OTA_E_POWER || err == OTA_E_FLASH_ERASE || err == OTA_E_FLASH_PROGRAM)
-        return err;
-    nb_bench_event(bench, "reject %s", ota_err_word(err));
-    return 0;
+    (void)code;
+    nb_bench_event(context, "%s", line);
 }
 
 bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step)
@@ -176,15 +130,8 @@ bool nb_bench_permanent(const struct nb_bench *bench, const struct nb_step *step
     return step->permanent || bench->cell->permanent;
 }
 
-static bool asks(const struct nb_step *step)
-{
-    return step->kind == NB_DEVICE_PENDING || step->kind == NB_DEVICE_ROLL_BACK ||
-           step->kind == NB_DEVICE_FACTORY_RESET;
-}
-
 void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
 {
-    struct img_info image;
     struct nb_blob blob;
     char version[24];
     nb_oracle_step(&bench->state.oracle,
@@ -193,17 +140,9 @@ void nb_bench_announce(struct nb_bench *bench, const struct nb_step *step)
         nb_version_print(&bench->script->images[step->image].version, version, sizeof version);
         nb_bench_event(bench, "push %s", version);
     }
-    struct img_version next;
-    if (bench->device.scheme->store && asks(step) &&
-        nb_bench_store_next(bench, call_of(step), &next) == 0) {
-        nb_version_print(&next, version, sizeof version);
-        nb_bench_event(bench, "pending %s", version);
-    }
-    if (bench->device.scheme->store || step->kind != NB_DEVICE_PENDING ||
-        img_measure(&bench->config.secondary, &image, NULL) != 0)
-        return;
-    nb_version_print(&image.header.version, version, sizeof version);
-    nb_bench_event(bench, "pending %s", version);
+    const struct sim_act act =
+        nb_act_of(step, &bench->state.staged, nb_bench_permanent(bench, step));
+    sim_act_announce(&act, &bench->config, on_act, bench);
 }
 
 /* A push that is to end with an image pending may have got that far. */
@@ -224,17 +163,15 @@ void nb_bench_cut(struct nb_bench *bench, const struct nb_step *step, uint32_t o
 
 int nb_bench_act(struct nb_bench *bench, const struct nb_step *step)
 {
+    const struct sim_act act =
+        nb_act_of(step, &bench->state.staged, nb_bench_permanent(bench, step));
     int err = OTA_E_ARGUMENT;
     if (step->kind == NB_DEVICE_BOOT)
         return boot_through_errors(bench);
-    if (step->kind == NB_DEVICE_CONFIRM)
-        err = confirm(bench);
-    else if (step->kind == NB_DEVICE_PUSH)
+    if (step->kind == NB_DEVICE_PUSH)
         err = nb_bench_push(bench, step);
-    else if (bench->device.scheme->store && (asks(step) || step->kind == NB_DEVICE_FORGET))
-        err = ask_store(bench, step);
-    else if (step->kind == NB_DEVICE_PENDING)
-        err = ask_for_installation(bench, nb_bench_permanent(bench, step));
+    else if (act.kind != SIM_ACT_NONE)
+        err = sim_act(&act, &bench->config, on_act, bench);
     /* The oracle has the word then; the error is only what comes of it. */
     return broke_flash_rules(bench) && err != OTA_E_POWER ? 0 : err;
 }
@@ -324,8 +261,8 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
 
 static bool is_device_step(const struct nb_step *step)
 {
-    return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_CONFIRM ||
-           step->kind == NB_DEVICE_PUSH || asks(step) || step->kind == NB_DEVICE_FORGET;
+    return step->kind == NB_DEVICE_BOOT || step->kind == NB_DEVICE_PUSH ||
+           nb_act_kind(step->kind) != SIM_ACT_NONE;
 }
 
 /* A device step with whatever faults are armed for it. */

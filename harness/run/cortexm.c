@@ -7,9 +7,11 @@
 #include "harness/run/cortexm.h"
 #include "harness/cli/paths.h"
 #include "harness/prove/isa.h"
+#include "harness/run/act.h"
 #include "harness/run/posix.h"
 #include "harness/run/spawn.h"
 #include "sim/cortexm/host/elf.h"
+#include "sim/cortexm/host/program.h"
 #include "sim/cortexm/host/qemu.h"
 #include "sim/cortexm/host/settings.h"
 #include "sim/cortexm/host/watch.h"
@@ -28,8 +30,21 @@
 
 /* ---- files ------------------------------------------------------------------------------- */
 
+static bool has_acts(const struct nb_script *script)
+{
+    bool acts = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        acts = acts || nb_act_kind(script->steps[i].kind) != SIM_ACT_NONE;
+    return acts;
+}
+
 static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
+    if (play->device.foreign && has_acts(play->script)) {
+        snprintf(error->message, sizeof error->message,
+                 "somebody else's firmware takes no orders: what its application does is its own");
+        return OTA_E_UNSUPPORTED;
+    }
     const struct sim_foreign *foreign = play->device.foreign;
     const char *flaw = foreign ? cortexm_elf_flaw(foreign->loader) : NULL;
     if (flaw) {
@@ -110,7 +125,8 @@ static int write_settings(struct nb_play *play, bool boot_only, const char *path
                                          .session = patient_session(play),
                                          .timing = SIM_TIMING_FAST,
                                          .once = play->live_ms == 0,
-                                         .boot_only = boot_only};
+                                         .boot_only = boot_only,
+                                         .act = play->act};
     struct cortexm_settings settings = {.life = &life, .log_level = OTA_LOG_INFO};
     int rc =
         play->script->needs_cloud ? nb_net_certificates(&play->net, play->cell->kit, &files) : 0;
@@ -231,15 +247,25 @@ static int take_journal(struct nb_play *play)
     return rc ? rc : nb_posix_journal(play);
 }
 
+/* Where the program in the primary slot begins. */
+static uint32_t entry_offset(const struct sim_device *device)
+{
+    return device->primary.address +
+           (device->scheme->store ? IMG_HARMONY_BLOCK : device->header_size);
+}
+
 static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
 {
     struct nb_posix *own = play->own;
     char programs[NB_PATH * 2];
     char settings[NB_PATH + 16];
     char words[CORTEXM_WATCH_SIZE];
+    char entry[NB_PATH + 16];
+    const struct sim_act *act = play->act;
     if (!cortexm_programs(programs, sizeof programs))
         return OTA_E_UNSUPPORTED;
     snprintf(settings, sizeof settings, "%s/settings", nb_kit_dir(play->cell->kit));
+    snprintf(entry, sizeof entry, "%s/entry", nb_kit_dir(play->cell->kit));
     const struct cortexm_board_config config = {
         .programs = programs,
         .scheme = play->device.scheme->name,
@@ -247,10 +273,14 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         .loader = play->device.foreign ? play->device.foreign->loader : NULL,
         .flash = own->flash_path,
         .settings = settings,
+        .entry = act ? entry : NULL,
+        .image = act && act->image ? play->unit->staged.path : NULL,
         .log = own->log_path,
         .plugin = own->unwatched ? NULL : words,
         .more = play->script->needs_cloud ? cortexm_user_network : NULL};
     int rc = write_settings(play, boot_only, settings);
+    if (rc == 0 && act)
+        rc = cortexm_program_entry(own->flash_path, entry_offset(&play->device), entry);
     if (rc == 0)
         rc = watch_words(play, words);
     if (rc == 0)
@@ -264,9 +294,8 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
         return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "memory that is the board's flash never fails";
-    if (step->kind == NB_DEVICE_CONFIRM || step->kind == NB_DEVICE_PENDING ||
-        step->kind == NB_DEVICE_PUSH)
-        return "the board's application decides itself";
+    if (step->kind == NB_DEVICE_PUSH)
+        return "a host that pushes is the bench's";
     if (step->kind == NB_PROVE)
         return "a board is no function from flash to flash";
     return NULL;

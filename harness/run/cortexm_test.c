@@ -146,8 +146,15 @@ static const struct {
      "# SKIP v2 of 4096 bytes has no room for the board's program of"},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:3 fail\ndevice boot\nexpect boot v2\n",
      77, "memory that is the board's flash never fails"},
-    {"title T\nworld cortexm\nflash slot1 v2\ndevice pending\ndevice boot\nexpect boot v2\n", 77,
-     "the board's application decides itself"},
+    {"title T\nworld cortexm\ndevice push v2\ndevice boot\nexpect boot v2\n", 77,
+     "a host that pushes is the bench's"},
+    {"title T\nworld cortexm\nscheme swap-move ranked\nflash slot1 v2\ndevice pending\n"
+     "expect pending v2\ndevice boot\nexpect boot v2 trial\ndevice confirm\nexpect confirmed v2\n"
+     "until stable boot v2\n",
+     0, "\nok 1 - "},
+    {"title T\nworld cortexm\nscheme ranked\nflash slot1 v2 confirmed\ndevice boot\n"
+     "expect boot v2\n@flash:1 cut half\ndevice rollback\ndevice boot\nexpect boot v1|v2\n",
+     0, "\nok 1 - "},
     {"title T\nworld cortexm\nflash slot1 v2 pending\ndevice boot\nexpect boot v2 trial\n", 0,
      "\nok 1 - "},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:60000 cut\ndevice boot\n"

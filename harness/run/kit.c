@@ -237,10 +237,10 @@ static void tamper(const struct nb_image *image, const struct sim_device *device
     }
 }
 
-/* The board's program, where images hold it: moved to the primary slot. */
+/* The board's program, where images hold it: moved to the primary slot, behind `header` bytes. */
 static int add_program(const struct nb_cell *cell, const struct sim_device *device,
-                       const struct nb_image *image, struct nb_image_spec *spec, uint8_t **program,
-                       struct flash_text_error *error)
+                       const struct nb_image *image, uint32_t header, struct nb_image_spec *spec,
+                       uint8_t **program, struct flash_text_error *error)
 {
     char dir[512];
     *program = NULL;
@@ -251,9 +251,14 @@ static int add_program(const struct nb_cell *cell, const struct sim_device *devi
                  "the board's programs are not built (make cortexm)");
         return OTA_E_UNSUPPORTED;
     }
-    int rc = cortexm_program_load(dir, device->primary.address + device->header_size, program,
-                                  &spec->program_size);
+    int rc =
+        cortexm_program_load(dir, device->primary.address + header, program, &spec->program_size);
     spec->program = *program;
+    /* In a store nothing is as large as usual anyway: what no script sizes is as large as it must.
+     */
+    if (device->scheme->store && !image->size && spec->program_size > spec->payload_size &&
+        header + spec->program_size <= device->primary.size)
+        spec->payload_size = spec->program_size;
     if (rc || spec->program_size <= spec->payload_size)
         return rc;
     snprintf(error->message, sizeof error->message,
@@ -268,12 +273,16 @@ static int make_stored(const struct nb_cell *cell, const struct sim_device *devi
                        size_t *size, struct flash_text_error *error)
 {
     struct img_row row = {.type = IMG_ROW_PRODUCTION};
+    uint8_t *program = NULL;
     snprintf(row.name, sizeof row.name, "v%u.bin", image->number);
     spec->payload_size = payload_size(cell, device, image, device->primary.size, IMG_HARMONY_BLOCK);
     spec->with_tag = spec->payload_size >= APP_TAG_SIZE;
     int rc = img_harmony_number(&image->version, &row.version);
     if (rc == 0)
+        rc = add_program(cell, device, image, IMG_HARMONY_BLOCK, spec, &program, error);
+    if (rc == 0)
         rc = nb_harmony_create(spec, &made->data, size, error->message, sizeof error->message);
+    free(program);
     if (rc == 0)
         rc = nb_harmony_sign(made->data, *size, spec->key_path, &row, error->message,
                              sizeof error->message);
@@ -298,7 +307,7 @@ static int make_whole(const struct nb_cell *cell, const struct sim_device *devic
     spec->with_tag = spec->payload_size >= APP_TAG_SIZE;
     uint8_t *program;
     made->data = NULL;
-    rc = add_program(cell, device, image, spec, &program, error);
+    rc = add_program(cell, device, image, device->header_size, spec, &program, error);
     if (rc == 0)
         rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
     free(program);

@@ -1,5 +1,6 @@
 /* Plays a script, step by step: what is the same in every world. */
 #include "harness/run/play.h"
+#include "harness/run/act.h"
 #include "sim/device_flash.h"
 #include "sim/life.h"
 
@@ -8,18 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STABLE_BOOTS  8
-#define REPORT_CHECKS 8
-#define POLL_MS       10
-#define HISTORY_S     (8 * 3600)
-#define BROKEN_EXIT   2   /* of a device that could not even start or end in order */
-#define SIGNAL_EXIT   128 /* and more: killed by a signal */
+#define POLL_MS 10
 
 /* ---- devices ----------------------------------------------------------------------------- */
 
-/* Does it for each device in turn, until one says false: that one stays the present one. */
-static bool each(struct nb_play *play, const struct nb_step *step,
-                 bool (*look)(struct nb_play *play, const struct nb_step *step))
+bool nb_play_each(struct nb_play *play, const struct nb_step *step,
+                  bool (*look)(struct nb_play *play, const struct nb_step *step))
 {
     for (size_t i = 0; i < play->unit_count; i++) {
         play->unit = &play->units[i];
@@ -177,209 +172,6 @@ static int arm_cloud(struct nb_play *play, const struct nb_step *step)
     return anycloud_cloud_fault(play->net.cloud, &fault);
 }
 
-/* ---- device steps ------------------------------------------------------------------------ */
-
-/* A device that dies, or ends otherwise than it says, did wrong even when its events look well. */
-static bool ended_as_it_said(struct nb_play *play, const struct nb_step *step, int code)
-{
-    const char *said = nb_trace_last(&play->unit->trace, "exit");
-    char words[NB_LINE];
-    int told = -1;
-    if (play->live_ms && code == NB_SWITCHED_OFF)
-        return true;
-    if (said && sscanf(said, "exit %d", &told) == 1 && told == code && code != BROKEN_EXIT)
-        return true;
-    play->stage->last_words(play, words, sizeof words);
-    nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device ends with %d%s%s: %.110s",
-                   step->line, code, said ? " and says " : " and says nothing of it",
-                   said ? said : "", words);
-    return false;
-}
-
-/* Runs the devices, and after a cut whose power comes back once more. */
-static int run_devices(struct nb_play *play, bool boot_only, int codes[NB_DEVICES])
-{
-    const struct sim_world *world = play->world;
-    uint64_t begin = world->now_ms(world->context);
-    int rc = play->stage->run_device(play, boot_only, codes);
-    play->lasted = world->now_ms(world->context) - begin;
-    play->longest = play->lasted > play->longest ? play->lasted : play->longest;
-    play->sweep_armed = false;
-    if (rc == 0 && codes[0] == SIM_CUT_EXIT && play->cut_returns) {
-        play->cut_armed = false;
-        rc = nb_play_show_flash(play); /* was what it said before the cut true? */
-        if (rc == 0)
-            rc = play->stage->run_device(play, boot_only, codes);
-    }
-    (void)world->run(world->context, play->stage->settle_ms);
-    return rc ? rc : play->err;
-}
-
-/* One device has ended with this code. */
-static bool device_ended(struct nb_play *play, const struct nb_step *step, int code)
-{
-    const struct nb_trace *trace = &play->unit->trace;
-    bool silent = true;
-    for (size_t i = trace->from; i < trace->count; i++)
-        silent = silent && trace->lines[i].cloud;
-    if (silent && code < SIGNAL_EXIT) {
-        char words[NB_LINE];
-        play->stage->last_words(play, words, sizeof words);
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: the device does not start: %.120s",
-                       step->line, words);
-        return false;
-    }
-    int rc = nb_play_show_flash(play);
-    if (rc) {
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
-        return false;
-    }
-    return ended_as_it_said(play, step, code);
-}
-
-/* False: what follows was written for a device that was cut. */
-static bool faults_fired(struct nb_play *play, const struct nb_step *step, bool cut_armed)
-{
-    const struct nb_trace *trace = &play->unit->trace;
-    const char *unfired = "the power cut";
-    bool misfit = cut_armed && nb_trace_last(trace, "cut-misfit");
-    bool vacuous = cut_armed && !nb_trace_has(trace, "cut");
-    if (misfit && !play->cell->explored) { /* whoever draws faults counts those that fire */
-        nb_outcome_set(play->outcome, NB_VACUOUS,
-                       "line %u: the tear `%s` does not fit operation %u", step->line,
-                       flash_tear_word(play->cut.tear), play->cut.op);
-        return false;
-    }
-    if (play->fail_armed && !play->fail_fired) {
-        vacuous = true;
-        unfired = "the flash error";
-    }
-    play->fail_armed = play->fail_fired = false;
-    vacuous = nb_net_end_step(&play->net, &unfired) > 0 || vacuous;
-    if (vacuous && !play->cell->explored)
-        nb_outcome_set(play->outcome, NB_VACUOUS, "line %u: %s armed for it never fired",
-                       step->line, unfired);
-    return true;
-}
-
-static bool device_step(struct nb_play *play, const struct nb_step *step, bool boot_only)
-{
-    int codes[NB_DEVICES] = {0};
-    bool cut_armed = play->cut_armed;
-    for (size_t i = 0; i < play->unit_count; i++) {
-        nb_trace_step(&play->units[i].trace);
-        nb_oracle_step(&play->units[i].oracle,
-                       boot_only ? NB_CONFIRMS_NOTHING : NB_CONFIRMS_AFTER_BOOT);
-    }
-    int rc = run_devices(play, boot_only, codes);
-    play->cut_armed = false;
-    if (play->fail_fired)
-        nb_play_cloud_line(play, "fault fail");
-    if (rc == OTA_E_TIMEOUT)
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: the device takes longer than %u s",
-                       step->line, nb_play_limit_s(play));
-    else if (rc)
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
-    if (rc)
-        return false;
-    for (size_t i = 0; i < play->unit_count; i++) {
-        play->unit = &play->units[i];
-        if (!device_ended(play, step, codes[i]))
-            return false;
-    }
-    play->unit = &play->units[0];
-    return faults_fired(play, step, cut_armed);
-}
-
-uint32_t nb_play_limit_s(const struct nb_play *play)
-{
-    uint32_t most = play->stage->limit_s;
-    return play->cell->explored && most > HISTORY_S ? HISTORY_S : most;
-}
-
-/* Of the flash of all devices together. */
-static int fingerprint_all(struct nb_play *play, uint64_t *out)
-{
-    int rc = 0;
-    *out = 0;
-    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
-        uint64_t one = 0;
-        play->unit = &play->units[i];
-        rc = nb_play_fingerprint(play, &one);
-        *out = (*out << 7 | *out >> 57) ^ one;
-    }
-    play->unit = &play->units[0];
-    return rc;
-}
-
-static bool boots_as_said(struct nb_play *play, const struct nb_step *step)
-{
-    const char *boot = nb_trace_latest(&play->unit->trace, "boot");
-    if (boot && (step->expect.version_count == 0 || nb_expect_matches(&step->expect, boot, false)))
-        return true;
-    nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says", step->line,
-                   step->text);
-    return false;
-}
-
-static bool until_stable(struct nb_play *play, const struct nb_step *step)
-{
-    play->live_ms = 0;
-    uint64_t before = 0;
-    uint64_t after = 0;
-    int quiet = 0;
-    for (int i = 0; i < STABLE_BOOTS && quiet < 2; i++) {
-        int rc = fingerprint_all(play, &before);
-        if (rc == 0 && !device_step(play, step, true))
-            return false;
-        if (rc == 0)
-            rc = fingerprint_all(play, &after);
-        if (rc) {
-            nb_outcome_set(play->outcome, NB_ERROR, "line %u: %s", step->line, ota_err_text(rc));
-            return false;
-        }
-        quiet = before == after ? quiet + 1 : 0;
-    }
-    if (quiet < 2)
-        nb_outcome_set(play->outcome, NB_FAIL, "line %u: flash still changes after %d boots",
-                       step->line, STABLE_BOOTS);
-    return quiet == 2 && each(play, step, boots_as_said);
-}
-
-/* Was it delivered, in whatever step? Success must speak of what confirmed itself last. */
-static bool was_reported(const struct nb_play *play, const char *result)
-{
-    const struct nb_trace *trace = &play->units[0].trace;
-    char wanted[NB_WORD + 16];
-    int length = snprintf(wanted, sizeof wanted, "reported %s", result);
-    for (size_t i = trace->count; i-- > 0;) {
-        const char *text = trace->lines[i].text;
-        if (trace->lines[i].cloud)
-            continue;
-        if (strncmp(text, wanted, (size_t)length) == 0)
-            return true;
-        if (strcmp(result, "success") == 0 && strncmp(text, "confirmed ", 10) == 0)
-            return false;
-    }
-    return false;
-}
-
-static bool until_reported(struct nb_play *play, const struct nb_step *step)
-{
-    const char *result = step->expect.word;
-    play->live_ms = 0;
-    for (int i = 0; i < REPORT_CHECKS && !was_reported(play, result); i++)
-        if (!device_step(play, step, false) || play->outcome->verdict == NB_FAIL)
-            return false;
-    if (was_reported(play, result))
-        return true;
-    const char *last = nb_trace_latest(&play->units[0].trace, "reported");
-    nb_outcome_set(play->outcome, NB_FAIL, "line %u: %d more checks do not report %s; %s%.60s",
-                   step->line, REPORT_CHECKS, result, last ? "last was: " : "nothing was reported",
-                   last ? last : "");
-    return false;
-}
-
 /* ---- steps ------------------------------------------------------------------------------- */
 
 static bool expect_event(struct nb_play *play, const struct nb_step *step)
@@ -466,9 +258,7 @@ static bool refuse(struct nb_play *play)
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = NULL;
-        if ((play->script->needs_cloud && step->kind >= NB_DEVICE_CONFIRM &&
-             step->kind <= NB_DEVICE_PENDING) ||
-            (step->kind >= NB_DEVICE_ROLL_BACK && step->kind <= NB_DEVICE_FORGET))
+        if (play->script->needs_cloud && nb_act_kind(step->kind) != SIM_ACT_NONE)
             why = "only in a script without a cloud: here the application decides itself";
         if (!why)
             continue;
@@ -553,12 +343,14 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     case NB_DEVICE_LIVE:
     case NB_DEVICE_CHECK:
     case NB_DEVICE_BOOT:
-        play->live_ms = step->kind == NB_DEVICE_LIVE ? 1000 * step->value : 0;
-        return device_step(play, step, step->kind == NB_DEVICE_BOOT);
+    case NB_DEVICE_CONFIRM:
+    case NB_DEVICE_PENDING:
+    case NB_DEVICE_ROLL_BACK:
+    case NB_DEVICE_FACTORY_RESET:
+    case NB_DEVICE_FORGET:
     case NB_UNTIL_STABLE:
-        return until_stable(play, step);
     case NB_UNTIL_REPORTED:
-        return until_reported(play, step);
+        return nb_play_device_step(play, step);
     case NB_FAULT_CUT:
         arm_cut(play, step);
         break;
@@ -581,13 +373,13 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     case NB_EXPECT_TOPICS:
         return expect_topics(play, step);
     case NB_EXPECT:
-        return each(play, step, step->expect.never ? never_event : expect_event);
+        return nb_play_each(play, step, step->expect.never ? never_event : expect_event);
     case NB_EXPECT_WEAR:
-        return each(play, step, expect_wear);
+        return nb_play_each(play, step, expect_wear);
     case NB_EXPECT_FLASH:
-        return each(play, step, expect_flash);
+        return nb_play_each(play, step, expect_flash);
     default:
-        return each(play, step, flash_step);
+        return nb_play_each(play, step, flash_step);
     }
     return done(play, step, rc, &error);
 }
@@ -658,8 +450,10 @@ bool nb_play_open(struct nb_play *play)
         rc = play->stage->prepare(play, &error);
     for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
         play->unit = &play->units[i];
-        nb_oracle_init(&play->unit->oracle, play->device.scheme->reverts,
+        nb_oracle_init(&play->unit->oracle,
+                       play->device.scheme->reverts && play->device.attempts == 1,
                        play->device.validate_primary);
+        play->unit->oracle.ranks = play->device.scheme->store;
         play->unit->oracle.own_checks = does_itself(play->script);
         rc = nb_play_fill_flash(play, &error);
     }
@@ -695,7 +489,7 @@ static void play_all(struct nb_play *play)
         const struct nb_step *step = &play->script->steps[i];
         bool going_on = play_step(play, step);
         struct nb_unit *present = play->unit;
-        if (each(play, step, keeps_the_rules))
+        if (nb_play_each(play, step, keeps_the_rules))
             play->unit = present;
         if (!going_on || outcome->verdict == NB_FAIL)
             return;
@@ -744,7 +538,7 @@ static void close_journal(struct nb_play *play)
 static void note_hashes(struct nb_play *play)
 {
     struct nb_outcome *outcome = play->outcome;
-    int rc = fingerprint_all(play, &outcome->flash_hash);
+    int rc = nb_play_fingerprint_all(play, &outcome->flash_hash);
     if (rc)
         nb_outcome_set(outcome, NB_ERROR, "%s", ota_err_text(rc));
     outcome->journal_hash = play->flash_hash;

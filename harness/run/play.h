@@ -1,5 +1,5 @@
 /* One script and cell with a device, a cloud side and a network between them: what is the same in
- * every world (play.c, play_flash.c), and what each world adds (struct nb_stage).
+ * every world (play.c, play_device.c, play_flash.c), and what each world adds (struct nb_stage).
  *
  * posix.c has device processes, flash files and real servers; virtual.c has all of it in this
  * process, on a virtual clock. Private to harness/run. */
@@ -21,6 +21,7 @@ struct nb_play;
 struct nb_unit {
     struct nb_trace trace; /* its lines, and all of the cloud's */
     struct nb_oracle oracle;
+    struct nb_blob staged; /* of a store: what `pending` downloads; data NULL: nothing */
 };
 
 /* What a device ends with that was switched off at the end of `device live`: by SIGTERM. */
@@ -37,9 +38,9 @@ struct nb_stage {
     void (*close_flash)(struct nb_play *play, struct flash_sim *sim);
     int (*raise_counter)(struct nb_play *play, uint32_t value);
     /* Runs the devices until their checks, or with `boot_only` their boots, have ended, or with
-     * play->live_ms for that long (a code is NB_SWITCHED_OFF then); plays the armed cut and flash
-     * error. Their lines go to nb_play_device_line, `codes` are their exit codes. OTA_E_TIMEOUT
-     * when it takes longer than any device may. */
+     * play->live_ms for that long (a code is NB_SWITCHED_OFF then), or with play->act until that is
+     * done; plays the armed cut and flash error. Their lines go to nb_play_device_line, `codes` are
+     * their exit codes. OTA_E_TIMEOUT when it takes longer than any device may. */
     int (*run_device)(struct nb_play *play, bool boot_only, int codes[NB_DEVICES]);
     /* What the present device last wrote for people, "" when nothing: for a device that says
      * nothing else.
@@ -68,10 +69,11 @@ struct nb_play {
     /* what happened */
     struct nb_unit units[NB_DEVICES];
     size_t unit_count;
-    struct nb_unit *unit; /* the present device */
-    uint32_t live_ms;     /* of the present device step; 0: until the check ends */
-    uint64_t lasted;      /* ms of the last device step */
-    uint64_t longest;     /* … of the longest one since the script began */
+    struct nb_unit *unit;      /* the present device */
+    uint32_t live_ms;          /* of the present device step; 0: until the check ends */
+    const struct sim_act *act; /* … what the application does in it, without a boot; or NULL */
+    uint64_t lasted;           /* ms of the last device step */
+    uint64_t longest;          /* … of the longest one since the script began */
     /* armed for the next device step */
     bool cut_armed;
     bool cut_returns; /* the power comes back at once, and the step goes on */
@@ -109,9 +111,9 @@ enum nb_front {
 /* False, with an outcome, when one of them fails. */
 bool nb_play_front(struct nb_play *play, enum nb_front front);
 
-/* The longest that a device may take, in seconds: the stage's, and less in histories, which are
- * many and have the usual timing. */
-uint32_t nb_play_limit_s(const struct nb_play *play);
+/* Does it for each device in turn, until one says false: that one stays the present one. */
+bool nb_play_each(struct nb_play *play, const struct nb_step *step,
+                  bool (*look)(struct nb_play *play, const struct nb_step *step));
 
 /* A line of the present device; of the cloud, its proxies, or whoever says that a fault fired.
  * `context` is the play. */
@@ -121,6 +123,15 @@ void nb_play_cloud_line(void *context, const char *text);
 struct sim_session nb_play_session(const struct nb_play *play);
 /* A line of the flash journal. `context` is the play. */
 void nb_play_journal_line(void *context, const char *line);
+
+/* ---- device steps (play_device.c) -------------------------------------------------------- */
+
+/* A `device live`, `check` or `boot`, or an `until` step. False, with an outcome, when the run is
+ * over; what a device did wrong may also be an outcome alone. */
+bool nb_play_device_step(struct nb_play *play, const struct nb_step *step);
+/* The longest that a device may take, in seconds: the stage's, and less in histories, which are
+ * many and have the usual timing. */
+uint32_t nb_play_limit_s(const struct nb_play *play);
 
 /* ---- flash (play_flash.c) ---------------------------------------------------------------- */
 
@@ -136,8 +147,9 @@ bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char 
 bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE]);
 /* Shows the oracle what lies in flash. */
 OTA_MUST_CHECK int nb_play_show_flash(struct nb_play *play);
-/* 64-bit fingerprint of the whole flash. */
+/* 64-bit fingerprint of the whole flash; of that of all devices together. */
 OTA_MUST_CHECK int nb_play_fingerprint(struct nb_play *play, uint64_t *out);
+OTA_MUST_CHECK int nb_play_fingerprint_all(struct nb_play *play, uint64_t *out);
 /* The image as the oracle knows it. */
 void nb_play_known(const struct nb_image *image, const struct nb_blob *blob,
                    struct nb_oracle_image *out);

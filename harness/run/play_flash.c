@@ -2,6 +2,8 @@
 #include "harness/image/image.h"
 #include "harness/run/play.h"
 #include "harness/run/slot.h"
+#include "harness/run/store.h"
+#include "sim/crypto_openssl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,38 +47,89 @@ void nb_play_known(const struct nb_image *image, const struct nb_blob *blob,
         out->version = info.header.version;
 }
 
-static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
-                     const struct nb_image *image, const struct nb_step *step,
-                     struct flash_text_error *error)
+/* The loader's configuration on the flash of a device that is off. */
+static void configure(const struct nb_play *play, struct flash_sim *sim, uint8_t *buffer,
+                      const struct crypto_port *crypto, struct boot_config *out)
+{
+    sim_device_boot_config(&play->device, flash_sim_port(sim), crypto, NULL, NULL, buffer,
+                           SIM_COPY_BUFFER, out);
+}
+
+/* In a store, slot 1 is whatever place is free. What nobody asked for is not there yet: the
+ * application downloads it. */
+static int put_stored(struct nb_play *play, struct flash_sim *sim, unsigned slot,
+                      const struct nb_blob *blob, const struct nb_step *step)
+{
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config config;
+    bool asked = step && (step->pending || step->confirmed);
+    if (slot == 0)
+        return nb_store_factory(sim, &play->device, blob);
+    if (!asked) {
+        play->unit->staged = *blob;
+        return 0;
+    }
+    configure(play, sim, buffer, NULL, &config);
+    return nb_store_insert(sim, &config, blob,
+                           step->confirmed || step->permanent || play->cell->permanent);
+}
+
+/* The device was switched on once: its store has the factory image. */
+static int boot_factory(struct nb_play *play, struct flash_sim *sim)
+{
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config config;
+    struct boot_result result;
+    struct crypto_openssl *crypto = crypto_openssl_new(sim, false);
+    if (!crypto)
+        return OTA_E_NO_SPACE;
+    configure(play, sim, buffer, crypto_openssl_port(crypto), &config);
+    int rc = boot_go(&config, &result);
+    crypto_openssl_free(crypto);
+    return rc;
+}
+
+static int put_whole(struct nb_play *play, struct flash_sim *sim, unsigned slot,
+                     const struct nb_blob *blob, const struct nb_step *step)
 {
     const struct sim_region *region = region_of(play, slot);
     const struct flash_area area = {flash_sim_port(sim), region->address, region->size};
     const struct img_trailer_format format = sim_device_format(&play->device, area.flash);
-    bool pending = step && step->pending;
     bool confirmed = step && step->confirmed && !play->device.scheme->in_status;
-    struct nb_blob blob;
     uint8_t *padded = NULL;
     uint8_t erased = 0xFF;
-    int rc =
-        nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
-    if (rc == 0)
-        rc = nb_slot_erased(sim, region, &erased);
+    int rc = nb_slot_erased(sim, region, &erased);
     if (rc == 0 && confirmed)
-        rc =
-            nb_image_pad(blob.data, blob.size, region->size, &format, erased, false, true, &padded);
+        rc = nb_image_pad(blob->data, blob->size, region->size, &format, erased, false, true,
+                          &padded);
     if (rc == 0)
-        rc = nb_slot_fill(sim, region, padded ? padded : blob.data,
-                          padded ? region->size : blob.size);
+        rc = nb_slot_fill(sim, region, padded ? padded : blob->data,
+                          padded ? region->size : blob->size);
     free(padded);
     if (rc == 0)
         rc = nb_slot_forget(sim, &play->device, slot);
-    if (rc == 0 && pending)
+    if (rc == 0 && step && step->pending)
         rc = img_set_pending(&area, &format, step->permanent || play->cell->permanent);
+    return rc;
+}
+
+static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
+                     const struct nb_image *image, const struct nb_step *step,
+                     struct flash_text_error *error)
+{
+    bool store = play->device.scheme->store;
+    struct nb_oracle_image known;
+    struct nb_blob blob;
+    int rc =
+        nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
+    if (rc == 0)
+        rc = store ? put_stored(play, sim, slot, &blob, step)
+                   : put_whole(play, sim, slot, &blob, step);
     if (rc)
         return rc;
-    struct nb_oracle_image known;
+    bool asked = step && (step->pending || (store && step->confirmed));
     nb_play_known(image, &blob, &known);
-    nb_oracle_put(&play->unit->oracle, slot, &known, pending, !step || step->confirmed);
+    nb_oracle_put(&play->unit->oracle, slot, &known, asked, !step || step->confirmed);
     return 0;
 }
 
@@ -89,6 +142,8 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     const struct nb_image *factory = nb_script_factory(play->script);
     if (factory)
         rc = put_image(play, sim, 0, factory, NULL, error);
+    if (rc == 0 && factory && play->device.scheme->store)
+        rc = boot_factory(play, sim);
     play->stage->close_flash(play, sim);
     if (rc || play->loader_before)
         return rc;
@@ -232,4 +287,18 @@ int nb_play_fingerprint(struct nb_play *play, uint64_t *out)
     *out = flash_sim_fingerprint(sim, 0, flash_sim_size(sim));
     play->stage->close_flash(play, sim);
     return 0;
+}
+
+int nb_play_fingerprint_all(struct nb_play *play, uint64_t *out)
+{
+    int rc = 0;
+    *out = 0;
+    for (size_t i = 0; i < play->unit_count && rc == 0; i++) {
+        uint64_t one = 0;
+        play->unit = &play->units[i];
+        rc = nb_play_fingerprint(play, &one);
+        *out = (*out << 7 | *out >> 57) ^ one;
+    }
+    play->unit = &play->units[0];
+    return rc;
 }

@@ -1,5 +1,6 @@
 /* The posix world: real processes, a real broker, wall-clock time. */
 #include "harness/run/posix.h"
+#include "harness/run/act.h"
 #include "harness/run/device_text.h"
 #include "harness/run/spawn.h"
 #include "sim/posix/nv.h"
@@ -190,6 +191,10 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
         return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_FAULT_FAIL)
         return "the flash file of a device process never fails";
+    if (nb_act_kind(step->kind) != SIM_ACT_NONE)
+        return "a device process decides itself";
+    if (step->kind == NB_DEVICE_PUSH)
+        return "a host that pushes is the bench's";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)
         return "trying every cut takes too long on a wall clock";
     return NULL;

@@ -86,12 +86,13 @@ static const char *system_of(const struct nb_script *script, const struct nb_cel
 typedef int nb_engine(const struct nb_script *script, const struct nb_cell *cell,
                       struct nb_outcome *outcome);
 
-/* Without a cloud there is nothing in which virtual and posix differ: the bench plays it. */
+/* Without a cloud there is nothing in which virtual and posix differ: the bench plays it. It keeps
+ * no journal. */
 static nb_engine *engine_of(const struct nb_script *script, const struct nb_cell *cell)
 {
     if (strcmp(cell->world, "cortexm") == 0)
         return nb_cortexm_run;
-    if (!script->needs_cloud)
+    if (!script->needs_cloud && !cell->journal)
         return nb_bench_run;
     return strcmp(cell->world, "posix") == 0 ? nb_posix_run : nb_virtual_run;
 }

@@ -221,6 +221,7 @@ static struct virtual_device *start(struct member *member, bool boot_only)
         .timing = SIM_TIMING_FAST,
         .once = play->live_ms == 0,
         .boot_only = boot_only,
+        .act = play->act,
         .remember = !play->cell->compute,
         .crypto = member->crypto,
         .cut = on_operation,
@@ -279,8 +280,7 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
     (void)play;
-    (void)step;
-    return NULL;
+    return step->kind == NB_DEVICE_PUSH ? "a host that pushes is the bench's" : NULL;
 }
 
 static const struct nb_stage virtual_stage = {

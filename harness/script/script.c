@@ -1,6 +1,6 @@
 #include "harness/script/script.h"
 #include "harness/files/files.h"
-#include "harness/script/words.h"
+#include "harness/script/parser.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,36 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS    40
 #define MAX_SCRIPT   (256u * 1024u)
 #define MAX_EXPECTED 24
-
-struct word {
-    const char *at;
-    size_t length;
-};
-
-struct parser {
-    struct nb_script *script;
-    struct flash_text_error *error;
-    unsigned line;
-    const char *start;                /* of the line */
-    const char *end;                  /* without comment and trailing blanks */
-    struct word words[MAX_WORDS + 1]; /* the last one: empty, at the end of the line */
-    size_t word_count;
-    int latest[NB_MAX_NUMBER + 1];
-    bool given[NB_HEADER_LOADER + 1];
-    unsigned armed_line; /* of a fault that no device step has taken up yet */
-    bool armed_cloud;    /* … and only `device check` can */
-    unsigned flash_line; /* of a flash fault among them */
-    unsigned sweep_line; /* of `@flash:* cut` */
-    unsigned prove_line; /* of `prove` */
-    bool rests[2];       /* and the `until` lines behind it: stable, reported */
-    bool ran_before;     /* a device step stands before it */
-    bool troubled;       /* faults of cloud or network do */
-    bool device_ran;
-    unsigned checks_line; /* of the first expectation */
-};
 
 /* What would have been understood at the furthest word that any pattern reached. */
 struct furthest {
@@ -49,8 +21,7 @@ struct furthest {
     char complaint[120];
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(struct parser *p, const char *at,
-                                                      const char *format, ...)
+int nb_parser_fail(struct nb_parser *p, const char *at, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -69,7 +40,7 @@ static bool blank(char c)
 }
 
 /* Cuts the line at its comment and into words. */
-static int split(struct parser *p, const char *start, const char *end)
+static int split(struct nb_parser *p, const char *start, const char *end)
 {
     p->start = start;
     p->word_count = 0;
@@ -79,7 +50,7 @@ static int split(struct parser *p, const char *start, const char *end)
             break;
         }
         if ((unsigned char)*c < ' ' && *c != '\t')
-            return fail(p, c, "control character 0x%02x", (unsigned char)*c);
+            return nb_parser_fail(p, c, "control character 0x%02x", (unsigned char)*c);
     }
     while (end > start && blank(end[-1]))
         end--;
@@ -89,9 +60,9 @@ static int split(struct parser *p, const char *start, const char *end)
             c++;
             continue;
         }
-        if (p->word_count == MAX_WORDS)
-            return fail(p, c, "more than %d words in a line", MAX_WORDS);
-        struct word *word = &p->words[p->word_count++];
+        if (p->word_count == NB_MAX_WORDS)
+            return nb_parser_fail(p, c, "more than %d words in a line", NB_MAX_WORDS);
+        struct nb_parser_word *word = &p->words[p->word_count++];
         word->at = c;
         while (c < end && !blank(*c))
             c++;
@@ -159,10 +130,10 @@ static void note_expected(struct furthest *far, size_t at, const struct element 
     far->expected[far->count++] = expected;
 }
 
-static bool take_word(const struct parser *p, const struct element *element, size_t at,
+static bool take_word(const struct nb_parser *p, const struct element *element, size_t at,
                       struct nb_line *line)
 {
-    const struct word *word = &p->words[at];
+    const struct nb_parser_word *word = &p->words[at];
     size_t prefix = element->text_length;
     if (word->length < prefix || memcmp(word->at, element->text, prefix) != 0)
         return false;
@@ -175,8 +146,8 @@ static bool take_word(const struct parser *p, const struct element *element, siz
 }
 
 /* Tries one pattern on the line. */
-static bool match(const struct parser *p, const struct nb_script_verb *verb, struct nb_line *line,
-                  struct furthest *far)
+static bool match(const struct nb_parser *p, const struct nb_script_verb *verb,
+                  struct nb_line *line, struct furthest *far)
 {
     const char *pattern = verb->pattern;
     struct element element;
@@ -206,7 +177,7 @@ static bool match(const struct parser *p, const struct nb_script_verb *verb, str
     return at == p->word_count;
 }
 
-static int not_understood(struct parser *p, const struct furthest *far)
+static int not_understood(struct nb_parser *p, const struct furthest *far)
 {
     char expected[160] = "";
     size_t used = 0;
@@ -216,32 +187,34 @@ static int not_understood(struct parser *p, const struct furthest *far)
                                  : i + 1 == far->count ? " or "
                                                        : ", ",
                                  far->expected[i]);
-    const struct word *word = &p->words[far->word];
+    const struct nb_parser_word *word = &p->words[far->word];
     char shown[NB_WORD];
     snprintf(shown, sizeof shown, "%.*s", (int)(word->length < 24 ? word->length : 24), word->at);
     if (far->complaint[0])
-        return fail(p, word->at, "%s: %s", shown, far->complaint);
+        return nb_parser_fail(p, word->at, "%s: %s", shown, far->complaint);
     if (far->count == 0)
-        return fail(p, word->at, "'%s' is too much: expected the end of the line", shown);
+        return nb_parser_fail(p, word->at, "'%s' is too much: expected the end of the line", shown);
     if (far->word == 0) /* so many may begin a line that a list would not fit */
-        return fail(p, word->at, "'%s' begins no line here: see nobrick list verbs", shown);
+        return nb_parser_fail(p, word->at, "'%s' begins no line here: see nobrick list verbs",
+                              shown);
     if (word->length == 0)
-        return fail(p, word->at, "the line ends too early: expected %s", expected);
-    return fail(p, word->at, "'%s' is not understood here: expected %s", shown, expected);
+        return nb_parser_fail(p, word->at, "the line ends too early: expected %s", expected);
+    return nb_parser_fail(p, word->at, "'%s' is not understood here: expected %s", shown, expected);
 }
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
-static int header_line(struct parser *p, const struct nb_line *line)
+static int header_line(struct nb_parser *p, const struct nb_line *line)
 {
     struct nb_script *script = p->script;
     enum nb_header header = (enum nb_header)line->verb->kind;
     if (script->step_count)
-        return fail(p, p->words[0].at, "'%.*s' is a header line: expected before the first step",
-                    (int)p->words[0].length, p->words[0].at);
+        return nb_parser_fail(p, p->words[0].at,
+                              "'%.*s' is a header line: expected before the first step",
+                              (int)p->words[0].length, p->words[0].at);
     if (p->given[header])
-        return fail(p, p->words[0].at, "'%.*s' was given before", (int)p->words[0].length,
-                    p->words[0].at);
+        return nb_parser_fail(p, p->words[0].at, "'%.*s' was given before", (int)p->words[0].length,
+                              p->words[0].at);
     p->given[header] = true;
     struct nb_list *list = nb_header_list(script, header);
     if (list) {
@@ -254,7 +227,7 @@ static int header_line(struct parser *p, const struct nb_line *line)
     } else if (header == NB_HEADER_DEVICES) {
         script->devices = line->step.value;
         if (script->devices < 1 || script->devices > NB_DEVICES)
-            return fail(p, p->words[1].at, "expected 1 to %d devices", NB_DEVICES);
+            return nb_parser_fail(p, p->words[1].at, "expected 1 to %d devices", NB_DEVICES);
     } else if (header == NB_HEADER_CONFORMANCE) {
         script->nginx = p->line;
     } else if (header == NB_HEADER_AGENT) {
@@ -265,7 +238,7 @@ static int header_line(struct parser *p, const struct nb_line *line)
     return 0;
 }
 
-static int new_image(struct parser *p, const struct nb_image *image, int *index)
+static int new_image(struct nb_parser *p, const struct nb_image *image, int *index)
 {
     struct nb_script *script = p->script;
     struct nb_image *grown =
@@ -280,111 +253,7 @@ static int new_image(struct parser *p, const struct nb_image *image, int *index)
     return 0;
 }
 
-static bool is_fault(enum nb_step_kind kind)
-{
-    return kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET;
-}
-
-static bool is_until(enum nb_step_kind kind)
-{
-    return kind == NB_UNTIL_STABLE || kind == NB_UNTIL_REPORTED;
-}
-
-static bool is_device(enum nb_step_kind kind)
-{
-    return (kind >= NB_DEVICE_LIVE && kind <= NB_DEVICE_FORGET) || is_until(kind) ||
-           kind == NB_PROVE;
-}
-
-/* Faults that meet no device step, or each other, would hide that they never fired. */
-static int arm(struct parser *p, const struct nb_step *step)
-{
-    const char *at = p->words[0].at;
-    bool flash = step->kind == NB_FAULT_CUT || step->kind == NB_FAULT_FAIL;
-    if (flash && p->script->devices > 1)
-        return fail(p, at, "a flash fault is for one device: expected no 'devices' line");
-    if (flash && p->flash_line)
-        return fail(p, at, "line %u has a flash fault for the same device step: expected one",
-                    p->flash_line);
-    if (step->all && p->sweep_line)
-        return fail(p, at, "line %u sweeps already: expected one '@flash:*' in a script",
-                    p->sweep_line);
-    p->armed_line = p->line;
-    p->armed_cloud = p->armed_cloud || !flash;
-    if (flash)
-        p->flash_line = p->line;
-    if (step->all)
-        p->sweep_line = p->line;
-    return 0;
-}
-
-/* `prove` cuts by itself, and all that follows it is what runs in the end. */
-static int order_proof(struct parser *p, const struct nb_step *step)
-{
-    const char *at = p->words[0].at;
-    if (p->prove_line) {
-        bool *rests = &p->rests[step->kind == NB_UNTIL_REPORTED];
-        if (!is_until(step->kind) || *rests)
-            return fail(p, at,
-                        "line %u ends the script: expected at most one 'until' behind 'prove'",
-                        p->prove_line);
-        *rests = true;
-    }
-    if (step->kind != NB_PROVE)
-        return 0;
-    if (p->flash_line || p->sweep_line)
-        return fail(p, at, "'prove' cuts the power by itself: expected no fault in line %u",
-                    p->flash_line ? p->flash_line : p->sweep_line);
-    p->prove_line = p->line;
-    p->ran_before = p->device_ran;
-    p->troubled = p->armed_cloud;
-    return 0;
-}
-
-/* At what happened in the device step before. */
-static bool looks_back(enum nb_step_kind kind)
-{
-    return kind == NB_EXPECT || (kind >= NB_EXPECT_WEAR && kind <= NB_EXPECT_TOPICS);
-}
-
-/* A fault must meet a device step, an expectation must follow one. */
-static int order(struct parser *p, const struct nb_step *step)
-{
-    const char *at = p->words[0].at;
-    int wrong = order_proof(p, step);
-    if (wrong)
-        return wrong;
-    if (is_fault(step->kind)) {
-        int rc = arm(p, step);
-        if (rc)
-            return rc;
-    } else if (p->armed_line && is_until(step->kind)) {
-        return fail(p, at,
-                    "'until' runs without faults: expected the device step that the fault "
-                    "of line %u is for",
-                    p->armed_line);
-    } else if (is_device(step->kind)) {
-        if (p->armed_line && p->armed_cloud && step->kind > NB_DEVICE_CHECK &&
-            step->kind != NB_PROVE)
-            return fail(p, at, "the fault of line %u needs a 'device check' next", p->armed_line);
-        p->armed_line = 0;
-        p->flash_line = 0;
-        p->armed_cloud = false;
-        p->device_ran = true;
-    } else if (!p->device_ran && looks_back(step->kind)) {
-        return fail(p, at, "nothing can have happened yet: expected a device step before this");
-    } else if (p->armed_line) {
-        return fail(p, at, "expected the device step that the fault of line %u is for",
-                    p->armed_line);
-    }
-    bool checks = looks_back(step->kind) || step->kind == NB_EXPECT_FLASH || is_until(step->kind) ||
-                  step->kind == NB_PROVE;
-    if (checks && p->checks_line == 0)
-        p->checks_line = p->line;
-    return 0;
-}
-
-static void squeeze(const struct parser *p, char out[NB_TEXT])
+static void squeeze(const struct nb_parser *p, char out[NB_TEXT])
 {
     size_t used = 0;
     for (size_t i = 0; i < p->word_count && used < NB_TEXT; i++)
@@ -392,7 +261,7 @@ static void squeeze(const struct parser *p, char out[NB_TEXT])
                                  (int)p->words[i].length, p->words[i].at);
 }
 
-static int step_line(struct parser *p, struct nb_line *line)
+static int step_line(struct nb_parser *p, struct nb_line *line)
 {
     struct nb_script *script = p->script;
     struct nb_step *step = &line->step;
@@ -411,7 +280,7 @@ static int step_line(struct parser *p, struct nb_line *line)
         nb_fault_complete(&step->fault, (enum nb_fault_kind)line->verb->variant);
     step->line = p->line;
     squeeze(p, step->text);
-    int rc = order(p, step);
+    int rc = nb_parser_order(p, step);
     if (rc == 0 && line->names_image) {
         step->image = line->image.number ? p->latest[line->image.number] : -1;
         if (line->has_options || step->image < 0)
@@ -434,7 +303,7 @@ static int step_line(struct parser *p, struct nb_line *line)
 }
 
 /* Tries the verbs of one half of the table. 1: the line is done; 0: none fits. */
-static int try_verbs(struct parser *p, bool headers, struct furthest *far)
+static int try_verbs(struct nb_parser *p, bool headers, struct furthest *far)
 {
     const struct nb_known known = {p->script->images, p->latest};
     for (size_t i = 0; i < nb_script_verb_count; i++) {
@@ -452,7 +321,7 @@ static int try_verbs(struct parser *p, bool headers, struct furthest *far)
     return 0;
 }
 
-static int parse_line(struct parser *p, const char *start, const char *end)
+static int parse_line(struct nb_parser *p, const char *start, const char *end)
 {
     int rc = split(p, start, end);
     if (rc || p->word_count == 0)
@@ -472,77 +341,13 @@ static int parse_line(struct parser *p, const char *start, const char *end)
 
 /* ---- whole scripts ----------------------------------------------------------------------- */
 
-/* Is every value of the list one that these letters begin? */
-static bool all_begin(const struct nb_list *list, const char *letters)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strncmp(list->items[i], letters, strlen(letters)) != 0)
-            return false;
-    return true;
-}
-
-/* What does not go together with `prove`, or NULL. */
-static const char *wrong_proof(const struct parser *p)
-{
-    const struct nb_script *script = p->script;
-    const struct nb_step *step = script->steps;
-    while (step->kind != NB_PROVE)
-        step++;
-    if (!script->needs_cloud)
-        return p->troubled ? "faults of the network are for a cloud: expected 'cloud offer'" : NULL;
-    if (p->ran_before)
-        return "with a cloud 'prove' begins at the first power-on: expected no device step before";
-    if (step->pending || step->permanent || step->confirmed)
-        return "with a cloud the application decides itself: expected 'prove boot VERSIONS'";
-    return script->devices > 1 ? "'prove' is about one device: expected no 'devices' line" : NULL;
-}
-
-static int whole(struct parser *p)
-{
-    const struct nb_script *script = p->script;
-    p->start = "";
-    if (p->armed_line) {
-        p->line = p->armed_line;
-        return fail(p, p->start, "no device step follows this fault: it can never happen");
-    }
-    if (!p->given[NB_HEADER_TITLE])
-        return fail(p, p->start, "the script has no title: expected 'title TEXT'");
-    if (!p->checks_line)
-        return fail(p, p->start, "the script checks nothing: expected an 'expect' or 'until' line");
-    if (!p->device_ran) {
-        p->line = p->checks_line;
-        return fail(p, p->start, "no device step: this sees only what the script itself put down");
-    }
-    const char *proof = p->prove_line ? wrong_proof(p) : NULL;
-    if (proof) {
-        p->line = p->prove_line;
-        return fail(p, p->start, "%s", proof);
-    }
-    if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
-                          !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {
-        p->line = script->nginx;
-        return fail(p, p->start,
-                    "nginx serves images only: expected a job by mqtt, and 'data http', "
-                    "'data https' or both");
-    }
-    if (script->devices > 1 && !script->needs_cloud)
-        return fail(p, p->start, "'devices' are for a cloud: expected a 'device check'");
-    if (script->device.line && (script->part.line || script->scheme.line || script->slot_size)) {
-        p->line = script->device.line;
-        return fail(p, p->start,
-                    "'device' has its own parts and slots: expected no part, scheme "
-                    "or slot line beside it");
-    }
-    return 0;
-}
-
 int nb_script_parse(const char *text, size_t length, const char *path, struct nb_script *out,
                     struct flash_text_error *error)
 {
     memset(out, 0, sizeof *out);
     memset(error, 0, sizeof *error);
     snprintf(out->path, sizeof out->path, "%s", path);
-    struct parser *p = calloc(1, sizeof *p);
+    struct nb_parser *p = calloc(1, sizeof *p);
     if (!p)
         return OTA_E_NO_SPACE;
     p->script = out;
@@ -565,7 +370,7 @@ int nb_script_parse(const char *text, size_t length, const char *path, struct nb
     }
     if (rc == 0) {
         p->line++;
-        rc = whole(p);
+        rc = nb_parser_whole(p);
     }
     free(p);
     if (rc)
@@ -633,7 +438,7 @@ void nb_script_free(struct nb_script *script)
 
 const struct nb_image *nb_script_factory(const struct nb_script *script)
 {
-    for (size_t i = 0; i < script->step_count && !is_device(script->steps[i].kind); i++) {
+    for (size_t i = 0; i < script->step_count && !nb_step_runs_device(script->steps[i].kind); i++) {
         const struct nb_step *step = &script->steps[i];
         if ((step->kind == NB_FLASH_IMAGE || step->kind == NB_FLASH_ERASE) && step->slot == 0)
             return NULL;

@@ -10,6 +10,7 @@
 #include "agent/image/mcuboot.h"
 #include "flashsim/failing.h"
 #include "harness/faults/fault.h"
+#include "sim/act.h"
 #include "sim/app.h"
 #include "sim/app_tag.h"
 #include "sim/push.h"
@@ -140,9 +141,6 @@ struct nb_image {
     enum nb_tar tar;
 };
 
-/* What the application of a device with a store asks for. */
-enum nb_store_call { NB_STORE_DOWNLOAD, NB_STORE_ROLL_BACK, NB_STORE_FACTORY_RESET };
-
 /* ---- steps ------------------------------------------------------------------------------- */
 
 enum nb_step_kind {
@@ -230,7 +228,7 @@ struct nb_step {
     char text[NB_TEXT];         /* the line as written, blanks squeezed: for stories and messages */
     int image;                  /* index into nb_script.images, or -1 */
     unsigned slot;              /* 0 primary, 1 secondary */
-    enum nb_store_call call;    /* NB_PROVE, pending: what is asked for */
+    enum sim_act_kind call;     /* NB_PROVE, pending: what is asked for; NONE: the second slot */
     bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;             /* … for good. false: as the cell's `install` says */
     bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */

@@ -1,15 +1,11 @@
 #include "harness/script/words.h"
-#include "harness/image/image.h"
-#include "harness/script/words_net.h"
+#include "harness/script/word_classes.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_PAYLOAD (16u * 1024u * 1024u)
-#define MIN_PAYLOAD 1u
 
 bool nb_word_complain(struct nb_line *line, const char *format, ...)
 {
@@ -53,26 +49,6 @@ bool nb_word_number(const char *word, size_t length, bool units, uint32_t *out)
     if (*end != '\0' || value > UINT32_MAX)
         return false;
     *out = (uint32_t)value;
-    return true;
-}
-
-static bool version_literal(const char *word, size_t length, struct img_version *out)
-{
-    char text[32];
-    if (length >= sizeof text || !isdigit((unsigned char)word[0]) || !memchr(word, '.', length))
-        return false;
-    memcpy(text, word, length);
-    text[length] = '\0';
-    return nb_version_parse(text, out) == 0;
-}
-
-static bool image_number(const char *word, size_t length, unsigned *out)
-{
-    uint32_t value = 0;
-    if (length < 2 || word[0] != 'v' || !nb_word_number(word + 1, length - 1, false, &value) ||
-        value == 0 || value > NB_MAX_NUMBER)
-        return false;
-    *out = value;
     return true;
 }
 
@@ -182,7 +158,7 @@ static bool take_bytes(struct nb_line *line, const char *word, size_t length)
 {
     if (!nb_word_number(word, length, true, &line->bytes))
         return false;
-    if (line->bytes < 4096 || line->bytes > MAX_PAYLOAD)
+    if (line->bytes < 4096 || line->bytes > NB_MAX_PAYLOAD)
         return nb_word_complain(line, "must be 4K to 16M");
     return true;
 }
@@ -200,157 +176,7 @@ static bool take_switch(struct nb_line *line, const char *word, size_t length)
     return true;
 }
 
-/* ---- images ------------------------------------------------------------------------------ */
-
-static bool take_image(struct nb_line *line, const char *word, size_t length)
-{
-    unsigned number_of = 0;
-    if (!image_number(word, length, &number_of))
-        return false;
-    line->names_image = true;
-    line->image.number = number_of;
-    line->image.version.major = (uint8_t)number_of;
-    return true;
-}
-
-static bool declared(struct nb_line *line, const char *word, size_t length, int *index)
-{
-    unsigned number_of = 0;
-    if (!image_number(word, length, &number_of))
-        return false;
-    *index = line->known->latest[number_of];
-    if (*index < 0)
-        return nb_word_complain(line, "no line above makes %.*s", (int)(length < 8 ? length : 8),
-                                word);
-    return true;
-}
-
-static bool take_known(struct nb_line *line, const char *word, size_t length)
-{
-    return declared(line, word, length, &line->step.image);
-}
-
-static bool option_version(struct nb_line *line, const char *value, size_t length,
-                           struct img_version *out)
-{
-    if (version_literal(value, length, out))
-        return true;
-    return nb_word_complain(line, "must be a version like 2.1.0");
-}
-
-static bool option_size(struct nb_line *line, const char *value, size_t length)
-{
-    if (nb_word_number(value, length, true, &line->image.size) && line->image.size >= MIN_PAYLOAD &&
-        line->image.size <= MAX_PAYLOAD)
-        return true;
-    return nb_word_complain(line, "must be 1 to 16M bytes");
-}
-
-static bool option_app(struct nb_line *line, const char *value, size_t length)
-{
-    char word[NB_WORD] = "";
-    if (length < sizeof word)
-        memcpy(word, value, length);
-    line->image.app = app_behaviour_from_word(word);
-    if (line->image.app < APP_BEHAVIOURS)
-        return true;
-    return nb_word_complain(line, "must be good, crashes, hangs, offline or forgets");
-}
-
-static bool option_board(struct nb_line *line, const char *value, size_t length)
-{
-    if (length == 0 || length >= sizeof line->image.board)
-        return nb_word_complain(line, "must be 1 to %d characters", NB_WORD - 1);
-    memcpy(line->image.board, value, length);
-    line->image.board[length] = '\0';
-    return true;
-}
-
-static bool option_counter(struct nb_line *line, const char *value, size_t length)
-{
-    line->image.no_counter = nb_word_is(value, length, "none");
-    line->image.has_counter = !line->image.no_counter;
-    if (line->image.no_counter || nb_word_number(value, length, false, &line->image.counter))
-        return true;
-    return nb_word_complain(line, "must be a number or none");
-}
-
-static bool option_key(struct nb_line *line, const char *value, size_t length)
-{
-    static const char *const words[] = {"trusted", "other", "none", NULL};
-    int index = nb_word_index(value, length, words);
-    if (index < 0)
-        return nb_word_complain(line, "must be trusted, other or none");
-    line->image.key = (enum nb_image_key)index;
-    return true;
-}
-
-static bool option_tamper(struct nb_line *line, const char *value, size_t length)
-{
-    static const char *const words[] = {"none", "payload", "header", "signature", "truncate", NULL};
-    int index = nb_word_index(value, length, words);
-    if (index < 1)
-        return nb_word_complain(line, "must be payload, header, signature or truncate");
-    line->image.tamper = (enum nb_tamper)index;
-    return true;
-}
-
-static bool option_extra(struct nb_line *line, const char *value, size_t length)
-{
-    if (nb_word_number(value, length, true, &line->image.extra) && line->image.extra <= MAX_PAYLOAD)
-        return true;
-    return nb_word_complain(line, "must be a number of bytes");
-}
-
-static bool read_option(struct nb_line *line, const char *word, size_t length)
-{
-    const char *equals = memchr(word, '=', length);
-    if (!equals)
-        return false;
-    size_t key = (size_t)(equals - word);
-    const char *value = equals + 1;
-    size_t rest = length - key - 1;
-    bool cloud = line->verb->kind == NB_CLOUD_OFFER;
-    if (nb_word_is(word, key, "size"))
-        return option_size(line, value, rest);
-    if (nb_word_is(word, key, "app"))
-        return option_app(line, value, rest);
-    if (nb_word_is(word, key, "version"))
-        return option_version(line, value, rest, &line->image.version);
-    if (nb_word_is(word, key, "announce") && cloud) {
-        line->image.has_announce = true;
-        return option_version(line, value, rest, &line->image.announce);
-    }
-    if (nb_word_is(word, key, "connection") && cloud)
-        return nb_option_connection(line, value, rest);
-    if (nb_word_is(word, key, "port") && cloud)
-        return nb_option_port(line, value, rest);
-    if (nb_word_is(word, key, "chunk") && cloud)
-        return nb_option_chunk(line, value, rest);
-    if (nb_word_is(word, key, "file") && cloud)
-        return nb_option_file(line, value, rest);
-    if (nb_word_is(word, key, "tar") && cloud)
-        return nb_option_tar(line, value, rest);
-    if (nb_word_is(word, key, "board") && cloud)
-        return option_board(line, value, rest);
-    if (nb_word_is(word, key, "counter"))
-        return option_counter(line, value, rest);
-    if (nb_word_is(word, key, "key"))
-        return option_key(line, value, rest);
-    if (nb_word_is(word, key, "tamper"))
-        return option_tamper(line, value, rest);
-    if (nb_word_is(word, key, "extra"))
-        return option_extra(line, value, rest);
-    return false;
-}
-
-/* Other words have an `=`, too: only an image's own options make it another image. */
-static bool take_option(struct nb_line *line, const char *word, size_t length)
-{
-    bool taken = read_option(line, word, length);
-    line->has_options = line->has_options || taken;
-    return taken;
-}
+/* ---- steps ------------------------------------------------------------------------------- */
 
 static bool take_trailer(struct nb_line *line, const char *word, size_t length)
 {
@@ -371,7 +197,7 @@ static bool take_app(struct nb_line *line, const char *word, size_t length)
     bool rolls_back = nb_word_is(word, length, "rollback");
     if (rolls_back || nb_word_is(word, length, "factory-reset")) {
         line->step.pending = line->step.permanent = true;
-        line->step.call = rolls_back ? NB_STORE_ROLL_BACK : NB_STORE_FACTORY_RESET;
+        line->step.call = rolls_back ? SIM_ACT_ROLL_BACK : SIM_ACT_FACTORY_RESET;
         return true;
     }
     if (!nb_word_is(word, length, "confirm"))
@@ -379,8 +205,6 @@ static bool take_app(struct nb_line *line, const char *word, size_t length)
     line->step.confirmed = true;
     return true;
 }
-
-/* ---- steps ------------------------------------------------------------------------------- */
 
 static bool take_slot(struct nb_line *line, const char *word, size_t length)
 {
@@ -506,9 +330,9 @@ static bool take_version(struct nb_line *line, const char *word, size_t length)
         return nb_word_complain(line, "more than %d alternatives", NB_ALTERNATIVES);
     struct img_version *out = &expect->versions[expect->version_count];
     int index = -1;
-    if (declared(line, word, length, &index))
+    if (nb_word_declared(line, word, length, &index))
         *out = line->known->images[index].version;
-    else if (line->complaint[0] || !version_literal(word, length, out))
+    else if (line->complaint[0] || !nb_word_version(word, length, out))
         return false;
     expect->version_count++;
     return true;
@@ -587,12 +411,12 @@ static const struct nb_word_class classes[] = {
      nb_take_agent_switch},
     {"BYTES", "a size like 128K", take_bytes},
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
-    {"IMAGE", "an image: v1, v2 ...", take_image},
-    {"KNOWN", "an image: v1, v2 ...", take_known},
+    {"IMAGE", "an image: v1, v2 ...", nb_take_image},
+    {"KNOWN", "an image: v1, v2 ...", nb_take_known},
     {"OPTION",
      "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
      "connection= port= chunk= file= tar=",
-     take_option},
+     nb_take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
     {"TRAILER", "pending, pending permanent or confirmed", take_trailer},

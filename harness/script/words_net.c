@@ -1,4 +1,4 @@
-#include "harness/script/words_net.h"
+#include "harness/script/word_classes.h"
 
 #include <string.h>
 

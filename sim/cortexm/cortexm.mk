@@ -19,7 +19,7 @@ CM_INC   := -I. -isystem $(CM)/include -isystem $(CM_LIBS)/mbedtls/include
 CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
             -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
 
-CM_SCHEMES := overwrite swap-move swap-scratch swap-status
+CM_SCHEMES := overwrite swap-move swap-scratch swap-status ranked
 CM_LOADERS := $(CM_SCHEMES) $(CM_SCHEMES:%=%-rsa)
 
 # Sources that are no tests.
@@ -48,8 +48,8 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
-                      $(addprefix sim/,app.c app_tag.c life.c power_on.c push.c) \
-                      $(addprefix $(CM_GUEST)/,schemes.c settings.c settings_session.c net/net.c \
+                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c) \
+                      $(addprefix $(CM_GUEST)/,schemes.c systems.c settings.c settings_session.c net/net.c \
                         application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 

@@ -17,6 +17,8 @@ struct posix_device_config {
     const char *flash_path;
     const uint8_t *factory; /* image for the primary slot of a new flash file; may be NULL */
     size_t factory_size;
+    /* What the factory says of it, IMG_ROW_SIZE bytes, on a device with a store; else NULL. */
+    const uint8_t *factory_row;
     struct posix_mqtt_config broker;
     struct posix_http_config server; /* host "": none */
     bool has_cut;

@@ -45,10 +45,14 @@ bool posix_device_flash_close(struct posix_device_flash *flash)
 static int put_factory(void *context, struct flash_sim *sim)
 {
     const struct posix_device_config *config = context;
+    const struct sim_device *device = config->life.device;
     if (config->factory == NULL)
         return OTA_OK;
-    return flash_sim_put(sim, config->life.device->primary.address, config->factory,
-                         (uint32_t)config->factory_size);
+    int result = flash_sim_put(sim, device->primary.address, config->factory,
+                               (uint32_t)config->factory_size);
+    if (result != OTA_OK || config->factory_row == NULL)
+        return result;
+    return flash_sim_put(sim, device->factory.address, config->factory_row, IMG_ROW_SIZE);
 }
 
 int posix_device_flash_open(struct posix_device_flash *flash,

@@ -342,6 +342,7 @@ struct virtual_device *virtual_device_start(const struct virtual_device_config *
                                                    .timing = config->timing,
                                                    .once = config->once,
                                                    .boot_only = config->boot_only,
+                                                   .act = config->act,
                                                    .event = config->event,
                                                    .context = config->context};
     device->ended = ended;

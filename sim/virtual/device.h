@@ -51,6 +51,7 @@ struct virtual_device_config {
     enum sim_timing timing;
     bool once;                     /* end after one check; else the device runs until it is freed */
     bool boot_only;                /* end after the loader */
+    const struct sim_act *act;     /* as in struct sim_life_config */
     bool remember;                 /* digests and verdicts are kept by content */
     struct crypto_openssl *crypto; /* made for `sim`, so that they outlive the device; or NULL */
     /* Told of each digest of flash, remembered or not: the range counts as read. NULL: nobody. */

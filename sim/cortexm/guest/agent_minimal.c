@@ -33,12 +33,14 @@ void agent_minimal(void);
 
 static struct ota_agent agent;
 static uint8_t piece[UNIT];
+static char text[OTA_JSON_MAX + 1];
 
 void agent_minimal(void)
 {
     const struct ota_config config = {
         .protocol = &ota_anycloud,
         .ways = {&ota_by_mqtt},
+        .target = &ota_to_slots,
         .identity = chip_identity,
         .topic_prefix = "anycloud",
         .primary = chip_areas[0],
@@ -52,6 +54,8 @@ void agent_minimal(void)
         .reverts = true,
         .piece = piece,
         .piece_size = sizeof piece,
+        .text = text,
+        .text_size = sizeof text,
         .confirm_itself = true,
     };
     if (ota_init(&agent, &config, &chip_ports) != 0)

@@ -5,6 +5,7 @@
 struct everything {
     struct ota_agent agent;
     uint8_t piece[OTA_CHUNK_SIZE];
+    char text[OTA_JSON_MAX + 1];
     uint8_t json[JSON_ARENA(64)];
 };
 

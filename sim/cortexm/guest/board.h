@@ -21,6 +21,7 @@
 
 #define BOARD_SETTINGS      0x20100000u /* what the device is told, put there at each reset */
 #define BOARD_SETTINGS_SIZE 0x00010000u
+#define BOARD_IMAGE         0x20200000u /* likewise: an image that the application is to store */
 #define BOARD_RETAINED      0x200FF000u /* RAM that survives a reset */
 
 /* Words of RAM that nobody reads. The flash driver stores to the first one after each program, to

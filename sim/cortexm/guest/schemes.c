@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct boot_scheme *const schemes[] = {
-    &boot_overwrite, &boot_swap_move, &boot_swap_scratch, &boot_swap_status, NULL,
+    &boot_overwrite, &boot_swap_move, &boot_swap_scratch, &boot_swap_status, &boot_ranked, NULL,
 };
 
 const struct boot_scheme *sim_scheme_find(const char *name)

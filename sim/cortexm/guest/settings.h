@@ -24,6 +24,8 @@ struct guest_settings {
     uint8_t seed[GUEST_SEED_SIZE];
     /* its own */
     uint8_t key_der[SIM_MAX_KEYS][300];
+    struct sim_act act; /* kind NONE: there is none, and life.act is NULL */
+    uint8_t row[IMG_ROW_SIZE];
 };
 
 enum guest_setting_kind {

@@ -1,6 +1,9 @@
 /* What only an application is told: who the device is, and how its sessions go. */
 #include "sim/cortexm/guest/settings.h"
 
+#include "sim/cortexm/guest/board.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static const struct guest_setting_row rows[] = {
@@ -38,6 +41,8 @@ static const struct guest_setting_row rows[] = {
     GUEST_SETTING_ROW("server", GUEST_SETTING_POINTER, server),
     GUEST_SETTING_ROW("server-port", GUEST_SETTING_NUMBER, server_port),
     GUEST_SETTING_ROW("server-tls", GUEST_SETTING_SWITCH, server_tls),
+    GUEST_SETTING_ROW("act-permanent", GUEST_SETTING_SWITCH, act.permanent),
+    GUEST_SETTING_ROW("image", GUEST_SETTING_NUMBER, act.size),
     {NULL, 0, 0},
 };
 
@@ -46,6 +51,39 @@ static enum sim_timing timing_of(const char *word)
     if (word == NULL || strcmp(word, "default") == 0)
         return SIM_TIMING_DEFAULT;
     return strcmp(word, "fast") == 0 ? SIM_TIMING_FAST : SIM_TIMING_DESK;
+}
+
+/* "MAJOR.MINOR.REVISION" */
+static bool read_version(const char *text, struct img_version *out)
+{
+    char *end;
+    out->major = (uint8_t)strtoul(text, &end, 10);
+    out->minor = *end == '.' ? (uint8_t)strtoul(end + 1, &end, 10) : 0;
+    out->revision = *end == '.' ? (uint16_t)strtoul(end + 1, &end, 10) : 0;
+    return *end == '\0';
+}
+
+/* What the application is to do by its own hand. */
+static bool read_act(struct guest_settings *settings)
+{
+    struct sim_act *act = &settings->act;
+    const char *word = guest_setting("act", NULL);
+    const char *version = guest_setting("act-version", NULL);
+    const char *row = guest_setting("row", NULL);
+    if (word == NULL)
+        return true;
+    for (int kind = SIM_ACT_CONFIRM; kind <= SIM_ACT_FORGET; kind++)
+        if (strcmp(word, sim_act_word((enum sim_act_kind)kind)) == 0)
+            act->kind = (enum sim_act_kind)kind;
+    settings->life.act = act;
+    if (act->size != 0) {
+        act->image = (const uint8_t *)BOARD_IMAGE;
+        act->row = settings->row;
+    }
+    return act->kind != SIM_ACT_NONE && version != NULL && read_version(version, &act->version) &&
+           (act->size == 0 ||
+            (row != NULL &&
+             guest_setting_bytes(row, settings->row, IMG_ROW_SIZE) == (int)IMG_ROW_SIZE));
 }
 
 int guest_settings_read_all(struct guest_settings *settings)
@@ -65,6 +103,8 @@ int guest_settings_read_all(struct guest_settings *settings)
     for (; answer != NULL; answer = guest_setting("answer", answer))
         if (!app_answers_add(&session->answers, answer, strlen(answer)))
             return OTA_E_ARGUMENT;
+    if (!read_act(settings))
+        return OTA_E_ARGUMENT;
     const char *seed = guest_setting("seed", NULL);
     return seed != NULL &&
                    guest_setting_bytes(seed, settings->seed, GUEST_SEED_SIZE) == GUEST_SEED_SIZE

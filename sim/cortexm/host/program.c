@@ -72,3 +72,19 @@ int cortexm_program_load(const char *dir, uint32_t offset, uint8_t **out, size_t
         free(a);
     return result;
 }
+
+int cortexm_program_entry(const char *flash, uint32_t offset, const char *path)
+{
+    uint8_t words[8];
+    FILE *in = fopen(flash, "r");
+    if (in == NULL)
+        return OTA_E_IO;
+    bool good = fseek(in, (long)offset, SEEK_SET) == 0 && fread(words, sizeof words, 1, in) == 1;
+    fclose(in);
+    FILE *out = good ? fopen(path, "w") : NULL;
+    if (out == NULL)
+        return OTA_E_IO;
+    good = fwrite(words, sizeof words, 1, out) == 1;
+    good = fclose(out) == 0 && good;
+    return good ? OTA_OK : OTA_E_IO;
+}

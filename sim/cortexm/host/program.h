@@ -24,4 +24,8 @@ OTA_MUST_CHECK int cortexm_program_move(const uint8_t *a, const uint8_t *b, size
 OTA_MUST_CHECK int cortexm_program_load(const char *dir, uint32_t offset, uint8_t **out,
                                         size_t *size);
 
+/* Copies stack and start of the program at `offset` in the flash file, its first 8 bytes, to a file
+ * at `path`. OTA_E_IO with errno set. */
+OTA_MUST_CHECK int cortexm_program_entry(const char *flash, uint32_t offset, const char *path);
+
 #endif

@@ -2,7 +2,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,12 +66,40 @@ static void names_what_is_missing(void **state)
     assert_null(program);
 }
 
+static void copies_the_entry(void **state)
+{
+    char dir[] = "/tmp/nobrick-entry-XXXXXX";
+    char flash[64];
+    char entry[64];
+    uint8_t words[9] = {0};
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(flash, sizeof flash, "%s/flash", dir);
+    snprintf(entry, sizeof entry, "%s/entry", dir);
+    FILE *file = fopen(flash, "w");
+    assert_non_null(file);
+    assert_true(fputs("headstackgo!rest", file) >= 0);
+    fclose(file);
+    assert_int_equal(cortexm_program_entry(flash, 4, entry), OTA_OK);
+    file = fopen(entry, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(words, 1, sizeof words, file), 8);
+    fclose(file);
+    assert_memory_equal(words, "stackgo!", 8);
+    assert_int_equal(cortexm_program_entry(flash, 9, entry), OTA_E_IO);
+    assert_int_equal(cortexm_program_entry("/nonexistent/flash", 0, entry), OTA_E_IO);
+    unlink(flash);
+    unlink(entry);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moves_addresses),
         cmocka_unit_test(refuses_two_programs),
         cmocka_unit_test(names_what_is_missing),
+        cmocka_unit_test(copies_the_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

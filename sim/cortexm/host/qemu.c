@@ -14,6 +14,7 @@
 #define MOST_WORDS    64
 #define TEXT_SIZE     640
 #define SETTINGS_ADDR "0x20100000" /* BOARD_SETTINGS of the guest */
+#define IMAGE_ADDR    "0x20200000" /* BOARD_IMAGE */
 
 /* ---- what is there ----------------------------------------------------------------------- */
 
@@ -117,13 +118,23 @@ static void add_option(struct command *command, char text[TEXT_SIZE], const char
 static void add_ours(const struct cortexm_board_config *config, struct command *command)
 {
     char path[TEXT_SIZE];
-    snprintf(command->text[2], TEXT_SIZE, "%s/loader-%s%s.elf", config->programs, config->scheme,
-             config->rsa ? "-rsa" : "");
-    add(command, command->text[2]);
     snprintf(path, sizeof path, "%s/platform.elf", config->programs);
-    add_option(command, command->text[3], "-device", "loader,file=", path, "");
+    if (config->entry != NULL) { /* what stands at address 0 is where the processor goes on */
+        snprintf(command->text[2], TEXT_SIZE, "%s", path);
+        add(command, command->text[2]);
+        add_option(command, command->text[3], "-device", "loader,file=", config->entry,
+                   ",addr=0,force-raw=on");
+    } else {
+        snprintf(command->text[2], TEXT_SIZE, "%s/loader-%s%s.elf", config->programs,
+                 config->scheme, config->rsa ? "-rsa" : "");
+        add(command, command->text[2]);
+        add_option(command, command->text[3], "-device", "loader,file=", path, "");
+    }
     add_option(command, command->text[4], "-device", "loader,file=", config->settings,
                ",addr=" SETTINGS_ADDR ",force-raw=on");
+    if (config->image != NULL)
+        add_option(command, command->text[5], "-device", "loader,file=", config->image,
+                   ",addr=" IMAGE_ADDR ",force-raw=on");
 }
 
 static void compose(const struct cortexm_board_config *config, struct command *command)

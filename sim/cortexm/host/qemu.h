@@ -22,6 +22,9 @@ struct cortexm_board_config {
     const char *loader;      /* somebody else's ELF, which brings all it needs; NULL: ours */
     const char *flash;       /* the flash file, CORTEXM_FLASH_SIZE bytes */
     const char *settings;    /* see settings.h; only for ours */
+    const char *entry;       /* a file with stack and start of an application that is up already,
+                              * so that no loader runs (cortexm_program_entry); NULL: it does */
+    const char *image;       /* a file for its RAM, to be downloaded from there; NULL: none */
     const char *log;         /* file to which the board's log and QEMU's own words are appended */
     const char *plugin;      /* "FILE.so,key=value" for -plugin; NULL: none */
     const char *const *more; /* further arguments, NULL-terminated; NULL: none (no network) */

@@ -115,6 +115,21 @@ static void put_session(FILE *out, const struct sim_session *session)
     put_number(out, "data-tries", timing->data_tries);
 }
 
+static void put_act(FILE *out, const struct sim_act *act)
+{
+    if (act == NULL)
+        return;
+    put_text(out, "act", sim_act_word(act->kind));
+    put_switch(out, "act-permanent", act->permanent);
+    fprintf(out, "act-version=%u.%u.%u\n", act->version.major, act->version.minor,
+            act->version.revision);
+    if (act->image != NULL) {
+        put_number(out, "image", act->size);
+        fprintf(out, "row=");
+        put_hex(out, act->row, IMG_ROW_SIZE);
+    }
+}
+
 static void put_peer(FILE *out, const char *key, const struct cortexm_peer *peer)
 {
     if (peer->host != NULL)
@@ -148,6 +163,7 @@ static int put_all(FILE *out, const struct cortexm_settings *settings)
     put_text(out, "timing", timings[life->timing]);
     put_switch(out, "once", life->once);
     put_switch(out, "boot-only", life->boot_only);
+    put_act(out, life->act);
     put_peer(out, "broker", &settings->broker);
     put_peer(out, "server", &settings->server);
     put_text(out, "nv", settings->nv);

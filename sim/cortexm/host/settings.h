@@ -5,9 +5,9 @@
  *   name system manufacturer manufacturer-id product serial board topic-prefix   text
  *   chip (repeats)                          SIZE UNIT PAGE ERASED PROGRAMS ROW REPROGRAM-ZERO,
  *                                           then COUNT SECTOR for each run
- *   loader primary secondary journal progress scratch status   ADDRESS SIZE
+ *   loader primary secondary journal progress scratch status factory   ADDRESS SIZE
  *   scheme                                  a boot scheme's name
- *   align write-size max-sectors header watchdog-ms            number
+ *   align write-size max-sectors header attempts watchdog-ms   number
  *   validate-primary refuse-older security-counter             0 or 1
  *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
  *   once boot-only by-http send-direct no-result permanent stay   0 or 1
@@ -17,6 +17,10 @@
  *   file chunk answer (repeats)             as in struct sim_session
  *   broker broker-port broker-tls server server-port server-tls   where they are
  *   ca cert private                         PEM files, as hexadecimal digits
+ *   act                                     a word of sim/act.h: the application does that and ends
+ *   act-permanent act-version               0 or 1; MAJOR.MINOR.REVISION
+ *   image row                               of an act: bytes at BOARD_IMAGE, and what says which
+ *                                           image that is, as hexadecimal digits
  *   nv                                      path of the counter's file, by semihosting
  *   time                                    seconds since 1970, at the reset
  *   seed                                    32 bytes of chance, as hexadecimal digits

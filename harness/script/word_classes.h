@@ -1,11 +1,13 @@
-/* Argument classes that speak of links, certificates, hosts that push and the network, and what
- * they share with the others. Private to harness/script/words*.c. */
-#ifndef NOBRICK_HARNESS_SCRIPT_WORDS_NET_H
-#define NOBRICK_HARNESS_SCRIPT_WORDS_NET_H
+/* Argument classes that stand in files of their own, and what all of them share. Private to
+ * harness/script/words*.c. */
+#ifndef NOBRICK_HARNESS_SCRIPT_WORD_CLASSES_H
+#define NOBRICK_HARNESS_SCRIPT_WORD_CLASSES_H
 
 #include "harness/script/words.h"
 
-/* ---- shared (words.c) -------------------------------------------------------------------- */
+#define NB_MAX_PAYLOAD (16u * 1024u * 1024u)
+
+/* ---- shared (words.c, words_image.c) ----------------------------------------------------- */
 
 /* Sets the complaint; false, always. */
 bool nb_word_complain(struct nb_line *line, const char *format, ...)
@@ -15,10 +17,20 @@ bool nb_word_is(const char *word, size_t length, const char *text);
 int nb_word_index(const char *word, size_t length, const char *const *list);
 /* Decimal or 0x number, K and M as suffix when `units`. */
 bool nb_word_number(const char *word, size_t length, bool units, uint32_t *out);
+/* A version like 1.2.3. */
+bool nb_word_version(const char *word, size_t length, struct img_version *out);
+/* Index of an image that a line above declares, as v1, v2 … */
+bool nb_word_declared(struct nb_line *line, const char *word, size_t length, int *index);
 /* Adds a value to the header line's list. */
 bool nb_word_add(struct nb_line *line, const char *word, size_t length);
 
-/* ---- classes (words_net.c) --------------------------------------------------------------- */
+/* ---- images (words_image.c) -------------------------------------------------------------- */
+
+bool nb_take_image(struct nb_line *line, const char *word, size_t length);
+bool nb_take_known(struct nb_line *line, const char *word, size_t length);
+bool nb_take_option(struct nb_line *line, const char *word, size_t length);
+
+/* ---- links, certificates, hosts that push, the network (words_net.c) --------------------- */
 
 bool nb_take_link(struct nb_line *line, const char *word, size_t length);
 bool nb_take_tls(struct nb_line *line, const char *word, size_t length);

@@ -1,0 +1,31 @@
+/* The systems that the host's devices can be of. A new system is one row here. */
+#include "sim/systems.h"
+
+#include "agent/protocol/anycloud.h"
+#include "agent/protocol/harmony.h"
+
+#include <string.h>
+
+static const struct sim_system systems[] = {
+    {.name = "anycloud",
+     .protocol = &ota_anycloud,
+     .target = &ota_to_slots,
+     .ways = {&ota_by_mqtt, &ota_by_http},
+     .direct = &ota_direct,
+     .archive = &ota_archive,
+     .reports = true},
+    {.name = "harmony",
+     .protocol = &ota_harmony,
+     .target = &ota_to_store,
+     .ways = {NULL, &ota_by_http},
+     .store = true,
+     .by_http = true},
+};
+
+const struct sim_system *sim_system_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++)
+        if (strcmp(systems[i].name, name) == 0)
+            return &systems[i];
+    return NULL;
+}

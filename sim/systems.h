@@ -1,0 +1,22 @@
+/* The systems whose devices a program can play: how each speaks, and where its images go. */
+#ifndef NOBRICK_SIM_SYSTEMS_H
+#define NOBRICK_SIM_SYSTEMS_H
+
+#include "agent/update/session.h"
+
+struct sim_system {
+    const char *name; /* as device files have it */
+    const struct ota_protocol *protocol;
+    const struct ota_target *target;
+    const struct ota_way *ways[OTA_WAYS];
+    const struct ota_direct *direct;
+    const struct ota_archive *archive;
+    bool store;   /* its images go to a store: so must the device's scheme have it */
+    bool by_http; /* there is no other way to ask */
+    bool reports; /* it is told how an update ended */
+};
+
+/* NULL: this program has no such system. A new one is a row in the program's table. */
+const struct sim_system *sim_system_find(const char *name);
+
+#endif
