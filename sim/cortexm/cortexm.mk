@@ -50,8 +50,8 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
-                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c) \
-                      $(addprefix $(CM_GUEST)/,schemes.c systems.c settings.c settings_session.c net/net.c \
+                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c systems.c timing.c) \
+                      $(addprefix $(CM_GUEST)/,schemes.c settings.c settings_session.c net/net.c \
                         application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
@@ -176,6 +176,16 @@ $(CM)/agent-minimal.elf: $(CM_MINIMAL_OBJ)
 	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) $(CM_SMALL) -fipa-pta -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
 	    -Wl,--unresolved-symbols=ignore-all $^ -o $@
 
+# What a patch costs the processor (ci/patches): a program of its own in the loader's place.
+CM_COST_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/delta/*.c) sim/line.c \
+               $(addprefix $(CM_GUEST)/,libc.c semihost.c patch_cost.c)
+CM_COST_OBJ := $(call cm_objects,cost,$(CM_COST_SRC))
+$(eval $(call cm_rules,cost,$(CM_COST_OBJ)))
+$(CM)/patch-cost.elf: $(CM_COST_OBJ) $(CM_GUEST)/loader.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/loader.ld -Wl,-e,patch_cost_start \
+	    -Wl,-Map=$(@:.elf=.map) $(CM_COST_OBJ) -o $@
+
 # How much RAM the agent's state takes: the size of an object that is nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
@@ -191,10 +201,16 @@ cortexm:
 	@echo 'cortexm: skipped, missing: $(CM_MISSING) (sh ci/setup arm)'
 endif
 
-# Writes the table into its page.
+# Writes the table into its page, with the stacks that it measures.
 .PHONY: cortexm-page
-cortexm-page: cortexm
+cortexm-page: $(BUILD)/nobrick cortexm
+	@$(BUILD)/nobrick bench board >$(CM)/board.md
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
+# The same of the tables of patches.
+.PHONY: cortexm-patches
+cortexm-patches: cortexm $(BUILD)/nobrick
+	@sh ci/patches $(BUILD) agent/delta/README.md
 
 # Every cut on the board, and many kills: hours.
 .PHONY: cortexm-full
@@ -207,4 +223,4 @@ cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
 -include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ) \
-           $(CM_MINIMAL_OBJ) $(CM)/agent-state.o)
+           $(CM_MINIMAL_OBJ) $(CM_COST_OBJ) $(CM)/agent-state.o)
