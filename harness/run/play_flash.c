@@ -133,6 +133,24 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
     return 0;
 }
 
+/* Where the places of the store are: it can only be read while the flash has power. */
+static int find_places(struct nb_play *play, struct flash_sim *sim)
+{
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config boot;
+    struct store_config config;
+    struct store store;
+    configure(play, sim, buffer, NULL, &boot);
+    boot_store_config(&boot, &config);
+    int rc = store_open(&store, &config);
+    for (uint8_t i = 0; rc == 0 && i < store.places; i++) {
+        const struct flash_area place = store_place(&store, i);
+        play->places[i] = (struct sim_region){place.address, place.size};
+        play->place_count = i + 1u;
+    }
+    return rc;
+}
+
 int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
 {
     struct flash_sim *sim = NULL;
@@ -144,6 +162,8 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
         rc = put_image(play, sim, 0, factory, NULL, error);
     if (rc == 0 && factory && play->device.scheme->store)
         rc = boot_factory(play, sim);
+    if (rc == 0 && play->device.scheme->store)
+        rc = find_places(play, sim);
     play->stage->close_flash(play, sim);
     if (rc || play->loader_before)
         return rc;
@@ -266,21 +286,15 @@ static uint32_t offered_there(const struct nb_play *play, const uint8_t *region,
 /* The place of a store that holds most of what is on offer: there the download goes. */
 static int find_download(struct nb_play *play, struct flash_sim *sim, struct sim_region *out)
 {
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct boot_config boot;
-    struct store_config config;
-    struct store store;
     uint32_t most = 0;
-    configure(play, sim, buffer, NULL, &boot);
-    boot_store_config(&boot, &config);
-    int rc = store_open(&store, &config);
-    for (uint8_t i = 0; rc == 0 && i < store.places; i++) {
-        const struct flash_area place = store_place(&store, i);
-        uint8_t *bytes = malloc(place.size);
-        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
-        uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < play->place_count; i++) {
+        const struct sim_region *place = &play->places[i];
+        uint8_t *bytes = malloc(place->size);
+        rc = bytes ? flash_sim_peek(sim, place->address, bytes, place->size) : OTA_E_NO_SPACE;
+        uint32_t there = rc == 0 ? offered_there(play, bytes, place->size) : 0;
         if (there > most)
-            *out = (struct sim_region){place.address, place.size};
+            *out = *place;
         most = there > most ? there : most;
         free(bytes);
     }
@@ -294,7 +308,7 @@ static int read_secondary(struct nb_play *play, struct sim_region *region, uint8
     struct flash_text_error error;
     int rc = 0;
     *region = play->device.secondary;
-    if (play->device.scheme->store) {
+    if (play->place_count > 0) {
         rc = play->stage->open_flash(play, &sim, &error);
         if (rc == 0)
             rc = find_download(play, sim, region);
