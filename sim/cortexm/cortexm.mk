@@ -186,7 +186,7 @@ $(CM)/patch-cost.elf: $(CM_COST_OBJ) $(CM_GUEST)/loader.ld
 	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/loader.ld -Wl,-e,patch_cost_start \
 	    -Wl,-Map=$(@:.elf=.map) $(CM_COST_OBJ) -o $@
 
-# How much RAM the agent's state takes: the size of an object that is nothing else.
+# How much RAM agents' states take: the sizes of objects that are nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
 
