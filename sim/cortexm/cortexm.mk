@@ -201,9 +201,10 @@ cortexm:
 	@echo 'cortexm: skipped, missing: $(CM_MISSING) (sh ci/setup arm)'
 endif
 
-# Writes the table into its page.
+# Writes the table into its page, with the stacks that it measures.
 .PHONY: cortexm-page
-cortexm-page: cortexm
+cortexm-page: $(BUILD)/nobrick cortexm
+	@$(BUILD)/nobrick bench board >$(CM)/board.md
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
 
 # The same of the tables of patches.
