@@ -28,14 +28,19 @@ static int running(struct ota_agent *agent, struct img_version *out)
     return error;
 }
 
+static bool is_unbooted(const struct ota_stored *stored)
+{
+    const struct store_state *state = &stored->store.state;
+    return state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+}
+
 static bool is_on_trial(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
-    const struct store_state *state = &stored->store.state;
     int error = reopen(stored);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "store", error);
-    return error == 0 && state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+    return error == 0 && is_unbooted(stored);
 }
 
 /* ---- the offer --------------------------------------------------------------------------- */
@@ -157,11 +162,14 @@ static int withdraw(struct ota_agent *agent)
     return error == OTA_E_NO_IMAGE ? 0 : error;
 }
 
+/* A directory that took it in one of its halves has it: the loader mends the other. */
 static int confirm(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
     int error = reopen(stored);
-    return error != 0 ? error : store_confirm(&stored->store);
+    if (error == 0)
+        error = store_confirm(&stored->store);
+    return error != 0 && reopen(stored) == 0 && !is_unbooted(stored) ? 0 : error;
 }
 
 const struct ota_target ota_to_store = {
