@@ -64,8 +64,7 @@ struct nb_play {
     const struct sim_world *world;
     struct sim_device device;
     bool has_device;
-    struct sim_region places[STORE_PLACES]; /* of images, in a store; 0: there is none */
-    size_t place_count;
+    struct sim_region places[STORE_PLACES]; /* of images, in a store; size 0: there is none */
     uint8_t *loader_before; /* bytes of the bootloader's region when the run began */
     struct nb_net net;
     int err; /* of a callback */

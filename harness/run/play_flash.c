@@ -118,17 +118,6 @@ static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
     return 0;
 }
 
-/* Where the places of the store are: it can only be read while the flash has power. */
-static void find_places(struct nb_play *play, struct flash_sim *sim)
-{
-    play->place_count = 0;
-    for (uint8_t i = 0; i < STORE_PLACES; i++) {
-        const struct sim_region place = nb_stored_place(sim, &play->device, i);
-        if (place.size)
-            play->places[play->place_count++] = place;
-    }
-}
-
 int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
 {
     struct flash_sim *sim = NULL;
@@ -138,8 +127,9 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     const struct nb_image *factory = nb_script_factory(play->script);
     if (factory)
         rc = put_image(play, sim, 0, factory, NULL, error);
-    if (rc == 0 && play->device.scheme->store)
-        find_places(play, sim);
+    /* Where its places are can only be read while the flash has power. */
+    for (uint8_t i = 0; rc == 0 && play->device.scheme->store && i < STORE_PLACES; i++)
+        play->places[i] = nb_stored_place(sim, &play->device, i);
     play->stage->close_flash(play, sim);
     if (rc || play->loader_before)
         return rc;
@@ -266,38 +256,29 @@ static uint32_t offered_there(const struct nb_play *play, const uint8_t *region,
     return count;
 }
 
-/* The place of a store that holds most of what is on offer: there the download goes. */
-static int find_download(struct nb_play *play, struct flash_sim *sim, struct sim_region *out)
-{
-    uint32_t most = 0;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < play->place_count; i++) {
-        const struct sim_region *place = &play->places[i];
-        uint8_t *bytes = malloc(place->size);
-        rc = bytes ? flash_sim_peek(sim, place->address, bytes, place->size) : OTA_E_NO_SPACE;
-        uint32_t there = rc == 0 ? offered_there(play, bytes, place->size) : 0;
-        if (there > most)
-            *out = *place;
-        most = there > most ? there : most;
-        free(bytes);
-    }
-    return rc;
-}
-
-/* Where a download goes, and what lies there; the caller frees. */
+/* Where a download goes: the secondary slot, or the place of a store that holds most of what is on
+ * offer. */
 static int read_secondary(struct nb_play *play, struct sim_region *region, uint8_t **out)
 {
     struct flash_sim *sim = NULL;
     struct flash_text_error error;
-    int rc = 0;
+    uint32_t most = 0;
     *region = play->device.secondary;
-    if (play->place_count > 0) {
-        rc = play->stage->open_flash(play, &sim, &error);
-        if (rc == 0)
-            rc = find_download(play, sim, region);
-        if (sim)
-            play->stage->close_flash(play, sim);
+    if (!play->device.scheme->store)
+        return read_region(play, region, out);
+    int rc = play->stage->open_flash(play, &sim, &error);
+    for (size_t i = 0; rc == 0 && i < STORE_PLACES; i++) {
+        const struct sim_region place = play->places[i];
+        uint8_t *bytes = malloc(place.size ? place.size : 1);
+        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
+        uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
+        if (there > most)
+            *region = place;
+        most = there > most ? there : most;
+        free(bytes);
     }
+    if (sim)
+        play->stage->close_flash(play, sim);
     return rc ? rc : read_region(play, region, out);
 }
 
