@@ -34,6 +34,7 @@ struct sim_session {
     bool permanent;
     bool stay;                /* no reset to install: somebody else resets the device */
     bool hold;                /* of a service: what is available waits for `initiate` */
+    bool initiate;            /* … by a message that the life begins with, if nothing is due */
     bool unperiodic;          /* of a service: only those checks that are asked for */
     struct ota_timing timing; /* 0: as it was */
 };

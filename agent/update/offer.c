@@ -146,6 +146,10 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = judge_source(agent);
     if (error == 0)
         error = take(agent, &message);
+    if (error == OTA_E_CHANGED) {
+        renewed = false;
+        error = 0;
+    }
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;

@@ -28,14 +28,19 @@ static int running(struct ota_agent *agent, struct img_version *out)
     return error;
 }
 
+static bool is_unbooted(const struct ota_stored *stored)
+{
+    const struct store_state *state = &stored->store.state;
+    return state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+}
+
 static bool is_on_trial(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
-    const struct store_state *state = &stored->store.state;
     int error = reopen(stored);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "store", error);
-    return error == 0 && state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+    return error == 0 && is_unbooted(stored);
 }
 
 /* ---- the offer --------------------------------------------------------------------------- */
@@ -75,12 +80,15 @@ static int take(struct ota_agent *agent, const struct ota_message *message)
     struct img_row *row = &config->stored->row;
     if (message->kind == OTA_MESSAGE_ERASE)
         return forget(agent, &message->version);
+    bool other = memcmp(row->digest, voucher->digest, sizeof row->digest) != 0;
     *row = (struct img_row){.type = IMG_ROW_PRODUCTION, .is_signed = voucher->is_signed};
     put_name(message->source.path, row->name);
     memcpy(row->digest, voucher->digest, sizeof row->digest);
     memcpy(row->signature, voucher->signature, sizeof row->signature);
     int error = img_harmony_number(&message->version, &row->version);
-    return error != 0 ? error : img_row_check_signature(row, &rules, agent->ports.crypto);
+    if (error == 0)
+        error = img_row_check_signature(row, &rules, agent->ports.crypto);
+    return error == 0 && other && agent->fetching ? OTA_E_CHANGED : error;
 }
 
 static int mix(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE])
@@ -122,7 +130,8 @@ static int check(struct ota_agent *agent, struct img_info *out)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    const struct img_row *row = &config->stored->row;
+    struct img_row *row = &config->stored->row;
+    row->size = ota_image_total(agent);
     int error = ota_is_taken_over(agent)
                     ? 0
                     : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
@@ -153,11 +162,14 @@ static int withdraw(struct ota_agent *agent)
     return error == OTA_E_NO_IMAGE ? 0 : error;
 }
 
+/* A directory that took it in one of its halves has it: the loader mends the other. */
 static int confirm(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
     int error = reopen(stored);
-    return error != 0 ? error : store_confirm(&stored->store);
+    if (error == 0)
+        error = store_confirm(&stored->store);
+    return error != 0 && reopen(stored) == 0 && !is_unbooted(stored) ? 0 : error;
 }
 
 const struct ota_target ota_to_store = {

@@ -11,7 +11,7 @@
  *   align write-size max-sectors header attempts watchdog-ms   number
  *   validate-primary refuse-older security-counter             0 or 1
  *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
- *   once boot-only by-http send-direct no-result permanent stay   0 or 1
+ *   once boot-only by-http send-direct no-result permanent stay hold initiate   0 or 1
  *   flow                                    job, direct
  *   timing                                  desk, fast, default
  *   initial-check ... data-tries            milliseconds, or how many
