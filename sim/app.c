@@ -83,7 +83,9 @@ static enum ota_answer decide(void *context, struct ota_question *question)
     for (size_t i = 0; question->ask == OTA_ASK_STEP && i < answers->count; i++)
         if (strcmp(question->state, answers->items[i].step) == 0)
             return answers->items[i].answer;
-    return OTA_ANSWER_CONTINUE;
+    const struct ota_config *agent = &app->config.agent;
+    return agent->decide != NULL ? agent->decide(agent->decide_context, question)
+                                 : OTA_ANSWER_CONTINUE;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 
 static union {
     max_align_t align;
-    uint8_t bytes[JSON_ARENA(64)];
+    uint8_t bytes[JSON_ARENA(224)];
 } json;
 
 const struct ota_program ota_program = {

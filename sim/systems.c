@@ -18,6 +18,7 @@ static const struct sim_system systems[] = {
      .protocol = &ota_harmony,
      .target = &ota_to_store,
      .ways = {NULL, &ota_by_http},
+     .service = &ota_service,
      .store = true,
      .by_http = true},
 };

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define REVERTS_MAX 2u /* installations of one version, before it is not tried again */
-
 /* ---- asking for a job by MQTT ------------------------------------------------------------ */
 
 enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *event)
@@ -57,7 +55,7 @@ int ota_judge_offer(const struct ota_agent *agent)
     const struct ota_record *record = &agent->record;
     if (img_version_compare(&agent->offer, &agent->speaker.running) <= 0)
         return OTA_E_JOB_VERSION;
-    if (ota_record_failures(record, &agent->offer) >= REVERTS_MAX)
+    if (ota_record_failures(record, &agent->offer) >= OTA_REVERTS_MAX)
         return OTA_E_REJECTED;
     return 0;
 }
@@ -147,6 +145,10 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = judge_source(agent);
     if (error == 0)
         error = take(agent, &message);
+    if (error == OTA_E_CHANGED) {
+        renewed = false;
+        error = 0;
+    }
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;

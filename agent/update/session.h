@@ -167,7 +167,9 @@ struct ota_config {
      * asked for is Send Direct Update. */
     bool send_direct;
     uint32_t chunk_size;   /* over MQTT: each chunk is asked for, of this size; 0: all in one go */
-    const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
+    const char *http_file; /* path of the job (job flow) or of the image (direct flow), … */
+    const char *http_host; /* … on this server; NULL: the one that the world was configured with */
+    uint16_t http_port;    /* with a host only */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
     /* Working memory, the caller's: OTA_CHUNK_SIZE bytes with &ota_by_http, else a program unit of

@@ -62,7 +62,8 @@ struct ota_target {
     /* The running image will be reverted unless it confirms. */
     bool (*is_on_trial)(struct ota_agent *agent);
     /* A document was understood: judges what it says beside its version, keeps what `check` will
-     * compare with, and does what it asks of images that lie here. NULL: there is nothing to do. */
+     * compare with, and does what it asks of images that lie here. OTA_E_CHANGED: it is another
+     * image than the one of that version that is being fetched. NULL: there is nothing to do. */
     int (*take)(struct ota_agent *agent, const struct ota_message *message);
     /* Mixes into the key of a download what else tells this image from others. NULL: nothing. */
     int (*mix)(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE]);

@@ -75,12 +75,15 @@ static int take(struct ota_agent *agent, const struct ota_message *message)
     struct img_row *row = &config->stored->row;
     if (message->kind == OTA_MESSAGE_ERASE)
         return forget(agent, &message->version);
+    bool other = memcmp(row->digest, voucher->digest, sizeof row->digest) != 0;
     *row = (struct img_row){.type = IMG_ROW_PRODUCTION, .is_signed = voucher->is_signed};
     put_name(message->source.path, row->name);
     memcpy(row->digest, voucher->digest, sizeof row->digest);
     memcpy(row->signature, voucher->signature, sizeof row->signature);
     int error = img_harmony_number(&message->version, &row->version);
-    return error != 0 ? error : img_row_check_signature(row, &rules, agent->ports.crypto);
+    if (error == 0)
+        error = img_row_check_signature(row, &rules, agent->ports.crypto);
+    return error == 0 && other && agent->fetching ? OTA_E_CHANGED : error;
 }
 
 static int mix(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE])
@@ -122,7 +125,8 @@ static int check(struct ota_agent *agent, struct img_info *out)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    const struct img_row *row = &config->stored->row;
+    struct img_row *row = &config->stored->row;
+    row->size = ota_image_total(agent);
     int error =
         agent->taken_over ? 0 : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
     *out = (struct img_info){.header = {.version = img_harmony_version(row->version)},

@@ -251,14 +251,68 @@ bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char 
     return false;
 }
 
+/* Bytes of the image that is on offer which lie in the region. */
+static uint32_t offered_there(const struct nb_play *play, const uint8_t *region, uint32_t size)
+{
+    const struct nb_oracle *oracle = &play->unit->oracle;
+    const struct nb_oracle_image *image =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; image && image->data && i < image->size && i < size; i++)
+        count += image->data[i] == region[i];
+    return count;
+}
+
+/* The place of a store that holds most of what is on offer: there the download goes. */
+static int find_download(struct nb_play *play, struct flash_sim *sim, struct sim_region *out)
+{
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config boot;
+    struct store_config config;
+    struct store store;
+    uint32_t most = 0;
+    configure(play, sim, buffer, NULL, &boot);
+    boot_store_config(&boot, &config);
+    int rc = store_open(&store, &config);
+    for (uint8_t i = 0; rc == 0 && i < store.places; i++) {
+        const struct flash_area place = store_place(&store, i);
+        uint8_t *bytes = malloc(place.size);
+        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
+        uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
+        if (there > most)
+            *out = (struct sim_region){place.address, place.size};
+        most = there > most ? there : most;
+        free(bytes);
+    }
+    return rc;
+}
+
+/* Where a download goes, and what lies there; the caller frees. */
+static int read_secondary(struct nb_play *play, struct sim_region *region, uint8_t **out)
+{
+    struct flash_sim *sim = NULL;
+    struct flash_text_error error;
+    int rc = 0;
+    *region = play->device.secondary;
+    if (play->device.scheme->store) {
+        rc = play->stage->open_flash(play, &sim, &error);
+        if (rc == 0)
+            rc = find_download(play, sim, region);
+        if (sim)
+            play->stage->close_flash(play, sim);
+    }
+    return rc ? rc : read_region(play, region, out);
+}
+
 int nb_play_show_flash(struct nb_play *play)
 {
     uint8_t *primary = NULL;
     uint8_t *secondary = NULL;
     uint8_t *loader = NULL;
+    struct sim_region download;
     int rc = read_region(play, &play->device.primary, &primary);
     if (rc == 0)
-        rc = read_region(play, &play->device.secondary, &secondary);
+        rc = read_secondary(play, &download, &secondary);
     if (rc == 0)
         rc = read_region(play, &play->device.loader, &loader);
     if (rc == 0) {
@@ -266,7 +320,7 @@ int nb_play_show_flash(struct nb_play *play)
             .primary = primary,
             .primary_size = play->device.primary.size,
             .secondary = secondary,
-            .secondary_size = play->device.secondary.size,
+            .secondary_size = download.size,
             .loader_changed = memcmp(loader, play->loader_before, play->device.loader.size) != 0,
         };
         nb_oracle_flash(&play->unit->oracle, &view);

@@ -48,7 +48,7 @@ CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/im
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
-                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c) \
+                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c timing.c) \
                       $(addprefix $(CM_GUEST)/,schemes.c systems.c settings.c settings_session.c net/net.c \
                         application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
