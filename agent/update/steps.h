@@ -71,6 +71,9 @@ struct ota_target {
     int (*choose)(struct ota_agent *agent);
     /* What lies there is given up: it is erased next. */
     int (*give_up)(struct ota_agent *agent);
+    /* All of it was fetched: makes the image of it, a piece a call. 1: call again. NULL: it is the
+     * image. */
+    int (*complete)(struct ota_agent *agent);
     /* Is what lies there trusted? Also says what it is. An application that took the check over
      * (`taken_over`) has judged hash and signature itself. */
     int (*check)(struct ota_agent *agent, struct img_info *out);

@@ -1,0 +1,358 @@
+/* Sessions that fetch a patch in place of the image: when they do, what comes of it, and what a bad
+ * one costs. */
+#include "agent/update/patched.h"
+
+#include "agent/update/harmony_rig.h"
+
+#define BASE     9000u
+#define INSERTED 6000u
+#define TARGET   (4000u + INSERTED + 3u * BASE)
+
+static struct ota_patched patched;
+static uint8_t target[TARGET];
+static uint8_t patch[INSERTED + 64u];
+static uint32_t patch_size;
+
+static void put(const char *bytes, uint32_t size)
+{
+    memcpy(patch + patch_size, bytes, size);
+    patch_size += size;
+}
+
+/* v2: a part of v1, something new, and v1 three times. */
+static void make(const struct rig *rig)
+{
+    uint32_t at = 4000 + INSERTED;
+    patch_size = 0;
+    memcpy(target, rig->image, 4000);
+    put("\xA7\xA3\xFD\x0F\xA0\xA7\xA5", 7);
+    for (uint32_t i = 0; i < INSERTED; i++)
+        target[4000 + i] = patch[patch_size++] = (uint8_t)(i * 3 % 160);
+    put("\xA7\xA2\xFD\x0F\xA0", 5);
+    for (int i = 0; i < 3; i++, at += BASE) {
+        memcpy(target + at, rig->image, BASE);
+        put("\xA7\xA3\xFD\x23\x28", 5);
+        if (i < 2)
+            put("\xA7\xA2\xFD\x23\x28", 5);
+    }
+}
+
+/* What the server has from now on. */
+static void serve(struct rig *rig, const uint8_t *bytes, uint32_t size)
+{
+    memcpy(rig->image, bytes, size);
+    rig->image_size = size;
+}
+
+static void hex_of(const uint8_t *bytes, uint32_t size, char out[65])
+{
+    uint8_t digest[32];
+    SHA256(bytes, size, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+struct digests {
+    char base[65];
+    char patch[65];
+    char target[65]; /* of the patch, and … */
+    char image[65];  /* … of the image */
+};
+
+static void manifest_of(const struct digests *digests, char out[1500])
+{
+    snprintf(out, 1500,
+             "{\"ota\": [{\"Version\": 2, \"URL\": \"%s\", \"Digest\": \"%s\"%s, \"Patch\": ["
+             "{\"BaseVersion\": 1, \"BaseVerDigest\": \"%s\", "
+             "\"PatchURL\": \"http://fw.example.com:8000/p.patch\", \"PatchDigest\": \"%s\", "
+             "\"TargetDigest\": \"%s\"}]}]}",
+             HARMONY_URL, digests->image, HARMONY_SIGNED, digests->base, digests->patch,
+             digests->target);
+}
+
+static struct rig *begin(struct digests *digests)
+{
+    struct rig *rig = harmony_rig_new();
+    harmony_offer(rig, 1, BASE, 1);
+    make(rig);
+    hex_of(rig->image, BASE, digests->base);
+    hex_of(patch, patch_size, digests->patch);
+    hex_of(target, TARGET, digests->target);
+    hex_of(target, TARGET, digests->image);
+    rig->image_version = img_harmony_version(2);
+    memset(&patched, 0, sizeof patched);
+    patched.calls = &ota_patches;
+    harmony_stored.patched = &patched;
+    serve(rig, patch, patch_size);
+    return rig;
+}
+
+static void end(struct rig *rig)
+{
+    assert_int_equal(flash_sim_violation(rig->sim)[0], 0);
+    harmony_stored.patched = NULL;
+    rig_free(rig);
+}
+
+static void boot(struct rig *rig)
+{
+    harmony_new_story(rig);
+    rig_boot(rig);
+}
+
+static void check(struct rig *rig, const struct digests *digests)
+{
+    char manifest[1500];
+    manifest_of(digests, manifest);
+    harmony_check_with(rig, manifest);
+}
+
+/* All pieces of an image. */
+static void make_image(struct rig *rig)
+{
+    for (int i = 0; i < 200 && rig->agent.state == OTA_STATE_VERIFY; i++)
+        rig_timer(rig);
+}
+
+/* v2 runs and is the right one. */
+static void installs(struct rig *rig)
+{
+    static uint8_t bytes[TARGET];
+    harmony_install(rig);
+    assert_int_equal(harmony_status(2), IMG_ROW_VALID);
+    assert_int_equal(flash_sim_peek(rig->sim, 0, bytes, TARGET), 0);
+    assert_memory_equal(bytes, target, TARGET);
+}
+
+static void whole_image_follows(struct rig *rig)
+{
+    rig_expect(rig, "> get fw.example.com:8000/v2.bin 0-4095");
+    serve(rig, target, TARGET);
+    rig_serve_all(rig);
+    rig_expect(rig, "pending 2.0.0");
+    installs(rig);
+}
+
+/* ---- when, and when not -------------------------------------------------------------------- */
+
+static void a_patch_installs(void **state)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    (void)state;
+    boot(rig);
+    check(rig, &digests);
+    rig_expect(rig, "> get fw.example.com:8000/p.patch 0-4095");
+    rig_serve_all(rig);
+    make_image(rig);
+    rig_expect(rig, "pending 2.0.0");
+    rig_expect(rig, "> reset");
+    assert_int_equal(rig_count(rig, "> get fw.example.com:8000/v2.bin"), 0);
+    installs(rig);
+    end(rig);
+}
+
+/* The first byte of a digest is another: of the base, or of what comes out of it. */
+static void what_is_no_way_to_the_image_is_not_taken(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct digests digests;
+        struct rig *rig = begin(&digests);
+        char *digest = i == 0 ? digests.base : digests.target;
+        digest[0] = digest[0] == '0' ? '1' : '0';
+        if (i == 2) { /* a device that takes none */
+            digest[0] = digests.image[0];
+            harmony_stored.patched = NULL;
+        }
+        boot(rig);
+        check(rig, &digests);
+        whole_image_follows(rig);
+        assert_int_equal(rig_count(rig, "> get fw.example.com:8000/p.patch"), 0);
+        end(rig);
+    }
+}
+
+/* ---- what is wrong with it ----------------------------------------------------------------- */
+
+/* Fetches it, is told why not, and takes the image the next time. */
+static void is_refused_once(struct rig *rig, const struct digests *digests, const char *outcome)
+{
+    boot(rig);
+    check(rig, digests);
+    rig_expect(rig, "> get fw.example.com:8000/p.patch 0-");
+    rig_serve_all(rig);
+    make_image(rig);
+    rig_expect(rig, outcome);
+    assert_int_equal(harmony_status(2), IMG_ROW_FREE);
+    assert_int_not_equal(rig->armed, RIG_NO_TIMER);
+    check(rig, digests);
+    whole_image_follows(rig);
+    end(rig);
+}
+
+static void a_patch_that_is_bad_is_refused_and_the_image_taken(void **state)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    (void)state;
+    rig->image[50] ^= 1; /* on its way */
+    is_refused_once(rig, &digests, "idle bad-hash");
+
+    rig = begin(&digests);
+    patch[1] = 0xA2; /* goes back before the beginning */
+    hex_of(patch, patch_size, digests.patch);
+    serve(rig, patch, patch_size);
+    is_refused_once(rig, &digests, "idle bad-patch");
+
+    rig = begin(&digests);
+    patch[50] ^= 1; /* makes another image */
+    hex_of(patch, patch_size, digests.patch);
+    serve(rig, patch, patch_size);
+    is_refused_once(rig, &digests, "idle bad-hash");
+
+    rig = begin(&digests);
+    hex_of((const uint8_t *)"zzzz", 4, digests.patch);
+    serve(rig, (const uint8_t *)"zzzz", 4);
+    is_refused_once(rig, &digests, "idle unsupported");
+}
+
+/* Patch and image share a place: what does not fit is refused before anything is erased … */
+static void a_patch_as_large_as_the_place_is_refused(void **state)
+{
+    static const uint32_t sizes[] = {RIG_SLOT, RIG_SLOT - 1, RIG_SLOT - 2 * HARMONY_SECTOR};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct digests digests;
+        struct rig *rig = begin(&digests);
+        rig->image_size = sizes[i];
+        boot(rig);
+        check(rig, &digests);
+        rig_serve(rig);
+        rig_expect(rig, "idle bad-size");
+        assert_int_equal(harmony_status(1), IMG_ROW_FREE);
+        end(rig);
+    }
+}
+
+/* … and of an image that reaches the patch nothing is stored. */
+static void an_image_that_reaches_the_patch_is_refused(void **state)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    (void)state;
+    patch_size = 0;
+    put("\xA7\xA3\xFD\x23\x28", 5);
+    for (int i = 0; i < 6; i++)
+        put("\xA7\xA2\xFD\x23\x28\xA7\xA3\xFD\x23\x28", 10);
+    hex_of(patch, patch_size, digests.patch);
+    serve(rig, patch, patch_size);
+    is_refused_once(rig, &digests, "idle bad-size");
+}
+
+/* ---- power --------------------------------------------------------------------------------- */
+
+static void a_reset_goes_on_where_it_was(void **state)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    (void)state;
+    boot(rig);
+    check(rig, &digests);
+    rig_serve_all(rig);
+    for (int i = 0; i < 200 && patched.apply.pointed < 32768; i++)
+        rig_timer(rig);
+    assert_int_equal(patched.apply.pointed, 32768);
+    memset(&patched, 0, sizeof patched);
+    patched.calls = &ota_patches;
+    assert_int_equal(harmony_power_on(rig), 1);
+    boot(rig);
+    check(rig, &digests);
+    rig_erase(rig);
+    assert_int_equal(rig_count(rig, "> get fw"), 0);
+    rig_timer(rig);
+    assert_int_equal(patched.apply.written, 32768);
+    make_image(rig);
+    rig_expect(rig, "pending 2.0.0");
+    installs(rig);
+    end(rig);
+}
+
+/* One life with everything answered at once; ends at a reset, in idle, or when the power is cut. */
+static void live(struct rig *rig, const struct digests *digests)
+{
+    char manifest[1500];
+    manifest_of(digests, manifest);
+    memset(&patched, 0, sizeof patched);
+    patched.calls = &ota_patches;
+    rig_boot(rig);
+    for (unsigned i = 0; i < 400 && rig->agent.state != OTA_STATE_RESET; i++) {
+        bool idle = rig->agent.state == OTA_STATE_IDLE;
+        if (flash_sim_is_off(rig->sim) || (idle && rig_count(rig, "idle ") > 0))
+            return;
+        if (idle)
+            rig_event(rig, OTA_EVENT_CHECK, 0);
+        else if (rig->agent.state == OTA_STATE_QUERY)
+            rig_serve_text(rig, manifest);
+        else if (rig->agent.state == OTA_STATE_PROBE)
+            rig_status(rig, 200);
+        else if (rig->requested)
+            rig_serve(rig);
+        else
+            rig_timer(rig);
+    }
+}
+
+/* A session with operation `at` cut; after some boots v2 runs, made of the patch, and nothing was
+ * refused on the way. False: there is no such operation. */
+static bool cut_once(uint32_t at, enum flash_tear tear, enum flash_tear *cuts)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    harmony_new_story(rig);
+    flash_sim_restart_count(rig->sim);
+    rig->cut_at = at;
+    rig->cut = tear;
+    live(rig, &digests);
+    bool reached = flash_sim_is_off(rig->sim);
+    if (reached && cuts != NULL)
+        memcpy(cuts, rig->cuts, rig->cut_count * sizeof cuts[0]);
+    for (unsigned boots = 0; boots < 4; boots++) {
+        harmony_new_story(rig);
+        harmony_power_on(rig);
+        live(rig, &digests);
+        assert_int_equal(rig_count(rig, "refused"), 0);
+        assert_int_equal(rig_count(rig, "> get fw.example.com:8000/v2.bin"), 0);
+    }
+    assert_int_equal(harmony_status(2), IMG_ROW_VALID);
+    rig_expect(rig, "idle no-update");
+    end(rig);
+    return reached;
+}
+
+static void any_cut_ends_well(void **state)
+{
+    enum flash_tear cuts[FLASH_TEAR_COUNT];
+    uint32_t at = 0;
+    (void)state;
+    while (cut_once(at, FLASH_TEAR_AFTER, cuts)) {
+        for (size_t i = 0; cuts[i] != FLASH_TEAR_AFTER; i++)
+            assert_true(cut_once(at, cuts[i], NULL));
+        at++;
+    }
+    assert_true(at > 150);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_patch_installs),
+        cmocka_unit_test(what_is_no_way_to_the_image_is_not_taken),
+        cmocka_unit_test(a_patch_that_is_bad_is_refused_and_the_image_taken),
+        cmocka_unit_test(a_patch_as_large_as_the_place_is_refused),
+        cmocka_unit_test(an_image_that_reaches_the_patch_is_refused),
+        cmocka_unit_test(a_reset_goes_on_where_it_was),
+        cmocka_unit_test(any_cut_ends_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
