@@ -17,6 +17,7 @@ static const struct sim_system systems[] = {
     {.name = "harmony",
      .protocol = &ota_harmony,
      .target = &ota_to_store,
+     .patches = &ota_patches,
      .ways = {NULL, &ota_by_http},
      .service = &ota_service,
      .store = true,
