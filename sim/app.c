@@ -125,7 +125,7 @@ int app_start(struct app *app, const struct app_config *config)
     agent.piece_size = sizeof app->piece;
     agent.text = app->text;
     agent.text_size = sizeof app->text;
-    agent.say = &ota_say;
+    agent.parts.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;
     int result = feed(app);

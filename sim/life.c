@@ -264,11 +264,7 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     life->patched.calls = system->patches;
     life->stored.patched = system->patches != NULL ? &life->patched : NULL;
     *out = (struct ota_config){
-        .protocol = system->protocol,
-        .ways = {system->ways[0], system->ways[1]},
-        .direct = system->direct,
-        .archive = system->archive,
-        .target = system->target,
+        .parts = system->parts,
         .stored = system->store ? &life->stored : NULL,
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},

@@ -115,11 +115,11 @@ static inline struct rig *harmony_rig_new(void)
     assert_non_null(rig->sim);
     rig->ports.flash = flash_sim_port(rig->sim);
     struct ota_config *config = &rig->config;
-    config->protocol = &ota_harmony;
-    config->ways[0] = NULL;
-    config->direct = NULL;
-    config->archive = NULL;
-    config->target = &ota_to_store;
+    config->parts.protocol = &ota_harmony;
+    config->parts.by_mqtt = NULL;
+    config->parts.direct = NULL;
+    config->parts.archive = NULL;
+    config->parts.target = &ota_to_store;
     config->stored = &harmony_stored;
     config->text = harmony_text;
     config->text_size = sizeof harmony_text;

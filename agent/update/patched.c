@@ -39,7 +39,7 @@ static bool is_way(struct ota_agent *agent, const struct ota_patch *patch)
 
 static bool find(struct ota_agent *agent)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     struct ota_stored *stored = agent->config.stored;
     struct ota_patched *patched = stored->patched;
     uint8_t before[CRYPTO_SHA256_SIZE];

@@ -137,17 +137,3 @@ int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
     }
     return rc;
 }
-
-int nb_device_max_end(const struct sim_device *device, uint32_t *max_end)
-{
-    struct boot_config config;
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct flash_sim *sim = flash_sim_memory(device->chips, device->chip_count);
-    if (!sim)
-        return OTA_E_NO_SPACE;
-    sim_device_boot_config(device, flash_sim_port(sim), NULL, NULL, NULL, buffer, sizeof buffer,
-                           &config);
-    *max_end = device->scheme->max_end(&config);
-    flash_sim_close(sim);
-    return 0;
-}
