@@ -169,6 +169,8 @@ enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event 
         ota_wait(agent, 0);
         return OTA_STATE_VERIFY;
     }
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error == 0)
         error = verify(agent, &info);
     if (error != 0)

@@ -32,7 +32,7 @@ static bool is_way(struct ota_agent *agent, const struct ota_patch *patch)
     patched->base = find_base(&stored->store, patch);
     return patched->base != STORE_PLACES &&
            memcmp(patch->target_digest, stored->row.digest, sizeof patch->target_digest) == 0 &&
-           memcmp(patch->digest, patched->failed, sizeof patch->digest) != 0 &&
+           memcmp(patch->target_digest, patched->spoiled, sizeof patch->target_digest) != 0 &&
            ota_way_of(agent, patch->source.connection) != NULL &&
            store_choose(&stored->store, stored->row.version, &place) == 0 && place != patched->base;
 }
@@ -48,7 +48,6 @@ static bool find(struct ota_agent *agent)
         protocol->patch != NULL ? store_open(&stored->store, &stored->config) : OTA_E_NO_IMAGE;
     memcpy(before, patched->offer.digest, sizeof before);
     patched->active = false;
-    patched->begun = false;
     for (size_t i = 0; !patched->active && (error == 0 || error == OTA_E_JOB_FIELD); i++) {
         error = protocol->patch((const uint8_t *)agent->text, (size_t)agent->text_length, i,
                                 &patched->offer);
@@ -101,12 +100,22 @@ static int choose(struct ota_agent *agent)
 {
     struct ota_patched *patched = agent->config.stored->patched;
     struct flash_area area;
+    patched->fetched = false;
     patched->begun = false;
     patched->place = agent->config.secondary;
     if (!patched->active || agent->progress.total == 0 ||
         lay_out(patched, agent->progress.total, &area) != 0)
         return 0;
     return move(agent, &area);
+}
+
+/* The image itself is fetched instead, as long as this program runs. */
+static int spoil(struct ota_agent *agent, int error, const char *fault)
+{
+    struct ota_patched *patched = agent->config.stored->patched;
+    ota_log(agent, OTA_LOG_WARNING, fault, error);
+    memcpy(patched->spoiled, patched->offer.target_digest, sizeof patched->spoiled);
+    return OTA_E_CHANGED;
 }
 
 static int give_up(struct ota_agent *agent)
@@ -118,6 +127,8 @@ static int give_up(struct ota_agent *agent)
     if (!patched->active)
         return 0;
     int error = lay_out(patched, agent->total, &area);
+    if (error == OTA_E_IMG_SIZE)
+        return spoil(agent, error, "patch");
     if (error != 0 || area.address == agent->config.secondary.address)
         return error;
     memcpy(key, agent->progress.key, sizeof key);
@@ -163,24 +174,31 @@ static bool is_its_fault(int error)
            error == OTA_E_IMG_HASH;
 }
 
+/* One piece: to open it is one, too. */
+static int go_on(struct ota_agent *agent)
+{
+    struct ota_patched *patched = agent->config.stored->patched;
+    if (patched->begun)
+        return ota_apply_step(&patched->apply);
+    int error = begin(agent);
+    patched->begun = error == 0;
+    return error != 0 ? error : 1;
+}
+
 static int make(struct ota_agent *agent)
 {
     struct ota_patched *patched = agent->config.stored->patched;
     if (!patched->active)
         return 0;
-    int left = patched->begun ? ota_apply_step(&patched->apply) : begin(agent);
-    if (left == 0 && !patched->begun) {
-        patched->begun = true;
+    if (!patched->fetched) {
+        patched->fetched = true;
         return 1;
     }
-    if (left > 0)
-        return left;
-    if (left < 0 && patched->apply.fault != NULL)
-        ota_log(agent, OTA_LOG_WARNING, patched->apply.fault, left);
-    if (is_its_fault(left)) /* the next session fetches the image itself */
-        memcpy(patched->failed, patched->offer.digest, sizeof patched->failed);
-    patched->active = false;
+    int left = go_on(agent);
+    if (is_its_fault(left))
+        return spoil(agent, left, patched->apply.fault != NULL ? patched->apply.fault : "patch");
     if (left == 0) {
+        patched->active = false;
         agent->config.secondary = patched->place;
         agent->total = patched->apply.written;
     }

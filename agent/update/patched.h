@@ -2,8 +2,9 @@
  *
  * A document may name patches beside the image. One is taken when what it is made for is stored
  * here with that digest, what comes out of it has the digest of the offered image (so that the
- * image's signature is good for it), and it was not found to be bad before: then the patch is what
- * is fetched. Else the image is.
+ * image's signature is good for it), and no patch to that image was bad before: then the patch is
+ * what is fetched. Else the image is, and also when a patch turns out to be bad: the document is
+ * asked for anew then.
  *
  * Of the place that the image is to have the patch gets the top end, and the points of its
  * application (agent/delta/apply.h) two sectors below it; the image grows from the beginning. So a
@@ -36,10 +37,11 @@ struct ota_patched {
     bool takes_later_format;         /* the caller's, too: patches of jojodiff 0.8.4 and later */
     bool active;                     /* what is fetched is the patch `offer` … */
     uint8_t base;                    /* … to the image of that place */
-    bool begun;                      /* it is being applied */
+    bool fetched;                    /* all of it is there … */
+    bool begun;                      /* … and is being applied */
     struct ota_patch offer;
-    uint8_t failed[CRYPTO_SHA256_SIZE]; /* of the last patch that was found to be bad */
-    struct flash_area place;            /* where the image goes */
+    uint8_t spoiled[CRYPTO_SHA256_SIZE]; /* of the last image for which a patch was bad */
+    struct flash_area place;             /* where the image goes */
     struct ota_apply_job job;
     struct ota_apply apply;
 };
