@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define POINT_SECTORS 2u
+#define SESSIONS_MAX  3u
 #define POINT_EVERY   16384u /* bytes of the image: at most so much is made again after a reset */
 
 /* ---- the offer --------------------------------------------------------------------------- */
@@ -37,26 +38,42 @@ static bool is_way(struct ota_agent *agent, const struct ota_patch *patch)
            store_choose(&stored->store, stored->row.version, &place) == 0 && place != patched->base;
 }
 
+/* One more session sets out with a patch to that image. False: there were enough. */
+static bool count_session(const struct ota_agent *agent, struct ota_patched *patched, bool same)
+{
+    if (!same)
+        patched->sessions = 0;
+    if (!agent->fetching)
+        patched->sessions++;
+    return patched->sessions <= SESSIONS_MAX;
+}
+
 static bool find(struct ota_agent *agent)
 {
     const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     struct ota_stored *stored = agent->config.stored;
     struct ota_patched *patched = stored->patched;
-    uint8_t before[CRYPTO_SHA256_SIZE];
+    const struct ota_patch *offer = &patched->offer;
+    uint8_t patch[CRYPTO_SHA256_SIZE];
+    uint8_t target[CRYPTO_SHA256_SIZE];
     bool was_active = patched->active;
     int error =
         protocol->patch != NULL ? store_open(&stored->store, &stored->config) : OTA_E_NO_IMAGE;
-    memcpy(before, patched->offer.digest, sizeof before);
+    memcpy(patch, offer->digest, sizeof patch);
+    memcpy(target, offer->target_digest, sizeof target);
     patched->active = false;
     for (size_t i = 0; !patched->active && (error == 0 || error == OTA_E_JOB_FIELD); i++) {
         error = protocol->patch((const uint8_t *)agent->text, (size_t)agent->text_length, i,
                                 &patched->offer);
-        patched->active = error == 0 && is_way(agent, &patched->offer);
+        patched->active = error == 0 && is_way(agent, offer);
     }
     if (patched->active)
-        agent->source = patched->offer.source;
+        patched->active =
+            count_session(agent, patched, memcmp(target, offer->target_digest, sizeof target) == 0);
+    if (patched->active)
+        agent->source = offer->source;
     return was_active != patched->active ||
-           (was_active && memcmp(before, patched->offer.digest, sizeof before) != 0);
+           (was_active && memcmp(patch, offer->digest, sizeof patch) != 0);
 }
 
 /* ---- where it goes ----------------------------------------------------------------------- */
@@ -199,6 +216,7 @@ static int make(struct ota_agent *agent)
         return spoil(agent, left, patched->apply.fault != NULL ? patched->apply.fault : "patch");
     if (left == 0) {
         patched->active = false;
+        patched->sessions = 0;
         agent->config.secondary = patched->place;
         agent->total = patched->apply.written;
     }

@@ -4,7 +4,7 @@
  * here with that digest, what comes out of it has the digest of the offered image (so that the
  * image's signature is good for it), and no patch to that image was bad before: then the patch is
  * what is fetched. Else the image is, and also when a patch turns out to be bad: the document is
- * asked for anew then.
+ * asked for anew then. A patch that does not come, for whatever reason, is given three sessions.
  *
  * Of the place that the image is to have the patch gets the top end, and the points of its
  * application (agent/delta/apply.h) two sectors below it; the image grows from the beginning. So a
@@ -40,6 +40,7 @@ struct ota_patched {
     bool fetched;                    /* all of it is there … */
     bool begun;                      /* … and is being applied */
     struct ota_patch offer;
+    uint8_t sessions; /* that set out with a patch to that image, and did not end well */
     uint8_t spoiled[CRYPTO_SHA256_SIZE]; /* of the last image for which a patch was bad */
     struct flash_area place;             /* where the image goes */
     struct ota_apply_job job;

@@ -222,6 +222,25 @@ static void a_patch_that_is_bad_is_left_and_the_image_taken(void **state)
     is_refused(rig, &digests, "patch of jojodiff 0.8.4 or later");
 }
 
+/* It is not there, or there is nothing in it: three sessions, then the image. */
+static void a_patch_that_does_not_come_is_left_after_three_sessions(void **state)
+{
+    struct digests digests;
+    struct rig *rig = begin(&digests);
+    const struct http_head nothing = {.status = 200, .has_length = true};
+    (void)state;
+    boot(rig);
+    for (int i = 0; i < 3; i++) {
+        check(rig, &digests);
+        rig_expect(rig, "> get fw.example.com:8000/p.patch 0-");
+        rig_head(rig, &nothing);
+        rig_expect(rig, "idle bad-size");
+    }
+    check(rig, &digests);
+    whole_image_follows(rig);
+    end(rig);
+}
+
 /* Patch and image share a place: of what does not fit nothing is erased … */
 static void a_patch_as_large_as_the_place_is_left(void **state)
 {
@@ -359,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_patch_installs),
         cmocka_unit_test(what_is_no_way_to_the_image_is_not_taken),
         cmocka_unit_test(a_patch_that_is_bad_is_left_and_the_image_taken),
+        cmocka_unit_test(a_patch_that_does_not_come_is_left_after_three_sessions),
         cmocka_unit_test(a_patch_as_large_as_the_place_is_left),
         cmocka_unit_test(an_image_that_reaches_the_patch_is_left),
         cmocka_unit_test(a_reset_goes_on_where_it_was),
