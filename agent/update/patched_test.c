@@ -53,6 +53,8 @@ static void hex_of(const uint8_t *bytes, uint32_t size, char out[65])
 }
 
 struct digests {
+    uint32_t version;
+    uint32_t base_version;
     char base[65];
     char patch[65];
     char target[65]; /* of the patch, and … */
@@ -62,28 +64,37 @@ struct digests {
 static void manifest_of(const struct digests *digests, char out[1500])
 {
     snprintf(out, 1500,
-             "{\"ota\": [{\"Version\": 2, \"URL\": \"%s\", \"Digest\": \"%s\"%s, \"Patch\": ["
-             "{\"BaseVersion\": 1, \"BaseVerDigest\": \"%s\", "
+             "{\"ota\": [{\"Version\": %u, \"URL\": \"%s\", \"Digest\": \"%s\"%s, \"Patch\": ["
+             "{\"BaseVersion\": %u, \"BaseVerDigest\": \"%s\", "
              "\"PatchURL\": \"http://fw.example.com:8000/p.patch\", \"PatchDigest\": \"%s\", "
              "\"TargetDigest\": \"%s\"}]}]}",
-             HARMONY_URL, digests->image, HARMONY_SIGNED, digests->base, digests->patch,
-             digests->target);
+             digests->version, HARMONY_URL, digests->image, HARMONY_SIGNED, digests->base_version,
+             digests->base, digests->patch, digests->target);
 }
 
-static struct rig *begin(struct digests *digests)
+/* The server has a patch from that version, made from `seed`, to another one. */
+static void offer(struct rig *rig, struct digests *digests, uint32_t base, uint8_t seed,
+                  uint32_t version)
 {
-    struct rig *rig = harmony_rig_new();
-    harmony_offer(rig, 1, BASE, 1);
+    digests->base_version = base;
+    digests->version = version;
+    harmony_offer(rig, base, BASE, seed);
     make(rig);
     hex_of(rig->image, BASE, digests->base);
     hex_of(patch, patch_size, digests->patch);
     hex_of(target, TARGET, digests->target);
     hex_of(target, TARGET, digests->image);
-    rig->image_version = img_harmony_version(2);
+    rig->image_version = img_harmony_version(version);
+    serve(rig, patch, patch_size);
+}
+
+static struct rig *begin(struct digests *digests)
+{
+    struct rig *rig = harmony_rig_new();
+    offer(rig, digests, 1, 1, 2);
     memset(&patched, 0, sizeof patched);
     patched.calls = &ota_patches;
     harmony_stored.patched = &patched;
-    serve(rig, patch, patch_size);
     return rig;
 }
 
@@ -119,7 +130,7 @@ static void installs(struct rig *rig)
 {
     static uint8_t bytes[TARGET];
     harmony_install(rig);
-    assert_int_equal(harmony_status(2), IMG_ROW_VALID);
+    assert_int_equal(harmony_status(rig->image_version.major), IMG_ROW_VALID);
     assert_int_equal(flash_sim_peek(rig->sim, 0, bytes, TARGET), 0);
     assert_memory_equal(bytes, target, TARGET);
 }
@@ -129,7 +140,7 @@ static void whole_image_follows(struct rig *rig)
     rig_expect(rig, "> get fw.example.com:8000/v2.bin 0-4095");
     serve(rig, target, TARGET);
     rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
+    rig_expect(rig, "pending ");
     installs(rig);
 }
 
@@ -169,6 +180,39 @@ static void what_is_no_way_to_the_image_is_not_taken(void **state)
         check(rig, &digests);
         whole_image_follows(rig);
         assert_int_equal(rig_count(rig, "> get fw.example.com:8000/p.patch"), 0);
+        end(rig);
+    }
+}
+
+/* In a full store the oldest image makes room: it is no base then, and the next one is. */
+static void what_makes_room_is_no_base(void **state)
+{
+    (void)state;
+    for (uint32_t base = 2; base <= 3; base++) {
+        struct digests digests;
+        struct rig *rig = begin(&digests);
+        harmony_stored.patched = NULL;
+        rig_boot(rig);
+        for (uint32_t version = 2; version <= 4; version++) {
+            harmony_offer(rig, version, BASE, (uint8_t)version);
+            harmony_download(rig);
+            harmony_install(rig);
+        }
+        harmony_stored.patched = &patched;
+        offer(rig, &digests, base, (uint8_t)base, 5);
+        boot(rig);
+        check(rig, &digests);
+        if (base == 2) {
+            whole_image_follows(rig);
+        } else {
+            rig_expect(rig, "> get fw.example.com:8000/p.patch 0-4095");
+            rig_serve_all(rig);
+            make_image(rig);
+            rig_expect(rig, "pending 5.0.0");
+            installs(rig);
+        }
+        assert_int_equal(harmony_status(2), IMG_ROW_FREE);
+        assert_int_equal(harmony_status(3), IMG_ROW_VALID);
         end(rig);
     }
 }
@@ -377,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_patch_installs),
         cmocka_unit_test(what_is_no_way_to_the_image_is_not_taken),
+        cmocka_unit_test(what_makes_room_is_no_base),
         cmocka_unit_test(a_patch_that_is_bad_is_left_and_the_image_taken),
         cmocka_unit_test(a_patch_that_does_not_come_is_left_after_three_sessions),
         cmocka_unit_test(a_patch_as_large_as_the_place_is_left),
