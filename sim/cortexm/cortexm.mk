@@ -49,6 +49,7 @@ include $(CM_GUEST)/net/net.mk
 
 CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                      $(call cm_sources,agent/delta/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c systems.c timing.c) \
