@@ -9,4 +9,7 @@
 /* What the loader is asked for: NONE, TEST or PERM. */
 enum img_swap_type nb_bench_store_requested(struct nb_bench *bench);
 
+/* Where the image of that version is stored; size 0: nowhere. */
+struct sim_region nb_bench_store_region(struct nb_bench *bench, const struct img_version *version);
+
 #endif
