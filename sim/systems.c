@@ -1,4 +1,5 @@
-/* The systems that the host's devices can be of. A new system is one row here. */
+/* The systems that devices can be of, on the host and on the board. A new system is one row here.
+ */
 #include "sim/systems.h"
 
 #include "agent/protocol/anycloud.h"
