@@ -192,7 +192,7 @@ enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *e
         return OTA_STATE_ERASE;
     }
     agent->prepared = true;
-    if (agent->held) {
+    if (ota_is_holding(agent)) {
         agent->held = false;
         uint32_t size = agent->total < OTA_CHUNK_SIZE ? agent->total : OTA_CHUNK_SIZE;
         int error = ota_slot_store(agent, 0, size, agent->piece);

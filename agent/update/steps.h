@@ -114,6 +114,12 @@ static inline bool ota_is_requesting(const struct ota_agent *agent)
     return ota_parts(agent)->by_http != NULL && agent->requested;
 }
 
+/* The first chunk came before the slot was erased, and waits in `piece`. */
+static inline bool ota_is_holding(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->by_http != NULL && agent->held;
+}
+
 /* An archive is fetched: chunks are taken in order, the first one first. */
 static inline bool ota_is_archived(const struct ota_agent *agent)
 {
