@@ -214,6 +214,9 @@ static void test_refuses(void **state)
     expect(nobrick("prove", "--plugin", so, "--device", device, "--map", "no/where.svg", NULL), 2,
            "the map cannot be written: No such file or directory");
     expect_once("the map cannot be written");
+    (void)nobrick("prove", "--scheme", "overwrite", "--map", "no/where.svg", "boot/prove-bad.ota",
+                  NULL);
+    expect_once("the map cannot be written");
     expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "boot/x.ota", NULL),
                     "a plugin plays no script: boot/x.ota");
     expect_one_line(nobrick("replay", "overwrite.so:plugin:device=bare.device", NULL), "no 'area'");
