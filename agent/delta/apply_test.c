@@ -1,6 +1,7 @@
 /* Patches in flash: the right image or an error, the base as it was, and a cut that costs what came
  * after the last point. */
 #include "agent/delta/apply_rig.h"
+#include "flashsim/failing.h"
 
 #include <stdio.h>
 
@@ -237,6 +238,70 @@ static void every_cut_ends_in_the_target(void **state)
     assert_true(cut_everywhere(&sample, FLASH_TEARS_WEAK, 3) > 30);
 }
 
+/* Power goes again and again, anywhere: as long as a point comes in between, it ends. */
+static void any_number_of_cuts_ends_in_the_target(void **state)
+{
+    struct sample sample;
+    uint32_t random = 88172645u;
+    uint32_t cuts = 0;
+    (void)state;
+    for (uint32_t seed = 20; seed < 120; seed++) {
+        sample_make(&sample, seed);
+        struct rig *rig = rig_with(&sample);
+        rig->job.every = seed % 3 * SECTOR;
+        int err = OTA_E_POWER;
+        for (uint32_t tries = 0; err == OTA_E_POWER; tries++) {
+            struct cut cut = {.op = flash_sim_op_count(rig->sim) + below(&random, 20),
+                              .tear = below(&random, 2),
+                              .kind = below(&random, 3) > 0 ? FLASH_TEARS_CLEAN : FLASH_TEARS_WEAK};
+            assert_true(tries < 100);
+            flash_sim_observe(rig->sim, cut_at, &cut);
+            err = rig_apply(rig);
+            cuts += err == OTA_E_POWER;
+            flash_sim_power_on(rig->sim);
+        }
+        flash_sim_observe(rig->sim, NULL, NULL);
+        assert_int_equal(err, 0);
+        assert_true(rig_holds(rig, TARGET, sample.target, sample.target_size));
+        rig_is_sound(rig, &sample);
+        flash_sim_close(rig->sim);
+    }
+    assert_true(cuts > 400);
+}
+
+/* A program or erase that fails, with a word or without: an error where it happens, or a record
+ * less; never another image, and the next try goes well. */
+static void a_flash_error_is_noticed(void **state)
+{
+    static const enum flash_failure failures[] = {FLASH_FAIL_ERROR, FLASH_FAIL_SILENT,
+                                                  FLASH_FAIL_PARTIAL};
+    struct sample sample;
+    uint32_t errors = 0;
+    (void)state;
+    sample_make(&sample, 11);
+    for (size_t i = 0; i < 3; i++) {
+        bool complete = false;
+        for (uint32_t op = 0; !complete; op++) {
+            struct flash_failing failing;
+            struct rig *rig = rig_with(&sample);
+            flash_failing_init(&failing, rig->sim);
+            flash_failing_arm(&failing, op, failures[i]);
+            rig->job.base.flash = rig->job.patch.flash = &failing.port;
+            rig->job.target.flash = rig->job.points.flash = &failing.port;
+            int err = rig_apply(rig);
+            complete = !failing.fired;
+            errors += err != 0;
+            assert_true(err == 0 || err == OTA_E_FLASH_PROGRAM || err == OTA_E_FLASH_ERASE);
+            if (err != 0)
+                assert_int_equal(rig_apply(rig), 0);
+            assert_true(rig_holds(rig, TARGET, sample.target, sample.target_size));
+            rig_is_sound(rig, &sample);
+            flash_sim_close(rig->sim);
+        }
+    }
+    assert_true(errors > 100);
+}
+
 /* Power goes just before the end: what was done up to the last point is not done again. */
 static void goes_on_at_the_last_point(void **state)
 {
@@ -423,6 +488,8 @@ int main(void)
         cmocka_unit_test(areas_must_fit),
         cmocka_unit_test(target_may_not_reach_the_patch),
         cmocka_unit_test(every_cut_ends_in_the_target),
+        cmocka_unit_test(any_number_of_cuts_ends_in_the_target),
+        cmocka_unit_test(a_flash_error_is_noticed),
         cmocka_unit_test(goes_on_at_the_last_point),
         cmocka_unit_test(points_lie_as_far_apart_as_asked),
         cmocka_unit_test(a_step_is_small),

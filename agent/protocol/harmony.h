@@ -33,6 +33,9 @@ extern const struct ota_protocol ota_harmony;
 OTA_MUST_CHECK int harmony_manifest_parse(const uint8_t *data, size_t length,
                                           struct ota_message *out);
 
+/* Reads "http[s]://HOST[:PORT][/PATH][?QUERY]"; a fragment is dropped. The errors of URLs above. */
+OTA_MUST_CHECK int harmony_url_parse(const char *text, struct ota_source *out);
+
 /* A way to the offered image from one that is stored here. */
 struct harmony_patch {
     uint32_t base_version;

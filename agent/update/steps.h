@@ -7,7 +7,7 @@
 #ifndef NOBRICK_AGENT_UPDATE_STEPS_H
 #define NOBRICK_AGENT_UPDATE_STEPS_H
 
-#include "agent/update/session_state.h"
+#include "agent/update/parts.h"
 
 typedef enum ota_state ota_handler(struct ota_agent *agent, const struct ota_event *event);
 
@@ -89,6 +89,38 @@ struct ota_say {
     int (*write)(struct ota_agent *agent, bool *written);
 };
 
+/* ---- what a device can only be with some part -------------------------------------------- */
+
+/* There is no job: the image is where the configuration says. */
+static inline bool ota_is_direct(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->direct != NULL && agent->config.flow == OTA_FLOW_DIRECT;
+}
+
+/* … and by MQTT all devices of the board are told. */
+static inline bool ota_is_sent_direct(const struct ota_agent *agent)
+{
+    return ota_is_direct(agent) && agent->config.send_direct;
+}
+
+/* An HTTP request is under way. */
+static inline bool ota_is_requesting(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->by_http != NULL && agent->requested;
+}
+
+/* An archive is fetched: chunks are taken in order, the first one first. */
+static inline bool ota_is_archived(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->archive != NULL && agent->archived;
+}
+
+/* The application did the work of the present state. */
+static inline bool ota_is_taken_over(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->say != NULL && agent->taken_over;
+}
+
 /* ---- link.c: from idle over a connection and back ---------------------------------------- */
 
 ota_handler ota_idle_begin;
@@ -123,7 +155,7 @@ enum ota_state ota_proceed(struct ota_agent *agent);
  * one, ends the session, or resets when the running image is on trial. */
 enum ota_state ota_retry(struct ota_agent *agent, int code);
 /* What begins a state was asked of MQTT: waits for the outcome, or it failed with `error`. */
-enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms);
+enum ota_state ota_asked(struct ota_agent *agent, int error, uint32_t wait_ms);
 /* The same for HTTP; an MQTT connection stays. */
 enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 

@@ -123,8 +123,9 @@ static int check(struct ota_agent *agent, struct img_info *out)
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
     const struct img_row *row = &config->stored->row;
-    int error =
-        agent->taken_over ? 0 : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
+    int error = ota_is_taken_over(agent)
+                    ? 0
+                    : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
     *out = (struct img_info){.header = {.version = img_harmony_version(row->version)},
                              .end = row->size,
                              .is_signed = row->is_signed};

@@ -20,6 +20,7 @@ int nb_image_cmd_hex2bin(int argc, char **argv);
 int nb_image_cmd_bin2hex(int argc, char **argv);
 int nb_image_cmd_merge(int argc, char **argv);
 int nb_image_cmd_factory(int argc, char **argv);
+int nb_image_cmd_store(int argc, char **argv);
 int nb_image_cmd_sign(int argc, char **argv);
 int nb_image_cmd_verify(int argc, char **argv);
 int nb_image_cmd_show(int argc, char **argv);

@@ -5,6 +5,7 @@
 
 #include "harness/cli/paths.h"
 #include "harness/run/net_posix.h"
+#include "harness/run/side.h"
 #include "sim/posix/world.h"
 
 #include <errno.h>
@@ -191,10 +192,15 @@ static double run_device(struct bench *bench)
                                  "--once",  "--data-wait",     "20"};
     size_t count = 11;
     struct nb_image image = *nb_script_image(&bench->script, 2);
+    const struct nb_offered offered = {.kind = NB_CLOUD_OFFER,
+                                       .image = &image,
+                                       .blob = &bench->image,
+                                       .board = bench->device.board};
+    char reason[NB_LINE];
     int fd;
     image.connection = bench->data;
     unlink(bench->flash_path);
-    if (nb_net_offer(&bench->net, &image, &bench->image, bench->device.board) != 0 ||
+    if (nb_net_offer(&bench->net, &offered, reason) != 0 ||
         nb_net_arguments(&bench->net, bench->kit, &room, arguments, &count) != 0)
         return 0;
     arguments[count] = NULL;
@@ -234,7 +240,7 @@ static double run_subscriber(struct bench *bench)
     if (pid == 0)
         return 0;
     (void)posix_loop_run(bench->loop, PEER_MS);
-    anycloud_cloud_event(bench->net.cloud, &event);
+    nb_net_cloud_event(&bench->net, &event);
     return finish(bench, true, pid, fd);
 }
 
@@ -369,7 +375,7 @@ static bool set_up(struct bench *bench, char reason[NB_LINE])
         snprintf(reason, NB_LINE, "line %u: %s", error.line, error.message);
         return false;
     }
-    return nb_net_choose(&bench->net, &bench->script, &bench->cell, reason) == 0 &&
+    return nb_net_choose(&bench->net, &bench->script, &bench->cell, &bench->device, reason) == 0 &&
            nb_net_start(&bench->net, &bench->script, &bench->cell, &bench->device, reason) == 0 &&
            write_ranges(bench);
 }

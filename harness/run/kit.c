@@ -301,10 +301,8 @@ static int make_whole(const struct nb_cell *cell, const struct sim_device *devic
                       const struct nb_image *image, struct nb_image_spec *spec, struct made *made,
                       size_t *size, struct flash_text_error *error)
 {
-    uint32_t max_end = 0;
-    int rc = nb_device_max_end(device, &max_end);
-    if (rc == 0)
-        rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    uint32_t max_end = sim_device_max_end(device);
+    int rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
     if (rc)
         return rc;
     free(made->data);

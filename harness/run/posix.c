@@ -237,6 +237,7 @@ int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
                                  .net = {.makers = &nb_servers_posix, .own = &own->net}};
         play->net.world = play->world;
         nb_play_run(play);
+        outcome->longest = (double)play->longest / 1000;
     }
     if (own) {
         posix_world_free(own->world);

@@ -22,6 +22,7 @@
 #define NB_RAW          96  /* bytes of a raw chunk */
 #define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
+#define NB_BASES        4   /* of patches to one image */
 
 /* ---- header ------------------------------------------------------------------------------ */
 
@@ -139,12 +140,20 @@ struct nb_image {
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
     enum nb_tar tar;
+    /* what a manifest says of it */
+    int bases[NB_BASES]; /* of patches to it: indices into nb_script.images */
+    size_t base_count;
+    unsigned lie;           /* of nb_manifest_lies; 0: it tells the truth */
+    uint32_t url_length;    /* characters of the image's URL; 0: as it comes */
+    uint32_t manifest_size; /* bytes of the manifest; 0: as it comes */
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
 enum nb_step_kind {
     NB_CLOUD_OFFER,          /* image */
+    NB_CLOUD_ADD,            /* the same, behind what is on offer: the last one counts */
+    NB_CLOUD_ERASE,          /* expect.versions: of the stored image that is to go */
     NB_CLOUD_NONE,           /* `cloud offer none`, `cloud withdraw` */
     NB_DEVICE_LIVE,          /* the device process for value seconds, check after check */
     NB_DEVICE_CHECK,         /* the device process until its check has ended, through all reboots */

@@ -1,4 +1,5 @@
 #include "harness/script/verbs.h"
+#include "harness/faults/manifest_lies.h"
 #include "harness/script/words.h"
 
 #include <stdio.h>
@@ -67,8 +68,13 @@ const struct nb_script_verb nb_script_verbs[] = {
     HEADER(LOADER, "loader SWITCH...", "switches of the loader on devices made from a part",
            "loader counter no-validate"),
 
-    STEP(CLOUD_OFFER, "cloud offer IMAGE [OPTION...]", "the cloud offers an image from now on",
+    STEP(CLOUD_OFFER, "cloud offer IMAGE [OFFER...]", "the cloud offers an image from now on",
          "cloud offer v2 size=64K app=crashes"),
+    STEP(CLOUD_ADD, "cloud add IMAGE [OFFER...]",
+         "one more image in the manifest, behind those that are there: the last one counts",
+         "cloud add v3 patch=v1"),
+    STEP(CLOUD_ERASE, "cloud erase VERSION",
+         "the manifest asks for this image to be erased from the store", "cloud erase v2"),
     STEP(CLOUD_NONE, "cloud offer none", "the cloud answers that there is no update",
          "cloud offer none"),
     STEP(CLOUD_NONE, "cloud withdraw", "the same", "cloud withdraw"),
@@ -345,4 +351,7 @@ void nb_faults_print(void (*line)(void *context, const char *text), void *contex
     for (size_t i = 0; i < nb_script_verb_count; i++)
         if (nb_script_verbs[i].group == NB_GROUP_FAULT)
             print_verb(&nb_script_verbs[i], line, context);
+    line(context, "");
+    line(context, "What a manifest says, in `cloud offer` and `cloud add`:");
+    nb_manifest_lies_print(line, context);
 }

@@ -413,9 +413,10 @@ static const struct nb_word_class classes[] = {
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
     {"IMAGE", "an image: v1, v2 ...", nb_take_image},
     {"KNOWN", "an image: v1, v2 ...", nb_take_known},
-    {"OPTION",
-     "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk= file= tar=",
+    {"OPTION", "size= app= version= counter= key= tamper= extra=", nb_take_option},
+    {"OFFER",
+     "an OPTION like size=, or announce= board= connection= port= chunk= file= tar= patch= lie= "
+     "url= manifest=",
      nb_take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
@@ -440,6 +441,7 @@ static const struct nb_word_class classes[] = {
     {"HEX", "bytes in hexadecimal", take_hex},
     {"PATCH", "an offset and bytes like 7:58", take_patch},
     {"MS", "milliseconds", take_ms},
+    {"VERSION", "v1 or a version like 1.2.3", take_version},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
     {"ERROR", "an error word like bad-hash", take_error},
@@ -457,7 +459,7 @@ const struct nb_word_class *nb_word_class(const char *name, size_t length)
 
 void nb_words_print(void (*line)(void *context, const char *text), void *context)
 {
-    char text[160];
+    char text[400];
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         snprintf(text, sizeof text, "%-12s %s", classes[i].name, classes[i].expected);
         line(context, text);

@@ -7,6 +7,7 @@
  *                                           then COUNT SECTOR for each run
  *   loader primary secondary journal progress scratch status factory   ADDRESS SIZE
  *   scheme                                  a boot scheme's name
+ *   reverts in-status store max-end         what an application knows of its loader's scheme
  *   align write-size max-sectors header attempts watchdog-ms   number
  *   validate-primary refuse-older security-counter             0 or 1
  *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
