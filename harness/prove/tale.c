@@ -56,6 +56,7 @@ static const uint8_t prices[NB_FAULT_KINDS] = {
     [NB_HTTP_OTHER_IMAGE] = UNBEARABLE,
     [NB_HTTP_ETAG_CHANGE] = 1,
     [NB_HTTP_LONG_HEADERS] = 0,
+    [NB_HTTP_LOWER_CASE] = 0,
     [NB_HTTP_CLOSE] = 0,
     [NB_HTTP_STATUS] = 1,
     [NB_HTTP_BUSY] = 1,

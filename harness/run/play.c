@@ -68,9 +68,9 @@ void nb_play_device_line(void *context, const char *text)
 
 void nb_play_cloud_line(void *context, const char *text)
 {
-    static const char *const tampering[] = {"fault corrupt ", "fault raw-chunk ",
+    static const char *const tampering[] = {"fault corrupt ",     "fault raw-chunk ",
                                             "fault patch-chunk ", "fault other-image ",
-                                            "fault etag-change "};
+                                            "fault etag-change ", "fault raw "};
     struct nb_play *play = context;
     bool tampers = false;
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++)

@@ -6,6 +6,7 @@
 #ifndef NOBRICK_HARNESS_RUN_PLAY_H
 #define NOBRICK_HARNESS_RUN_PLAY_H
 
+#include "agent/store/store.h"
 #include "harness/run/kit.h"
 #include "harness/run/net.h"
 #include "harness/run/oracle.h"
@@ -63,6 +64,7 @@ struct nb_play {
     const struct sim_world *world;
     struct sim_device device;
     bool has_device;
+    struct sim_region places[STORE_PLACES]; /* of images, in a store; size 0: there is none */
     uint8_t *loader_before; /* bytes of the bootloader's region when the run began */
     struct nb_net net;
     int err; /* of a callback */

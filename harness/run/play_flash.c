@@ -127,6 +127,9 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     const struct nb_image *factory = nb_script_factory(play->script);
     if (factory)
         rc = put_image(play, sim, 0, factory, NULL, error);
+    /* Where its places are can only be read while the flash has power. */
+    for (uint8_t i = 0; rc == 0 && play->device.scheme->store && i < STORE_PLACES; i++)
+        play->places[i] = nb_stored_place(sim, &play->device, i);
     play->stage->close_flash(play, sim);
     if (rc || play->loader_before)
         return rc;
@@ -264,12 +267,10 @@ static int read_secondary(struct nb_play *play, struct sim_region *region, uint8
     if (!play->device.scheme->store)
         return read_region(play, region, out);
     int rc = play->stage->open_flash(play, &sim, &error);
-    for (uint8_t i = 0; rc == 0 && i < STORE_PLACES; i++) {
-        const struct sim_region place = nb_stored_place(sim, &play->device, i);
+    for (size_t i = 0; rc == 0 && i < STORE_PLACES; i++) {
+        const struct sim_region place = play->places[i];
         uint8_t *bytes = malloc(place.size ? place.size : 1);
-        rc = bytes ? 0 : OTA_E_NO_SPACE;
-        if (rc == 0 && place.size)
-            rc = flash_sim_peek(sim, place.address, bytes, place.size);
+        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
         uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
         if (there > most)
             *region = place;

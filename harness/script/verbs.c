@@ -216,6 +216,8 @@ const struct nb_script_verb nb_script_verbs[] = {
             "@body:50% http etag-change always"),
     NETWORK(NB_HTTP_LONG_HEADERS, "[PLACE] HTTP long-headers [PHASE] [COUNT]",
             "3 KiB of headers, as there may be", "@http long-headers always"),
+    NETWORK(NB_HTTP_LOWER_CASE, "[PLACE] HTTP lower-case [PHASE] [COUNT]",
+            "names of headers in small letters, as they may be", "@http lower-case always"),
     NETWORK(NB_HTTP_CLOSE, "[PLACE] HTTP close [PHASE] [COUNT]",
             "the server closes after its reply, as it may", "@http close always"),
     NETWORK(NB_HTTP_STATUS, "[PLACE] HTTP status VALUE [PHASE] [COUNT]",
