@@ -46,7 +46,7 @@ static void read_output(void)
         fclose(in);
 }
 
-/* The verb in a process of its own. */
+/* The verb in a process of its own, and in a group of its own, as shells start one. */
 static pid_t start(int (*verb)(int, char **), char **argv)
 {
     int argc = 0;
@@ -55,8 +55,11 @@ static pid_t start(int (*verb)(int, char **), char **argv)
     fflush(NULL);
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid > 0)
+    if (pid > 0) {
+        setpgid(pid, pid);
         return pid;
+    }
+    setpgid(0, 0);
     int out = open(file("output"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
@@ -307,8 +310,8 @@ static pid_t find_qemu(void)
     return found;
 }
 
-/* However the runner ends, QEMU does. */
-static void interrupt_with(int number, int code)
+/* However the runner ends, QEMU does. `group`: as a terminal does it, to all who were started. */
+static void interrupt_with(int number, bool group, int code)
 {
     char path[PATH];
     char *argv[] = {(char[]){"run"}, (char[]){"--world"}, (char[]){"cortexm"}, path, NULL};
@@ -323,7 +326,7 @@ static void interrupt_with(int number, int code)
         read_output();
         fail_msg("no board runs: %s", output);
     }
-    assert_int_equal(kill(pid, number), 0);
+    assert_int_equal(kill(group ? -pid : pid, number), 0);
     assert_int_equal(finish(pid), code);
     for (waited = 0; find_qemu() != 0 && waited < WAIT_TENS; waited++)
         usleep(10000);
@@ -334,8 +337,11 @@ static void no_qemu_is_left(void **state)
 {
     (void)state;
     skip_without_board();
-    interrupt_with(SIGINT, 128 + SIGINT);
-    interrupt_with(SIGKILL, 128 + SIGKILL);
+    interrupt_with(SIGINT, false, 128 + SIGINT);
+    expect_text("# error: line 4: cancelled on request");
+    interrupt_with(SIGINT, true, 128 + SIGINT);
+    expect_text("# error: line 4: cancelled on request");
+    interrupt_with(SIGKILL, false, 128 + SIGKILL);
 }
 
 static int set_up(void **state)

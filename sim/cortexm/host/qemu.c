@@ -178,13 +178,13 @@ static void compose(const struct cortexm_board_config *config, struct command *c
         add(command, *more);
 }
 
-/* In the child. */
+/* In the child. A group of its own: Ctrl-C on a terminal is for whoever started it, who ends it. */
 static void become(const struct cortexm_board_config *config, struct command *command, int in,
                    int out, pid_t parent)
 {
     sigset_t none;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (getppid() != parent || setpgid(0, 0) != 0)
         _exit(127);
     int log = open(config->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
