@@ -14,7 +14,14 @@
 #define MOST_WORDS    64
 #define TEXT_SIZE     640
 #define SETTINGS_ADDR "0x20100000" /* BOARD_SETTINGS of the guest */
-#define IMAGE_ADDR    "0x20200000" /* BOARD_IMAGE */
+
+/* Machines of one memory map: a Cortex-M3 (AN385), and a Cortex-M4 (AN386). */
+static const struct {
+    const char *name;
+    const char *option;
+} machines[] = {{"mps2-an385", "mps2-an385,memory-backend=flash"},
+                {"mps2-an386", "mps2-an386,memory-backend=flash"}};
+#define IMAGE_ADDR "0x20200000" /* BOARD_IMAGE */
 
 /* ---- what is there ----------------------------------------------------------------------- */
 
@@ -71,9 +78,25 @@ static bool is_on_path(const char *program)
     return false;
 }
 
+/* QEMU's option for the machine that $NOBRICK_BOARD names, or for the first one; NULL: it names
+ * none.
+ */
+static const char *machine_option(void)
+{
+    const char *name = getenv("NOBRICK_BOARD");
+    if (name == NULL || *name == '\0')
+        return machines[0].option;
+    for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
+        if (strcmp(name, machines[i].name) == 0)
+            return machines[i].option;
+    return NULL;
+}
+
 const char *cortexm_missing(void)
 {
     char dir[TEXT_SIZE];
+    if (machine_option() == NULL)
+        return "NOBRICK_BOARD names no board that there is: mps2-an385 or mps2-an386";
     if (!is_on_path(QEMU))
         return QEMU " is not installed (package qemu-system-arm)";
     if (!cortexm_programs(dir, sizeof dir))
@@ -156,7 +179,7 @@ static void compose(const struct cortexm_board_config *config, struct command *c
     command->count = 0;
     add(command, QEMU);
     add(command, "-M");
-    add(command, "mps2-an385,memory-backend=flash");
+    add(command, machine_option());
     add_option(command, command->text[0], "-object",
                "memory-backend-file,id=flash,size=16M,share=on,mem-path=", config->flash, "");
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
