@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct ota_program {
-    /* ota_crc32_by_nibbles or ota_crc32_by_words (agent/crc32.h), or a chip's own. */
+    /* ota_crc32_by_nibbles (agent/crc32.h), a library's, or a chip's own. */
     uint32_t (*crc32)(uint32_t crc, const void *data, size_t length);
     /* JSON is read in here (agent/protocol/json_arena.h): aligned for any object, of any size. A
      * document that needs more is refused. NULL and 0: a program that reads none. Where no device

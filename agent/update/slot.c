@@ -172,6 +172,8 @@ enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *
 {
     (void)event;
     int error = ota_parts(agent)->target->give_up(agent);
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error != 0)
         return ota_fail(agent, error);
     ota_wait(agent, 0);

@@ -72,6 +72,7 @@ struct nb_play {
     struct nb_unit units[NB_DEVICES];
     size_t unit_count;
     struct nb_unit *unit;      /* the present device */
+    bool initiate;             /* of the present device step: fetches what it finds, hold or not */
     uint32_t live_ms;          /* of the present device step; 0: until the check ends */
     const struct sim_act *act; /* … what the application does in it, without a boot; or NULL */
     uint64_t lasted;           /* ms of the last device step */

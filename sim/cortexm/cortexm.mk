@@ -35,19 +35,19 @@ CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                  $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
                  sim/power_on.c sim/device_layout.c sim/line.c \
                  $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c)
+# Signatures; the network's part adds to the platform's.
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
                    rsa_internal.c sha256.c)
 
 CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c sim/line.c \
                    $(addprefix $(CM_GUEST)/,clock.c crypto_rsa.c platform.c random.c)
-CM_PLATFORM_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
-                     ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
-                     rsa_internal.c sha256.c)
+CM_PLATFORM_LIB := $(CM_LOADER_LIB)
 include $(CM_GUEST)/net/net.mk
 
 CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                      $(call cm_sources,agent/delta/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
                       $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c systems.c timing.c) \
