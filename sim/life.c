@@ -261,6 +261,8 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     struct boot_config boot;
     boot_configure(life, &boot);
     boot_store_config(&boot, &life->stored.config);
+    life->patched.calls = system->patches;
+    life->stored.patched = system->patches != NULL ? &life->patched : NULL;
     *out = (struct ota_config){
         .parts = system->parts,
         .stored = system->store ? &life->stored : NULL,

@@ -8,6 +8,7 @@
 #ifndef NOBRICK_SIM_LIFE_H
 #define NOBRICK_SIM_LIFE_H
 
+#include "agent/update/patched.h"
 #include "agent/update/service.h"
 #include "agent/update/to_store.h"
 #include "sim/act.h"
@@ -126,7 +127,8 @@ struct sim_life {
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */
     const struct sim_system *system;
-    struct ota_stored stored;   /* of a session whose images go to a store */
+    struct ota_stored stored;   /* of a session whose images go to a store, … */
+    struct ota_patched patched; /* … and of one that takes patches, too */
     struct ota_service service; /* of a system that has one */
     struct app app;
 };

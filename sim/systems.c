@@ -1,4 +1,5 @@
-/* The systems that the host's devices can be of. A new system is one row here. */
+/* The systems that devices can be of, on the host and on the board. A new system is one row here.
+ */
 #include "sim/systems.h"
 
 #include "agent/protocol/anycloud.h"
@@ -17,6 +18,7 @@ static const struct sim_system systems[] = {
      .reports = true},
     {.name = "harmony",
      .parts = {.protocol = &ota_harmony, .by_http = &ota_by_http, .target = &ota_to_store},
+     .patches = &ota_patches,
      .service = &ota_service,
      .store = true,
      .by_http = true},

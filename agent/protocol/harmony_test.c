@@ -236,7 +236,7 @@ static void long_addresses_are_whole_or_refused(void **state)
     ", \"PatchURL\": \"http://h/p.patch\", \"PatchDigest\": \"" LARGE "\", \"TargetDigest\": "     \
     "\"" DIGEST "\""
 
-static int patch(const char *text, size_t from_last, struct harmony_patch *out)
+static int patch(const char *text, size_t from_last, struct ota_patch *out)
 {
     return harmony_patch_parse((const uint8_t *)text, strlen(text), from_last, out);
 }
@@ -245,7 +245,7 @@ static void patches_are_read_from_the_last_on(void **state)
 {
     static const char text[] = ENTRY("\"Version\": 5, " IMAGE ", \"Patch\": [{" BASE("1") REST
                                      "}, {" BASE("2") "}, {" BASE("3") REST "}]");
-    struct harmony_patch found;
+    struct ota_patch found;
     struct ota_message message;
     (void)state;
     assert_int_equal(parse(text, &message), 0);

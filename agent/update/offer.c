@@ -82,6 +82,12 @@ enum ota_state ota_begin_fetch(struct ota_agent *agent)
     return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
 }
 
+enum ota_state ota_ask_anew(struct ota_agent *agent)
+{
+    agent->renewing = true;
+    return ota_proceed(agent);
+}
+
 /* The new job is for the version that is being fetched, wherever it lies by now. */
 static enum ota_state go_on(struct ota_agent *agent)
 {

@@ -7,6 +7,7 @@
  * is known. */
 #include "agent/update/to_store.h"
 
+#include "agent/update/patched.h"
 #include "agent/update/steps.h"
 
 #include <string.h>
@@ -88,6 +89,8 @@ static int take(struct ota_agent *agent, const struct ota_message *message)
     int error = img_harmony_number(&message->version, &row->version);
     if (error == 0)
         error = img_row_check_signature(row, &rules, agent->ports.crypto);
+    if (error == 0 && config->stored->patched != NULL)
+        other |= config->stored->patched->calls->find(agent);
     return error == 0 && other && agent->fetching ? OTA_E_CHANGED : error;
 }
 
@@ -112,7 +115,8 @@ static int choose(struct ota_agent *agent)
     if (error != 0)
         return error;
     config->secondary = store_place(&stored->store, stored->place);
-    return ota_progress_open(&agent->progress, &config->progress, &config->secondary);
+    error = ota_progress_open(&agent->progress, &config->progress, &config->secondary);
+    return error == 0 && stored->patched != NULL ? stored->patched->calls->choose(agent) : error;
 }
 
 static int give_up(struct ota_agent *agent)
@@ -123,7 +127,15 @@ static int give_up(struct ota_agent *agent)
     stored->row.size = agent->total;
     if (error == 0)
         error = store_reserve(&stored->store, &stored->row, &place);
-    return error == 0 && place != stored->place ? OTA_E_BUSY : error;
+    if (error == 0 && place != stored->place)
+        error = OTA_E_BUSY;
+    return error == 0 && stored->patched != NULL ? stored->patched->calls->give_up(agent) : error;
+}
+
+static int complete(struct ota_agent *agent)
+{
+    const struct ota_patched *patched = agent->config.stored->patched;
+    return patched != NULL ? patched->calls->make(agent) : 0;
 }
 
 static int check(struct ota_agent *agent, struct img_info *out)
@@ -179,6 +191,7 @@ const struct ota_target ota_to_store = {
     .mix = mix,
     .choose = choose,
     .give_up = give_up,
+    .complete = complete,
     .check = check,
     .hand_over = hand_over,
     .withdraw = withdraw,

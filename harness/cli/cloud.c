@@ -90,6 +90,23 @@ static void on_line(void *context, const char *line)
         posix_loop_stop(publisher->loop, STOP_DONE);
 }
 
+static void tell_unreachable(const struct publisher *publisher, const char *what_now)
+{
+    const struct posix_mqtt_config *broker = &publisher->options->broker;
+    fprintf(stderr, "nobrick cloud: cannot connect to %s:%u: %s%s\n", broker->host, broker->port,
+            posix_mqtt_reason(publisher->mqtt), what_now);
+}
+
+/* The broker has not answered yet, and it did not now: says why at once, and again at the end. */
+static void count_failure(struct publisher *publisher)
+{
+    publisher->tries++;
+    if (publisher->tries == 1)
+        tell_unreachable(publisher, "; trying again");
+    if (publisher->tries == MAX_TRIES)
+        posix_loop_stop(publisher->loop, STOP_UNREACHABLE);
+}
+
 static void on_mqtt(void *context, const struct ota_event *event)
 {
     struct publisher *publisher = context;
@@ -101,9 +118,8 @@ static void on_mqtt(void *context, const struct ota_event *event)
     if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code == OTA_OK)
         publisher->seen = true;
     anycloud_cloud_event(publisher->cloud, event);
-    if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK && !publisher->seen &&
-        ++publisher->tries == MAX_TRIES)
-        posix_loop_stop(publisher->loop, STOP_UNREACHABLE);
+    if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK && !publisher->seen)
+        count_failure(publisher);
 }
 
 static void on_timer(void *context, unsigned id)
@@ -226,7 +242,6 @@ static int start(struct publisher *publisher, struct anycloud_offer *offer)
 
 static int serve(struct publisher *publisher, struct anycloud_offer *offer)
 {
-    const struct posix_mqtt_config *broker = &publisher->options->broker;
     int result = start(publisher, offer);
     if (result != OTA_OK) {
         if (!publisher->told)
@@ -235,8 +250,7 @@ static int serve(struct publisher *publisher, struct anycloud_offer *offer)
     }
     int why = posix_loop_run(publisher->loop, UINT32_MAX);
     if (why == STOP_UNREACHABLE) {
-        fprintf(stderr, "nobrick cloud: cannot connect to %s:%u: %s\n", broker->host, broker->port,
-                posix_mqtt_reason(publisher->mqtt));
+        tell_unreachable(publisher, "");
         return 1;
     }
     leave(publisher);

@@ -198,7 +198,8 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
     if (nb_act_kind(step->kind) != SIM_ACT_NONE)
         return "a device process decides itself";
     if (step->kind == NB_DEVICE_PUSH)
-        return "a host that pushes is the bench's";
+        return "there is no line for a host that pushes: the bench plays that, in a script without "
+               "a cloud";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)
         return "trying every cut takes too long on a wall clock";
     return NULL;

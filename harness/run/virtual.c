@@ -280,7 +280,9 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
     (void)play;
-    return step->kind == NB_DEVICE_PUSH ? "a host that pushes is the bench's" : NULL;
+    return step->kind == NB_DEVICE_PUSH ? "there is no line for a host that pushes: the bench "
+                                          "plays that, in a script without a cloud"
+                                        : NULL;
 }
 
 static const struct nb_stage virtual_stage = {

@@ -15,13 +15,14 @@
  *   flow                                    job, direct
  *   timing                                  desk, fast, default
  *   initial-check ... data-tries            milliseconds, or how many
- *   file chunk answer (repeats)             as in struct sim_session
+ *   file chunk, answer (repeats)            as in struct sim_session
  *   broker broker-port broker-tls server server-port server-tls   where they are
  *   ca cert private                         PEM files, as hexadecimal digits
  *   act                                     a word of sim/act.h: the application does that and ends
  *   act-permanent act-version               0 or 1; MAJOR.MINOR.REVISION
  *   image row                               of an act: bytes at BOARD_IMAGE, and what says which
  *                                           image that is, as hexadecimal digits
+ *   marks                                   offset in the flash window, see guest/flash.h
  *   nv                                      path of the counter's file, by semihosting
  *   time                                    seconds since 1970, at the reset
  *   seed                                    32 bytes of chance, as hexadecimal digits
