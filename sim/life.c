@@ -261,6 +261,8 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     struct boot_config boot;
     boot_configure(life, &boot);
     boot_store_config(&boot, &life->stored.config);
+    life->patched.calls = system->patches;
+    life->stored.patched = system->patches != NULL ? &life->patched : NULL;
     *out = (struct ota_config){
         .parts = system->parts,
         .stored = system->store ? &life->stored : NULL,
@@ -331,6 +333,10 @@ static int start_app(struct sim_life *life)
     int result = app_start(&life->app, &config);
     if (result != OTA_OK)
         sim_life_end_set(life->end, false, "the agent cannot start: %s", ota_err_text(result));
+    /* Busy with its trial it needs none. */
+    if (result == OTA_OK && life->config->session.initiate &&
+        sim_life_message(life, OTA_SERVICE_INITIATE) != OTA_OK)
+        write_log(life, OTA_LOG_INFO, "nothing to initiate yet", OTA_OK);
     /* Such an image has no session of its own; it just runs until somebody turns it off. */
     if (result == OTA_OK && life->config->once && life->behaviour == APP_FORGETS &&
         life->boot.trial)

@@ -8,6 +8,7 @@
 #ifndef NOBRICK_SIM_LIFE_H
 #define NOBRICK_SIM_LIFE_H
 
+#include "agent/update/patched.h"
 #include "agent/update/service.h"
 #include "agent/update/to_store.h"
 #include "sim/act.h"
@@ -34,6 +35,7 @@ struct sim_session {
     bool permanent;
     bool stay;                /* no reset to install: somebody else resets the device */
     bool hold;                /* of a service: what is available waits for `initiate` */
+    bool initiate;            /* … by a message that the life begins with, if nothing is due */
     bool unperiodic;          /* of a service: only those checks that are asked for */
     struct ota_timing timing; /* 0: as it was */
 };
@@ -125,7 +127,8 @@ struct sim_life {
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */
     const struct sim_system *system;
-    struct ota_stored stored;   /* of a session whose images go to a store */
+    struct ota_stored stored;   /* of a session whose images go to a store, … */
+    struct ota_patched patched; /* … and of one that takes patches, too */
     struct ota_service service; /* of a system that has one */
     struct app app;
 };

@@ -18,6 +18,7 @@ static const struct sim_system systems[] = {
      .reports = true},
     {.name = "harmony",
      .parts = {.protocol = &ota_harmony, .by_http = &ota_by_http, .target = &ota_to_store},
+     .patches = &ota_patches,
      .service = &ota_service,
      .store = true,
      .by_http = true},

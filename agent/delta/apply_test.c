@@ -127,8 +127,14 @@ static void areas_must_fit(void **state)
     rig.job.target.address = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
     rig.job = good;
-    rig.job.points.address = TARGET;
+    rig.job.points.address = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
+    rig.job.points.address = PATCH + SECTOR;
+    assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
+    rig.job = good;
+    rig.job.points.address = TARGET; /* nothing is left of the target */
+    assert_int_equal(rig_apply(&rig), OTA_E_IMG_SIZE);
+    assert_int_equal(flash_sim_op_count(rig.sim), 0);
     rig.job = good;
     rig.job.points.size = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
@@ -142,24 +148,40 @@ static void areas_must_fit(void **state)
     flash_sim_close(rig.sim);
 }
 
-/* The image that still fits ends where the patch's first sector begins; one more byte does not. */
-static void target_may_not_reach_the_patch(void **state)
+/* The image that still fits ends where the first sector of the points, or of the patch above them,
+ * begins; one more byte does not. */
+static void target_may_not_reach_what_lies_above_it(void **state)
 {
     (void)state;
-    for (uint32_t more = 0; more < 2; more++) {
+    for (uint32_t i = 0; i < 6; i++) {
         struct rig rig;
-        struct sample sample = {.base_size = IMAGE_MAX};
-        memset(sample.base, 0x33, IMAGE_MAX);
-        memcpy(sample.target, sample.base, IMAGE_MAX);
-        sample.target_size = IMAGE_MAX;
-        put_length(&sample, 0xA3, IMAGE_MAX);
-        if (more > 0)
+        bool more = i % 2 > 0;
+        bool apart = i / 2 == 1; /* that is where the points lie */
+        uint32_t size = apart ? IMAGE_MAX + POINT_SIZE : IMAGE_MAX;
+        struct sample sample = {.base_size = size, .target_size = size};
+        memset(sample.base, 0x33, size);
+        memset(sample.target, 0x33, size);
+        put_length(&sample, 0xA3, size);
+        if (more)
             memcpy(sample.patch + sample.patch_size, "\xA7\xA5!", 3);
-        sample.patch_size += 3 * more;
+        sample.patch_size += more ? 3 : 0;
         rig_open(&rig);
         rig_put(&rig, &sample);
-        assert_int_equal(rig_apply(&rig), more > 0 ? OTA_E_IMG_SIZE : 0);
-        rig_is_sound(&rig, &sample);
+        if (apart)
+            rig.job.points.address = APART;
+        if (i / 2 == 2) { /* the other way round: the points above the patch */
+            rig.job.patch.address = POINTS;
+            rig.job.points.address = PATCH + SECTOR;
+            assert_int_equal(flash_sim_put(rig.sim, POINTS, sample.patch, sample.patch_size), 0);
+            rig.job.patch.size = POINT_SIZE;
+        }
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(rig_apply(&rig), more ? OTA_E_IMG_SIZE : 0);
+            assert_int_equal(rig.apply.written, size);
+            rig_is_sound(&rig, &sample);
+        }
+        assert_int_equal(ota_apply_open(&rig.apply, &rig.job), 0);
+        assert_int_equal(rig.apply.written, more ? size : size - SECTOR); /* the last point */
         flash_sim_close(rig.sim);
     }
 }
@@ -350,7 +372,8 @@ static enum flash_tear count_records(void *context, struct flash_sim *sim,
                                      const struct flash_op *op)
 {
     (void)sim;
-    *(uint32_t *)context += op->kind == FLASH_OP_PROGRAM && op->address >= POINTS;
+    *(uint32_t *)context +=
+        op->kind == FLASH_OP_PROGRAM && op->address >= POINTS && op->address < PATCH;
     return FLASH_TEAR_NONE;
 }
 
@@ -486,7 +509,7 @@ int main(void)
         cmocka_unit_test(takes_the_later_format_when_asked_to),
         cmocka_unit_test(other_bytes_than_promised_cost_nothing),
         cmocka_unit_test(areas_must_fit),
-        cmocka_unit_test(target_may_not_reach_the_patch),
+        cmocka_unit_test(target_may_not_reach_what_lies_above_it),
         cmocka_unit_test(every_cut_ends_in_the_target),
         cmocka_unit_test(any_number_of_cuts_ends_in_the_target),
         cmocka_unit_test(a_flash_error_is_noticed),

@@ -402,9 +402,9 @@ int img_prepare_erase(const struct flash_area *secondary, const struct img_trail
     return format->in_status != NULL ? img_withdraw(secondary, format) : OTA_OK;
 }
 
-/* Only beside a GOOD magic a flag says something: it is in *flag then. */
+/* Only beside a GOOD magic the flags say something: that is what they say then. */
 static bool read_good(const struct flash_area *slot, const struct img_trailer_format *format,
-                      uint32_t distance, enum img_flag *flag)
+                      enum img_flag *copy_done, enum img_flag *image_ok)
 {
     struct flash_sector sector;
 
@@ -412,19 +412,20 @@ static bool read_good(const struct flash_area *slot, const struct img_trailer_fo
         read_magic(slot, format, sector.erased) != IMG_MAGIC_GOOD) {
         return false;
     }
-    *flag = read_flag(slot, distance, sector.erased);
+    *copy_done = read_flag(slot, img_trailer_copy_done(format), sector.erased);
+    *image_ok = read_flag(slot, img_trailer_image_ok(format), sector.erased);
     return true;
 }
 
 int img_confirm(const struct flash_area *primary, const struct img_trailer_format *format)
 {
+    enum img_flag copy_done;
     enum img_flag image_ok;
 
     if (format->in_status != NULL) {
         return format->in_status->confirm(&format->status);
     }
-    if (!read_good(primary, format, img_trailer_image_ok(format), &image_ok) ||
-        img_flag_on(image_ok)) {
+    if (!read_good(primary, format, &copy_done, &image_ok) || img_flag_on(image_ok)) {
         return OTA_OK;
     }
     return img_trailer_set_image_ok(primary, format);
@@ -445,7 +446,6 @@ bool img_on_trial(const struct flash_area *primary, const struct img_trailer_for
     if (format->in_status != NULL) {
         return format->in_status->read(&format->status, &status) == 0 && status.trial;
     }
-    return read_good(primary, format, img_trailer_copy_done(format), &copy_done) &&
-           read_good(primary, format, img_trailer_image_ok(format), &image_ok) &&
-           img_flag_on(copy_done) && !img_flag_on(image_ok);
+    return read_good(primary, format, &copy_done, &image_ok) && img_flag_on(copy_done) &&
+           !img_flag_on(image_ok);
 }

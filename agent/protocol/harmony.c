@@ -236,7 +236,7 @@ static int read_message(const struct ota_speaker *speaker, const uint8_t *data, 
 
 /* ---- patches ----------------------------------------------------------------------------- */
 
-static int read_patch(const cJSON *item, struct harmony_patch *out)
+static int read_patch(const cJSON *item, struct ota_patch *out)
 {
     bool good = cJSON_IsObject(item) &&
                 read_version(cJSON_GetObjectItem(item, "BaseVersion"), &out->base_version) &&
@@ -248,8 +248,7 @@ static int read_patch(const cJSON *item, struct harmony_patch *out)
                : OTA_E_JOB_FIELD;
 }
 
-int harmony_patch_parse(const uint8_t *data, size_t length, size_t from_last,
-                        struct harmony_patch *out)
+int harmony_patch_parse(const uint8_t *data, size_t length, size_t from_last, struct ota_patch *out)
 {
     cJSON *root;
     memset(out, 0, sizeof *out);
@@ -285,4 +284,5 @@ const struct ota_protocol ota_harmony = {
     .outbox = no_outbox,
     .job_path = "/ota.json",
     .read = read_message,
+    .patch = harmony_patch_parse,
 };

@@ -159,9 +159,18 @@ static void stage(struct ota_record *record, const struct img_info *info, const 
 enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct flash_port *flash = agent->ports.flash;
+    const struct ota_target *target = ota_parts(agent)->target;
     struct img_info info = {0};
     (void)event;
     int error = flash->sync(flash->context);
+    if (error == 0 && target->complete != NULL)
+        error = target->complete(agent);
+    if (error > 0) {
+        ota_wait(agent, 0);
+        return OTA_STATE_VERIFY;
+    }
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error == 0)
         error = verify(agent, &info);
     if (error != 0)

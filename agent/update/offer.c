@@ -82,6 +82,12 @@ enum ota_state ota_begin_fetch(struct ota_agent *agent)
     return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
 }
 
+enum ota_state ota_ask_anew(struct ota_agent *agent)
+{
+    agent->renewing = true;
+    return ota_proceed(agent);
+}
+
 /* The new job is for the version that is being fetched, wherever it lies by now. */
 static enum ota_state go_on(struct ota_agent *agent)
 {
@@ -146,6 +152,10 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = judge_source(agent);
     if (error == 0)
         error = take(agent, &message);
+    if (error == OTA_E_CHANGED) {
+        renewed = false;
+        error = 0;
+    }
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;

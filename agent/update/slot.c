@@ -172,6 +172,8 @@ enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *
 {
     (void)event;
     int error = ota_parts(agent)->target->give_up(agent);
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error != 0)
         return ota_fail(agent, error);
     ota_wait(agent, 0);
@@ -190,7 +192,7 @@ enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *e
         return OTA_STATE_ERASE;
     }
     agent->prepared = true;
-    if (agent->held) {
+    if (ota_is_holding(agent)) {
         agent->held = false;
         uint32_t size = agent->total < OTA_CHUNK_SIZE ? agent->total : OTA_CHUNK_SIZE;
         int error = ota_slot_store(agent, 0, size, agent->piece);

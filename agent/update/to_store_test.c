@@ -305,6 +305,54 @@ static void another_build_begins_anew(void **state)
     harmony_install(rig);
 }
 
+/* To the first request after a link has expired with a chunk in flash, and a manifest from `url`.
+ */
+static void renew(struct rig *rig, const char *url)
+{
+    char manifest[1024];
+    rig_serve(rig);
+    rig_erase(rig);
+    rig_expect(rig, "progress 4096 9800");
+    rig_status(rig, 403);
+    rig_timer(rig);
+    rig_expect(rig, "> get /ota.json 0-");
+    harmony_manifest_at(rig, url, HARMONY_SIGNED, manifest);
+    rig_serve_text(rig, manifest);
+}
+
+/* Links may live for minutes: the manifest says where the rest is. */
+static void a_link_that_expires_is_asked_for_anew(void **state)
+{
+    struct rig *rig = *state;
+    boot(rig);
+    harmony_check(rig);
+    renew(rig, "http://cdn.example.com/v2.bin?token=2");
+    rig_expect(rig, "> get cdn.example.com:80/v2.bin?token=2 4096-9799 if \"one\"");
+    rig_serve_all(rig);
+    rig_expect(rig, "pending 2.0.0");
+    harmony_install(rig);
+}
+
+static void another_build_behind_a_new_link_begins_anew(void **state)
+{
+    struct rig *rig = *state;
+    rig->etag = "";
+    boot(rig);
+    harmony_check(rig);
+    rig_serve(rig);
+    rig_erase(rig);
+    rig_status(rig, 403);
+    rig_timer(rig);
+    harmony_offer(rig, 2, 9800, 77);
+    char manifest[1024];
+    harmony_manifest(rig, manifest);
+    rig_serve_text(rig, manifest);
+    rig_expect(rig, "> get fw.example.com:8000/v2.bin 0-4095");
+    rig_serve_all(rig);
+    rig_expect(rig, "pending 2.0.0");
+    harmony_install(rig);
+}
+
 /* One life with everything answered at once; ends at a reset, in idle, or when the power is cut. */
 static void live(struct rig *rig)
 {
@@ -435,6 +483,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_versions_may_have_one_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_goes_on_where_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_build_begins_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_that_expires_is_asked_for_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_build_behind_a_new_link_begins_anew, set_up,
+                                        tear_down),
         cmocka_unit_test(any_cut_ends_well),
         cmocka_unit_test_setup_teardown(an_image_that_reaches_nobody_is_not_kept, set_up,
                                         tear_down),

@@ -59,6 +59,7 @@ static const char *const help =
     "                        write; may be repeated\n"
     "  --stay                do not reset to install: the next start does it\n"
     "  --hold                an update that is available waits to be initiated (harmony)\n"
+    "  --initiate            … by this, at the beginning\n"
     "  --unperiodic          look for updates only when told to (harmony)\n"
     "  --console             read commands from standard input (harmony): sysota help\n"
     "  --initial-check S --next-check S --retry S --retry-last S --connect-wait S --job-wait S\n"
@@ -245,6 +246,7 @@ enum option_id {
     OPTION_PERMANENT,
     OPTION_STAY,
     OPTION_HOLD,
+    OPTION_INITIATE,
     OPTION_UNPERIODIC,
     OPTION_CONSOLE,
     OPTION_ANSWER,
@@ -293,6 +295,7 @@ static const struct option long_options[] = {
     {"permanent", no_argument, NULL, OPTION_PERMANENT},
     {"stay", no_argument, NULL, OPTION_STAY},
     {"hold", no_argument, NULL, OPTION_HOLD},
+    {"initiate", no_argument, NULL, OPTION_INITIATE},
     {"unperiodic", no_argument, NULL, OPTION_UNPERIODIC},
     {"console", no_argument, NULL, OPTION_CONSOLE},
     {"answer", required_argument, NULL, OPTION_ANSWER},
@@ -390,6 +393,9 @@ static int parse_session(int option, struct device_options *out)
         return 0;
     case OPTION_HOLD:
         session->hold = true;
+        return 0;
+    case OPTION_INITIATE:
+        session->initiate = true;
         return 0;
     case OPTION_UNPERIODIC:
         session->unperiodic = true;

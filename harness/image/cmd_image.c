@@ -70,6 +70,28 @@ int nb_image_bad_option(const char *part, int option, char *const *argv)
     return nb_image_complain(part, "unknown option %s (--help)", what);
 }
 
+int nb_image_take_options(const struct nb_image_options *wanted, int argc, char **argv)
+{
+    int option;
+
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":o:h", wanted->options, NULL)) != -1) {
+        int code = option == '?' || option == ':' ? nb_image_bad_option(wanted->part, option, argv)
+                                                  : wanted->take(wanted->context, option);
+        if (code != 0 || *wanted->help) {
+            return code;
+        }
+    }
+    if (wanted->files == 0 && optind != argc) {
+        return nb_image_complain(wanted->part, "what is '%s'? (--help)", argv[optind]);
+    }
+    if (argc - optind != wanted->files) {
+        return nb_image_complain(wanted->part, "needs exactly one FILE (--help)");
+    }
+    return 0;
+}
+
 int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *size)
 {
     int err = nb_read_file(path, NB_IMAGE_FILE_MAX, data, size);

@@ -309,7 +309,8 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
     if (play->script->devices > 1)
         return "several devices at once, with the same luck, need the virtual world";
     if (step->kind == NB_DEVICE_PUSH)
-        return "a host that pushes is the bench's";
+        return "the board has no line for a host that pushes: the bench plays that, in the virtual "
+               "world";
     if (step->kind == NB_PROVE)
         return "a board is no function from flash to flash";
     return NULL;

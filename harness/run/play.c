@@ -104,6 +104,8 @@ struct sim_session nb_play_session(const struct nb_play *play)
                                 .no_result = agent->no_result,
                                 .permanent = agent->permanent,
                                 .stay = agent->stay,
+                                .hold = agent->hold,
+                                .initiate = play->initiate,
                                 .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
                                            .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
                                            .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],

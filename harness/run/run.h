@@ -88,6 +88,7 @@ struct nb_outcome {
     uint64_t journal_hash; /* under cell->hash: of the flash journal … */
     uint64_t flash_hash;   /* … and of the flash at the end */
     double seconds;
+    double longest; /* seconds of the longest device step, where devices are processes */
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
     size_t note_count;
 };

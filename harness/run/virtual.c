@@ -280,7 +280,9 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
     (void)play;
-    return step->kind == NB_DEVICE_PUSH ? "a host that pushes is the bench's" : NULL;
+    return step->kind == NB_DEVICE_PUSH ? "there is no line for a host that pushes: the bench "
+                                          "plays that, in a script without a cloud"
+                                        : NULL;
 }
 
 static const struct nb_stage virtual_stage = {
@@ -362,7 +364,9 @@ const char *nb_virtual_board(const struct nb_virtual *virtual)
 
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
 {
-    return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
+    const struct nb_play *play = &virtual->play;
+    const char *why = step->kind == NB_FAULT_NET ? nb_net_cannot(&play->net, &step->fault) : NULL;
+    return why ? why : nb_net_not_for(&play->net, play->script, step);
 }
 
 /* Every play has a world of its own: what happened in an earlier one, its clock and its chance, is

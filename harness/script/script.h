@@ -67,6 +67,7 @@ struct nb_agent_switches {
     bool send_direct;                   /* direct, on the topic of the board */
     uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
     bool stay;                          /* do not reset when the update is complete */
+    bool hold;                          /* an update that is available waits to be initiated */
     uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
     char prefix[32];                    /* of topics, on both sides; "": the device's */
     char board[32];                     /* the same */
@@ -211,6 +212,7 @@ enum nb_expect_kind {
     NB_EXPECT_CONFIRMED,     /* versions */
     NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
     NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_EVENT,         /* word: of a service */
     NB_EXPECT_PAUSE,         /* the device waits before it tries again */
     NB_EXPECT_CHUNK_REQUEST, /* value: offset */
     NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
@@ -241,6 +243,7 @@ struct nb_step {
     bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;             /* … for good. false: as the cell's `install` says */
     bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */
+    bool initiate;              /* NB_DEVICE_CHECK: and what was found before is fetched */
     bool all;                   /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
     bool from_end;              /* value counts back from the slot's end */
     enum flash_tear tear;       /* COUNT: none was named */

@@ -340,13 +340,13 @@ static const struct {
     {HEAD "conformance nginx\n" TAIL, 2, 1,
      "nginx serves what a cloud offers: expected a 'device check'"},
     {HEAD "agent lazy\n", 2, 7,
-     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay; "
-     "chunk= prefix= board=; "
-     "the application's stop=STEP done=STEP fail=STEP; in seconds keep-al"},
+     "'lazy' is not understood here: expected direct, send-direct, no-result, permanent, stay, "
+     "hold; chunk= prefix= board=; "
+     "the application's stop=STEP done=STEP fail=STEP; in seconds ke"},
     {HEAD "agent stop=nowhere\n", 2, 7,
      "'stop=nowhere' is not understood here: expected direct, send-direct, no-result, permanent, "
-     "stay; chunk= prefix= "
-     "board=; the application's stop=STEP done=STEP fail=STEP; in seconds"},
+     "stay, hold; chunk= prefix= "
+     "board=; the application's stop=STEP done=STEP fail=STEP; in s"},
     {HEAD "agent chunk=1000\n", 2, 7,
      "chunk=1000: must be 512, 1K, 2K or a multiple of 4K up to 64K"},
     {HEAD "agent board=a+b\n", 2, 7, "board=a+b: not usable in a topic"},
@@ -363,7 +363,7 @@ static const struct {
      "nothing can have happened yet: expected a device step before this"},
     {HEAD TAIL "never cloud reslt\n", 4, 13, "reslt: no line of the cloud begins so, ever"},
     {HEAD TAIL "never cloud result\nnever idle ok\n", 5, 7,
-     "'idle' is not understood here: expected job, pause or cloud"},
+     "'idle' is not understood here: expected job, event, pause or cloud"},
     {HEAD "cloud offer v2 file=b.bin\n", 2, 16,
      "file=b.bin: must be a path like /b.bin of at most 31 characters"},
     {HEAD "@chunk:3 late soon\n", 2, 15, "'soon' is not understood here: expected milliseconds"},
@@ -491,15 +491,15 @@ static void links_and_switches_are_headers(void **state)
     (void)state;
     assert_int_equal(parse(HEAD "data http https\nvia mqtt\ntls expired\n"
                                 "conformance nginx\n"
-                                "agent permanent stay keep-alive=1 data-wait=20 data-tries=3\n"
+                                "agent permanent stay hold keep-alive=1 data-wait=20 data-tries=3\n"
                                 "cloud offer v2 connection=http port=closed chunk=1K tar=name\n"
-                                "device check\nexpect traffic 1M\n",
+                                "device check initiate\nexpect traffic 1M\n",
                            &script, &error),
                      0);
     assert_int_equal(script.data.count, 2);
     assert_string_equal(script.via.items[0], "mqtt");
     assert_string_equal(script.tls.items[0], "expired");
-    assert_true(script.agent.permanent && script.agent.stay);
+    assert_true(script.agent.permanent && script.agent.stay && script.agent.hold);
     assert_int_equal(script.nginx, 5);
     assert_int_equal(script.agent.seconds[NB_KEEP_ALIVE], 1);
     assert_int_equal(script.agent.seconds[NB_JOB_WAIT], 0);

@@ -104,6 +104,8 @@ bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
         line->agent.permanent = true;
     else if (nb_word_is(word, length, "stay"))
         line->agent.stay = true;
+    else if (nb_word_is(word, length, "hold"))
+        line->agent.hold = true;
     else
         return agent_answer(line, word, length) ||
                agent_name(line, "prefix=", word, length, line->agent.prefix) ||

@@ -25,6 +25,8 @@ static const struct guest_setting_row rows[] = {
     GUEST_SETTING_ROW("no-result", GUEST_SETTING_SWITCH, life.session.no_result),
     GUEST_SETTING_ROW("permanent", GUEST_SETTING_SWITCH, life.session.permanent),
     GUEST_SETTING_ROW("stay", GUEST_SETTING_SWITCH, life.session.stay),
+    GUEST_SETTING_ROW("hold", GUEST_SETTING_SWITCH, life.session.hold),
+    GUEST_SETTING_ROW("initiate", GUEST_SETTING_SWITCH, life.session.initiate),
     GUEST_SETTING_ROW("initial-check", GUEST_SETTING_NUMBER, life.session.timing.initial_check),
     GUEST_SETTING_ROW("next-check", GUEST_SETTING_NUMBER, life.session.timing.next_check),
     GUEST_SETTING_ROW("job-wait", GUEST_SETTING_NUMBER, life.session.timing.job_wait),

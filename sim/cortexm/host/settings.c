@@ -107,6 +107,8 @@ static void put_session(FILE *out, const struct sim_session *session)
     put_switch(out, "no-result", session->no_result);
     put_switch(out, "permanent", session->permanent);
     put_switch(out, "stay", session->stay);
+    put_switch(out, "hold", session->hold);
+    put_switch(out, "initiate", session->initiate);
     put_number(out, "initial-check", timing->initial_check);
     put_number(out, "next-check", timing->next_check);
     put_number(out, "job-wait", timing->job_wait);
