@@ -1,33 +1,11 @@
 /* What an update costs: the bound by hand, and that no loader is below it. */
 #include "harness/prove/costs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness/run/kit_rig.h"
 
 #include <string.h>
 
 #define SECTOR 4096u
-
-static struct nb_kit *kit;
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 /* Sectors of 4 KiB; a program of 1 KiB takes 1 us for each 256 bytes, an erase 100 us. */
 static struct sim_device device_of(const struct boot_scheme *scheme)
@@ -121,5 +99,5 @@ int main(void)
         cmocka_unit_test(test_bound_by_hand),
         cmocka_unit_test(test_no_loader_is_below),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

@@ -1,36 +1,12 @@
 /* The list of the ways to cut a step, and the sweep over it in the virtual world. */
 #include "harness/prove/cuts.h"
 
-#include "harness/run/kit.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness/run/kit_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define UPDATE "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\n"
-
-static struct nb_kit *kit;
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 static struct flash_sim *make_flash(void)
 {
@@ -210,5 +186,5 @@ int main(void)
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_nothing_to_cut),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

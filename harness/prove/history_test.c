@@ -1,14 +1,7 @@
 /* Histories as text, faults as lines, and what explorers and shrinkers make of them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/prove/history.h"
 #include "harness/prove/shrink.h"
-#include "harness/run/kit.h"
+#include "harness/run/kit_rig.h"
 #include "harness/run/matrix.h"
 #include "harness/run/virtual.h"
 
@@ -21,8 +14,6 @@
     "  expect boot v2\nnever job v1\ncloud offer v3 size=8K\ndevice  boot\ndevice check\nuntil "   \
     "stable boot v3\n"
 #define HEALED "device  check\ndevice  check\ndevice  check\n"
-
-static struct nb_kit *kit;
 
 /* ---- text -------------------------------------------------------------------------------- */
 
@@ -216,21 +207,6 @@ static void faults_for_no_step_are_refused(void **state)
     nb_explorer_free(explorer);
 }
 
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit ? 0 : -1;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,5 +218,5 @@ int main(void)
         cmocka_unit_test(reasons_are_the_same_but_for_numbers),
         cmocka_unit_test(faults_for_no_step_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

@@ -2,39 +2,15 @@
 #include "harness/prove/life.h"
 #include "harness/prove/lives.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness/run/kit_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/run/kit.h"
 
 #define HEAD                                                                                       \
     "title T\nreq STOR-02\nsystem anycloud\ndevice anycloud-small-rows\n"                          \
     "flash slot0 v1 size=1K\ncloud offer v2 size=5K\n"
 #define PROVE HEAD "prove boot v1|v2\n"
-
-static struct nb_kit *kit;
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 static struct nb_cell cell_of(const char *via, const char *data)
 {
@@ -270,5 +246,5 @@ int main(void)
         cmocka_unit_test(faults_strike_in_each_life),
         cmocka_unit_test(a_failure_is_a_chain_that_repeats),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

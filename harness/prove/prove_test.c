@@ -1,34 +1,12 @@
 /* `prove` on the real loader: verdicts, what is masked, and that what failed repeats. */
 #include "harness/prove/prove.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness/run/kit_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define HEAD "title T\nreq STOR-02\nslot 20K\nflash slot0 v1 size=4K\nflash slot1 v2 size=6K"
-
-static struct nb_kit *kit;
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 static struct nb_outcome *play(const char *text, struct nb_cell *cell)
 {
@@ -182,5 +160,5 @@ int main(void)
         cmocka_unit_test(test_stopped_is_not_proved),
         cmocka_unit_test(test_begins_where_the_script_stands),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

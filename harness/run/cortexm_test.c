@@ -164,7 +164,10 @@ static const struct {
     {"title T\nworld cortexm\nflash slot1 v2 size=4K pending\ndevice boot\nexpect boot v2\n", 77,
      "# SKIP v2 of 4096 bytes has no room for the board's program of"},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:3 fail\ndevice boot\nexpect boot v2\n",
-     77, "memory that is the board's flash never fails"},
+     0, "\nok 1 - "},
+    {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:9999 fail\ndevice boot\n"
+     "expect boot v2\n",
+     3, "the flash error armed for it never fired"},
     {"title T\nworld cortexm\ndevice push v2\ndevice boot\nexpect boot v2\n", 77,
      "the board has no line for a host that pushes: the bench plays that, in the virtual world"},
     {"title T\nworld cortexm\nscheme swap-move ranked\nflash slot1 v2\ndevice pending\n"

@@ -105,6 +105,8 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    if (agent->hold)
+        arguments[(*count)++] = "--hold";
     for (size_t i = 0; i < agent->answers.count; i++) {
         arguments[(*count)++] = "--answer";
         arguments[(*count)++] = agent->answer_words[i];
@@ -153,6 +155,8 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
+    if (play->initiate)
+        arguments[count++] = "--initiate";
     if (!play->live_ms)
         arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {

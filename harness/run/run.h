@@ -134,9 +134,6 @@ void nb_run_catch_signals(void);
 OTA_MUST_CHECK int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
                                   struct sim_device *out, struct flash_text_error *error);
 
-/* The largest img_info.end that the device's scheme accepts. */
-OTA_MUST_CHECK int nb_device_max_end(const struct sim_device *device, uint32_t *max_end);
-
 /* ---- events ------------------------------------------------------------------------------ */
 
 /* Events are lines as the device process writes them ("boot 2.0.0 trial test"), or cloud lines

@@ -7,10 +7,11 @@
  *                                           then COUNT SECTOR for each run
  *   loader primary secondary journal progress scratch status factory   ADDRESS SIZE
  *   scheme                                  a boot scheme's name
+ *   reverts in-status store max-end         what an application knows of its loader's scheme
  *   align write-size max-sectors header attempts watchdog-ms   number
  *   validate-primary refuse-older security-counter             0 or 1
  *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
- *   once boot-only by-http send-direct no-result permanent stay   0 or 1
+ *   once boot-only by-http send-direct no-result permanent stay hold initiate   0 or 1
  *   flow                                    job, direct
  *   timing                                  desk, fast, default
  *   initial-check ... data-tries            milliseconds, or how many
