@@ -1,33 +1,8 @@
 /* What an update costs: the bound by hand, and that no loader is below it. */
 #include "harness/prove/costs.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
+#include "harness/prove/kit_rig.h"
 
 #define SECTOR 4096u
-
-static struct nb_kit *kit;
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 /* Sectors of 4 KiB; a program of 1 KiB takes 1 us for each 256 bytes, an erase 100 us. */
 static struct sim_device device_of(const struct boot_scheme *scheme)

@@ -1,28 +1,17 @@
 /* Histories as text, faults as lines, and what explorers and shrinkers make of them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/prove/history.h"
+#include "harness/prove/kit_rig.h"
 #include "harness/prove/shrink.h"
-#include "harness/run/kit.h"
 #include "harness/run/matrix.h"
 #include "harness/run/virtual.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define SCRIPT                                                                                     \
     "title x\nvia http\ndata http\n\ncloud offer v2 size=8K\n@job silent\ndevice check\n"          \
     "  expect boot v2\nnever job v1\ncloud offer v3 size=8K\ndevice  boot\ndevice check\nuntil "   \
     "stable boot v3\n"
 #define HEALED "device  check\ndevice  check\ndevice  check\n"
-
-static struct nb_kit *kit;
 
 /* ---- text -------------------------------------------------------------------------------- */
 
@@ -214,21 +203,6 @@ static void faults_for_no_step_are_refused(void **state)
         assert_true(error.message[0] != '\0');
     }
     nb_explorer_free(explorer);
-}
-
-static int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit ? 0 : -1;
-}
-
-static int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
 }
 
 int main(void)
