@@ -8,7 +8,7 @@ endif
 CLANG  ?= clang
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Werror
 STD    := -std=c11 -D_GNU_SOURCE -I. $(WARN)
-LIBS   := -lpaho-mqtt3as -lcurl -lmicrohttpd -lhttp_parser -lgnutls -lcjson -lssl -lcrypto -lpthread -lm
+LIBS   := -lpaho-mqtt3as -lcurl -lmicrohttpd -lhttp_parser -lgnutls -lcjson -lssl -lcrypto -lz -lpthread -lm
 
 ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=all

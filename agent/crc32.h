@@ -1,6 +1,6 @@
-/* CRC-32 (IEEE 802.3), as records in flash and pushed images have it: small, or fast.
- *
- * Which of the two is linked is the program's choice (agent/program.h). */
+/* CRC-32 (IEEE 802.3), as records in flash and pushed images have it. What computes it is the
+ * program's choice (agent/program.h): the function below is for a program that has nothing faster.
+ */
 #ifndef NOBRICK_AGENT_CRC32_H
 #define NOBRICK_AGENT_CRC32_H
 
@@ -14,7 +14,5 @@ static inline uint32_t ota_crc32(uint32_t crc, const void *data, size_t length)
 
 /* Half a byte at a time: 100 bytes of a chip. */
 uint32_t ota_crc32_by_nibbles(uint32_t crc, const void *data, size_t length);
-/* Eight bytes at a time: 1.3 KB. */
-uint32_t ota_crc32_by_words(uint32_t crc, const void *data, size_t length);
 
 #endif

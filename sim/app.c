@@ -83,7 +83,9 @@ static enum ota_answer decide(void *context, struct ota_question *question)
     for (size_t i = 0; question->ask == OTA_ASK_STEP && i < answers->count; i++)
         if (strcmp(question->state, answers->items[i].step) == 0)
             return answers->items[i].answer;
-    return OTA_ANSWER_CONTINUE;
+    const struct ota_config *agent = &app->config.agent;
+    return agent->decide != NULL ? agent->decide(agent->decide_context, question)
+                                 : OTA_ANSWER_CONTINUE;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -123,7 +125,7 @@ int app_start(struct app *app, const struct app_config *config)
     agent.piece_size = sizeof app->piece;
     agent.text = app->text;
     agent.text_size = sizeof app->text;
-    agent.say = &ota_say;
+    agent.parts.say = &ota_say;
     agent.decide = decide;
     agent.decide_context = app;
     int result = feed(app);

@@ -34,8 +34,8 @@ struct app_config {
     struct ota_ports ports;
     /* Timers of the application itself, beside the agent's; they fire app_timer. */
     const struct clock_port *clock;
-    struct app_answers answers;
-    uint32_t watchdog_ms; /* what the loader started; 0: none */
+    struct app_answers answers; /* what it says itself; else what agent.decide does */
+    uint32_t watchdog_ms;       /* what the loader started; 0: none */
     /* The application ran into a fault: the device resets. May return. */
     void (*crash)(void *context);
     void *context;

@@ -164,9 +164,10 @@ static int set_up(void **state)
         (struct platform_port){bench, count_reset, start_watchdog, count_feed, no_log};
     bench->config = (struct app_config){
         .behaviour = APP_GOOD,
-        .agent = {.protocol = &ota_anycloud,
-                  .ways = {&ota_by_mqtt, &ota_by_http},
-                  .target = &ota_to_slots,
+        .agent = {.parts = {.protocol = &ota_anycloud,
+                            .by_mqtt = &ota_by_mqtt,
+                            .by_http = &ota_by_http,
+                            .target = &ota_to_slots},
                   .identity = {"M", "MI", "P", "S", "B"},
                   .topic_prefix = "anycloud",
                   .primary = {flash, bench->device.primary.address, 0x8000},

@@ -98,6 +98,9 @@ void sim_device_boot_config(const struct sim_device *device, const struct flash_
                             const struct platform_port *platform, uint8_t *buffer,
                             uint32_t buffer_size, struct boot_config *out);
 
+/* The largest image that the device's loader accepts, in bytes from its start. */
+uint32_t sim_device_max_end(const struct sim_device *device);
+
 #define SIM_COPY_BUFFER 1024u
 
 #endif

@@ -105,21 +105,41 @@ static int geometry_sector(void *context, uint32_t address, struct flash_sector 
     return sim_layout_sector(context, address, out);
 }
 
-int sim_layout_check(const struct sim_device *device, const char **reason)
+/* A loader's configuration of which only the geometry can be asked. */
+struct layout {
+    struct sim_device copy; /* the seam's context is not const */
+    struct flash_port geometry;
+    uint8_t buffer[SIM_COPY_BUFFER];
+    struct boot_config config;
+};
+
+static void lay_out(const struct sim_device *device, struct layout *layout)
 {
-    struct sim_device copy = *device; /* the seam's context is not const */
-    const struct flash_port geometry = {
-        .context = &copy,
+    layout->copy = *device;
+    layout->geometry = (struct flash_port){
+        .context = &layout->copy,
         .read = no_read,
         .program = no_program,
         .erase = no_erase,
         .sync = no_sync,
         .sector = geometry_sector,
     };
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct boot_config config;
-    sim_device_boot_config(device, &geometry, NULL, NULL, NULL, buffer, sizeof buffer, &config);
-    return boot_check_config(&config, reason);
+    sim_device_boot_config(device, &layout->geometry, NULL, NULL, NULL, layout->buffer,
+                           sizeof layout->buffer, &layout->config);
+}
+
+int sim_layout_check(const struct sim_device *device, const char **reason)
+{
+    struct layout layout;
+    lay_out(device, &layout);
+    return boot_check_config(&layout.config, reason);
+}
+
+uint32_t sim_device_max_end(const struct sim_device *device)
+{
+    struct layout layout;
+    lay_out(device, &layout);
+    return device->scheme->max_end(&layout.config);
 }
 
 struct img_trailer_format sim_layout_format(uint32_t unit, const struct boot_scheme *scheme,

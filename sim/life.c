@@ -2,6 +2,7 @@
 
 #include "sim/push.h"
 #include "sim/systems.h"
+#include "sim/timing.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -151,6 +152,8 @@ static void on_notice(void *context, const struct ota_notice *notice)
     say(life, notice->code, "%s", line);
     if (notice->type == OTA_NOTICE_PENDING)
         life->pending = true;
+    if (life->system->service != NULL)
+        life->system->service->notice(&life->service, notice);
     if (notice->type == OTA_NOTICE_REPORTED && notice->code != OTA_OK)
         life->past->failure = notice->code;
     if (notice->type != OTA_NOTICE_IDLE)
@@ -158,6 +161,21 @@ static void on_notice(void *context, const struct ota_notice *notice)
     life->idle_code = notice->code;
     if (life->config->once && life->reset == NULL)
         stop(life, SIM_STOP_CHECKED);
+}
+
+/* The original's number and our word for it. What the loader was asked for is a reset's reason. */
+static void on_service_event(void *context, enum ota_service_event event)
+{
+    struct sim_life *life = context;
+    say(life, OTA_OK, "event %u %s", (unsigned)event, ota_service_event_word(event));
+    if (event == OTA_SERVICE_FACTORY_RESET_SUCCESS || event == OTA_SERVICE_ROLLBACK_SUCCESS)
+        life->pending = true;
+}
+
+static enum ota_answer on_question(void *context, struct ota_question *question)
+{
+    struct sim_life *life = context;
+    return life->system->service->decide(&life->service, question);
 }
 
 static bool is_connection_failure(int code)
@@ -234,55 +252,6 @@ void sim_life_own_timer(void *context, unsigned id)
     stop(life, SIM_STOP_CHECKED);
 }
 
-/* Short enough for a test, long enough for a loaded machine. */
-static const struct ota_timing fast_timing = {
-    .initial_check = 1,
-    .next_check = 1000,
-    .job_wait = 2000,
-    .data_wait = 500,
-    .connect_wait = 3000,
-    .retry_first = 100,
-    .retry_last = 1000,
-    .connect_tries = 3,
-    .data_tries = 5,
-};
-
-/* At a desk nobody waits a day for the next check. */
-static const struct ota_timing desk_timing = {
-    .initial_check = 1,
-    .next_check = 10000,
-    .job_wait = 10000,
-    .data_wait = 3000,
-    .connect_wait = 5000,
-    .retry_first = 1000,
-    .retry_last = 8000,
-    .connect_tries = 4,
-};
-
-/* What was asked for, else the usual. */
-static struct ota_timing timing_of(const struct sim_life_config *config)
-{
-    const struct ota_timing *wish = &config->session.timing;
-    struct ota_timing timing = config->timing == SIM_TIMING_FAST   ? fast_timing
-                               : config->timing == SIM_TIMING_DESK ? desk_timing
-                                                                   : ota_default_timing;
-#define WISH(field) (timing.field = wish->field != 0 ? wish->field : timing.field)
-    WISH(initial_check);
-    WISH(next_check);
-    WISH(job_wait);
-    WISH(data_wait);
-    WISH(connect_wait);
-    WISH(retry_first);
-    WISH(retry_last);
-    WISH(keep_alive);
-    WISH(connect_tries);
-    WISH(data_tries);
-#undef WISH
-    if (timing.retry_last < timing.retry_first)
-        timing.retry_last = timing.retry_first;
-    return timing;
-}
-
 static void agent_configure(struct sim_life *life, struct ota_config *out)
 {
     const struct sim_device *device = life->config->device;
@@ -292,12 +261,10 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
     struct boot_config boot;
     boot_configure(life, &boot);
     boot_store_config(&boot, &life->stored.config);
+    life->patched.calls = system->patches;
+    life->stored.patched = system->patches != NULL ? &life->patched : NULL;
     *out = (struct ota_config){
-        .protocol = system->protocol,
-        .ways = {system->ways[0], system->ways[1]},
-        .direct = system->direct,
-        .archive = system->archive,
-        .target = system->target,
+        .parts = system->parts,
         .stored = system->store ? &life->stored : NULL,
         .identity = {device->manufacturer, device->manufacturer_id, device->product, device->serial,
                      device->board},
@@ -322,10 +289,23 @@ static void agent_configure(struct sim_life *life, struct ota_config *out)
         .do_not_send_result = session->no_result || !system->reports,
         .stay_after_complete = session->stay,
         .permanent = session->permanent,
-        .timing = timing_of(life->config),
+        .timing = sim_timing_of(life->config->timing, &life->config->session.timing),
         .notify = on_notice,
         .notify_context = life,
     };
+}
+
+static void service_configure(struct sim_life *life, struct ota_config *agent)
+{
+    const struct sim_session *session = &life->config->session;
+    const struct ota_service_config config = {.auto_update = !session->hold,
+                                              .auto_reset = !session->stay,
+                                              .periodic = !session->unperiodic,
+                                              .tell = on_service_event,
+                                              .context = life};
+    life->system->service->begin(&life->service, &config, &life->app.agent, agent);
+    agent->decide = on_question;
+    agent->decide_context = life;
 }
 
 static int start_app(struct sim_life *life)
@@ -347,10 +327,16 @@ static int start_app(struct sim_life *life)
         .context = life,
     };
     agent_configure(life, &config.agent);
+    if (life->system->service != NULL)
+        service_configure(life, &config.agent);
     say(life, OTA_OK, "app %s", app_behaviour_word(life->behaviour));
     int result = app_start(&life->app, &config);
     if (result != OTA_OK)
         sim_life_end_set(life->end, false, "the agent cannot start: %s", ota_err_text(result));
+    /* Busy with its trial it needs none. */
+    if (result == OTA_OK && life->config->session.initiate &&
+        sim_life_message(life, OTA_SERVICE_INITIATE) != OTA_OK)
+        write_log(life, OTA_LOG_INFO, "nothing to initiate yet", OTA_OK);
     /* Such an image has no session of its own; it just runs until somebody turns it off. */
     if (result == OTA_OK && life->config->once && life->behaviour == APP_FORGETS &&
         life->boot.trial)
@@ -381,6 +367,8 @@ static int conclude_check(struct sim_life *life)
                          "%s runs on trial and was not confirmed: the next boot reverts it", runs);
     else if (code == OTA_E_NO_UPDATE)
         sim_life_end_set(life->end, true, "nothing new: %s runs", runs);
+    else if (life->service.waiting)
+        sim_life_end_set(life->end, true, "an update is available; %s runs", runs);
     else if (life->past->failure != OTA_OK)
         sim_life_end_set(life->end, false, "update failed: %s; %s runs",
                          ota_err_text(life->past->failure), runs);
@@ -418,6 +406,14 @@ void sim_life_check(struct sim_life *life)
     const struct ota_event event = {.type = OTA_EVENT_CHECK};
     if (!life->stopped && !life->leaving)
         app_event(&life->app, &event);
+}
+
+int sim_life_message(struct sim_life *life, enum ota_service_message message)
+{
+    bool deaf = life->stopped || life->leaving || life->behaviour == APP_HANGS;
+    if (life->system == NULL || life->system->service == NULL)
+        return OTA_E_UNSUPPORTED;
+    return deaf ? OTA_E_BUSY : life->system->service->message(&life->service, message);
 }
 
 bool sim_life_leave(struct sim_life *life)

@@ -8,11 +8,14 @@
 #ifndef NOBRICK_SIM_LIFE_H
 #define NOBRICK_SIM_LIFE_H
 
+#include "agent/update/patched.h"
+#include "agent/update/service.h"
 #include "agent/update/to_store.h"
 #include "sim/act.h"
 #include "sim/app.h"
 #include "sim/device.h"
 #include "sim/power_on.h"
+#include "sim/timing.h"
 
 #define SIM_LIFE_RUNS (-2) /* not over yet */
 #define SIM_CUT_EXIT  9    /* the power was cut */
@@ -31,13 +34,10 @@ struct sim_session {
     bool no_result;
     bool permanent;
     bool stay;                /* no reset to install: somebody else resets the device */
+    bool hold;                /* of a service: what is available waits for `initiate` */
+    bool initiate;            /* … by a message that the life begins with, if nothing is due */
+    bool unperiodic;          /* of a service: only those checks that are asked for */
     struct ota_timing timing; /* 0: as it was */
-};
-
-enum sim_timing {
-    SIM_TIMING_DESK,    /* nobody waits a day for the next check */
-    SIM_TIMING_FAST,    /* short, for tests on a wall clock */
-    SIM_TIMING_DEFAULT, /* the agent's own */
 };
 
 struct sim_life_config {
@@ -127,7 +127,9 @@ struct sim_life {
     char link[256];                  /* why the last connection failed */
     uint8_t buffer[SIM_COPY_BUFFER]; /* of the loader */
     const struct sim_system *system;
-    struct ota_stored stored; /* of a session whose images go to a store */
+    struct ota_stored stored;   /* of a session whose images go to a store, … */
+    struct ota_patched patched; /* … and of one that takes patches, too */
+    struct ota_service service; /* of a system that has one */
     struct app app;
 };
 
@@ -150,6 +152,9 @@ int sim_life_finish(struct sim_life *life, enum sim_stop why);
 
 /* An operator wants a check now. */
 void sim_life_check(struct sim_life *life);
+
+/* A message for the service: the errors of `message`; OTA_E_UNSUPPORTED where there is none. */
+OTA_MUST_CHECK int sim_life_message(struct sim_life *life, enum ota_service_message message);
 
 /* Says goodbye to the broker. True: stop(SIM_STOP_LEFT) follows; false: it is not there. Nothing
  * is delivered to the application any more. */

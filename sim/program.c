@@ -1,12 +1,19 @@
 /* What the programs with a simulated device in them decide for their agent: fast checksums, and
  * JSON as rich as anybody sends. */
-#include "agent/crc32.h"
+#include "agent/program.h"
 #include "agent/protocol/json_arena.h"
+
+#include <zlib.h>
+
+static uint32_t crc32_by_zlib(uint32_t crc, const void *data, size_t length)
+{
+    return (uint32_t)crc32_z(crc, data, length);
+}
 
 static union {
     max_align_t align;
-    uint8_t bytes[JSON_ARENA(64)];
+    uint8_t bytes[JSON_ARENA(224)];
 } json;
 
 const struct ota_program ota_program = {
-    .crc32 = ota_crc32_by_words, .json = json.bytes, .json_size = sizeof json.bytes};
+    .crc32 = crc32_by_zlib, .json = json.bytes, .json_size = sizeof json.bytes};

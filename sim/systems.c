@@ -1,4 +1,5 @@
-/* The systems that the host's devices can be of. A new system is one row here. */
+/* The systems that devices can be of, on the host and on the board. A new system is one row here.
+ */
 #include "sim/systems.h"
 
 #include "agent/protocol/anycloud.h"
@@ -8,16 +9,17 @@
 
 static const struct sim_system systems[] = {
     {.name = "anycloud",
-     .protocol = &ota_anycloud,
-     .target = &ota_to_slots,
-     .ways = {&ota_by_mqtt, &ota_by_http},
-     .direct = &ota_direct,
-     .archive = &ota_archive,
+     .parts = {.protocol = &ota_anycloud,
+               .by_mqtt = &ota_by_mqtt,
+               .by_http = &ota_by_http,
+               .direct = &ota_direct,
+               .archive = &ota_archive,
+               .target = &ota_to_slots},
      .reports = true},
     {.name = "harmony",
-     .protocol = &ota_harmony,
-     .target = &ota_to_store,
-     .ways = {NULL, &ota_by_http},
+     .parts = {.protocol = &ota_harmony, .by_http = &ota_by_http, .target = &ota_to_store},
+     .patches = &ota_patches,
+     .service = &ota_service,
      .store = true,
      .by_http = true},
 };

@@ -2,15 +2,14 @@
 #ifndef NOBRICK_SIM_SYSTEMS_H
 #define NOBRICK_SIM_SYSTEMS_H
 
-#include "agent/update/session.h"
+#include "agent/update/patched.h"
+#include "agent/update/service.h"
 
 struct sim_system {
     const char *name; /* as device files have it */
-    const struct ota_protocol *protocol;
-    const struct ota_target *target;
-    const struct ota_way *ways[OTA_WAYS];
-    const struct ota_direct *direct;
-    const struct ota_archive *archive;
+    struct ota_parts parts;
+    const struct ota_service_calls *service; /* what its applications know; NULL: notices alone */
+    const struct ota_patches *patches;       /* with a store; NULL: whole images only */
     bool store;   /* its images go to a store: so must the device's scheme have it */
     bool by_http; /* there is no other way to ask */
     bool reports; /* it is told how an update ended */

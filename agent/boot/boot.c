@@ -194,8 +194,10 @@ static bool still_stands(const struct boot_config *config, enum img_swap_type ty
 static int update(const struct boot_config *config, struct boot_result *out, bool *settled)
 {
     uint32_t larger_end;
-    bool begun;
-    enum img_swap_type type = config->scheme->interrupted(config, &begun);
+    bool begun = false;
+    enum img_swap_type type = IMG_SWAP_NONE;
+    if (config->scheme->interrupted != NULL)
+        type = config->scheme->interrupted(config, &begun);
     bool found = type != IMG_SWAP_NONE;
     bool recorded = found && (begun || !still_stands(config, type));
     int asked = found ? 0 : requested(config, &type);

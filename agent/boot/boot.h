@@ -61,7 +61,8 @@ struct boot_scheme {
      * here, which asks their calls below; the others leave those NULL. */
     int (*go)(const struct boot_config *config, struct boot_result *out);
     /* Type of the installation that was cut short and is recorded, or IMG_SWAP_NONE. *begun: an
-     * image was touched already, so that there is no way but on. May mend the scheme's records. */
+     * image was touched already, so that there is no way but on. May mend the scheme's records.
+     * NULL, as `resume` then: the scheme records none, and what was asked for is done anew. */
     enum img_swap_type (*interrupted)(const struct boot_config *config, bool *begun);
     /* Forgets the one that `interrupted` reports, which is not begun: its image may not run.
      * NULL: there is none such. */

@@ -36,13 +36,6 @@ static uint32_t max_end(const struct boot_config *config)
     return primary < secondary ? primary : secondary;
 }
 
-static enum img_swap_type interrupted(const struct boot_config *config, bool *begun)
-{
-    (void)config; /* the request is still there and is decided anew */
-    *begun = false;
-    return IMG_SWAP_NONE;
-}
-
 /* A recovery has no request: without one, an interrupted copy would not be done again where the
  * primary is not validated. A trailer that is not clean cannot hold one: then it goes without. */
 static int ensure_request(const struct boot_config *config)
@@ -79,19 +72,11 @@ static int install(const struct boot_config *config, enum img_swap_type type, ui
     return err != 0 ? err : boot_discard_secondary(config);
 }
 
-static int resume(const struct boot_config *config)
-{
-    (void)config;
-    return OTA_E_ARGUMENT; /* never called: interrupted() is always NONE */
-}
-
 const struct boot_scheme boot_overwrite = {
     .name = "overwrite",
     .reverts = false,
     .check = check,
     .max_end = max_end,
     .go = boot_slots,
-    .interrupted = interrupted,
     .install = install,
-    .resume = resume,
 };

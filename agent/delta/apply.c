@@ -184,22 +184,31 @@ static bool overlap(const struct flash_area *a, const struct flash_area *b)
            (a->address - b->address < b->size || b->address - a->address < a->size);
 }
 
+/* The target ends where the sector of something begins that lies in it, if it does. */
+static int end_before(struct ota_apply *apply, const struct flash_area *other, uint32_t *limit)
+{
+    const struct flash_area *target = &apply->job->target;
+    struct flash_sector sector;
+    if (!overlap(other, target))
+        return 0;
+    if (other->address < target->address ||
+        flash_area_sector(target, other->address - target->address, &sector) != 0)
+        return fail(apply, OTA_E_LAYOUT, "areas overlap");
+    if (sector.start < *limit)
+        *limit = sector.start;
+    return 0;
+}
+
 /* Up to where the target may grow. */
 static int limit_target(struct ota_apply *apply, uint32_t *limit)
 {
     const struct ota_apply_job *job = apply->job;
-    const struct flash_area *target = &job->target;
-    struct flash_sector sector;
-    if (overlap(&job->base, target) || overlap(&job->points, target))
+    *limit = job->target.size;
+    if (overlap(&job->base, &job->target) || overlap(&job->base, &job->points) ||
+        overlap(&job->patch, &job->points))
         return fail(apply, OTA_E_LAYOUT, "areas overlap");
-    *limit = target->size;
-    if (!overlap(&job->patch, target))
-        return 0;
-    if (job->patch.address < target->address ||
-        flash_area_sector(target, job->patch.address - target->address, &sector) != 0)
-        return fail(apply, OTA_E_LAYOUT, "areas overlap");
-    *limit = sector.start;
-    return 0;
+    int err = end_before(apply, &job->patch, limit);
+    return err != 0 ? err : end_before(apply, &job->points, limit);
 }
 
 static int check_digest(struct ota_apply *apply, const struct flash_area *area, uint32_t size,

@@ -1,9 +1,9 @@
 /* Applies a patch that lies in flash to an image that lies in flash, a small piece at a time.
  *
  * The new image grows in `target` from its beginning: each sector is erased just before it is
- * written, each piece is read back and synced. Base and patch are only read. The patch may lie in
- * the target itself, at its top: an image that would reach into the patch's first sector is refused
- * before that sector is touched.
+ * written, each piece is read back and synced. Base and patch are only read. Patch and
+ * points may lie in the target itself, at its top: an image that would reach into the first sector
+ * of what lies there is refused before that sector is touched.
  *
  * Nothing is believed: digests of base and patch are compared before anything is erased, that of
  * the new image at the end. What is there before that is nobody's image yet.
@@ -77,9 +77,9 @@ struct ota_apply {
 };
 
 /* Checks the job and finds where to go on. Reads only. `job` must outlive the struct. OTA_E_LAYOUT:
- * areas overlap, or do not fit buffer or ring; OTA_E_IMG_SIZE: base or patch is empty or larger
- * than its area; OTA_E_PATCH: base is not the one that the patch was made for; OTA_E_IMG_HASH: the
- * patch is not what was promised; or an error of flash or crypto. */
+ * areas overlap otherwise, or do not fit buffer or ring; OTA_E_IMG_SIZE: base or patch is empty or
+ * larger than its area; OTA_E_PATCH: base is not the one that the patch was made for;
+ * OTA_E_IMG_HASH: the patch is not what was promised; or an error of flash or crypto. */
 OTA_MUST_CHECK int ota_apply_open(struct ota_apply *apply, const struct ota_apply_job *job);
 
 /* The next piece: an erase of one sector, a program of one buffer, one record, or a window of the

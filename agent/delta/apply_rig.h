@@ -13,20 +13,22 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-#define SECTOR    256u
-#define AREA      (12u * SECTOR)
-#define TARGET    AREA
-#define PATCH_MAX 1024u
-#define PATCH     (TARGET + AREA - PATCH_MAX)
-#define POINTS    (TARGET + AREA)
-#define TOTAL     (POINTS + 2u * SECTOR)
-#define IMAGE_MAX (AREA - PATCH_MAX)
-#define UNIT      16u
+#define SECTOR     256u
+#define AREA       (14u * SECTOR)
+#define TARGET     AREA
+#define PATCH_MAX  1024u
+#define POINT_SIZE (2u * SECTOR)
+#define IMAGE_MAX  (AREA - PATCH_MAX - POINT_SIZE)
+#define POINTS     (TARGET + IMAGE_MAX)
+#define PATCH      (POINTS + POINT_SIZE)
+#define APART      (TARGET + AREA) /* where the points could lie as well */
+#define TOTAL      (APART + POINT_SIZE)
+#define UNIT       16u
 
 /* What a patch turns into what. */
 struct sample {
-    uint8_t base[IMAGE_MAX];
-    uint8_t target[IMAGE_MAX];
+    uint8_t base[AREA];
+    uint8_t target[AREA];
     uint8_t patch[PATCH_MAX];
     uint32_t base_size;
     uint32_t target_size;
@@ -161,7 +163,7 @@ static inline void rig_open(struct rig *rig)
         .base = {port, 0, AREA},
         .patch = {port, PATCH, PATCH_MAX},
         .target = {port, TARGET, AREA},
-        .points = {port, POINTS, 2 * SECTOR},
+        .points = {port, POINTS, POINT_SIZE},
         .crypto = &rig->crypto,
         .buffer = rig->buffer,
         .buffer_size = sizeof rig->buffer,

@@ -1,6 +1,7 @@
 /* Patches in flash: the right image or an error, the base as it was, and a cut that costs what came
  * after the last point. */
 #include "agent/delta/apply_rig.h"
+#include "flashsim/failing.h"
 
 #include <stdio.h>
 
@@ -126,8 +127,14 @@ static void areas_must_fit(void **state)
     rig.job.target.address = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
     rig.job = good;
-    rig.job.points.address = TARGET;
+    rig.job.points.address = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
+    rig.job.points.address = PATCH + SECTOR;
+    assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
+    rig.job = good;
+    rig.job.points.address = TARGET; /* nothing is left of the target */
+    assert_int_equal(rig_apply(&rig), OTA_E_IMG_SIZE);
+    assert_int_equal(flash_sim_op_count(rig.sim), 0);
     rig.job = good;
     rig.job.points.size = SECTOR;
     assert_int_equal(rig_apply(&rig), OTA_E_LAYOUT);
@@ -141,24 +148,40 @@ static void areas_must_fit(void **state)
     flash_sim_close(rig.sim);
 }
 
-/* The image that still fits ends where the patch's first sector begins; one more byte does not. */
-static void target_may_not_reach_the_patch(void **state)
+/* The image that still fits ends where the first sector of the points, or of the patch above them,
+ * begins; one more byte does not. */
+static void target_may_not_reach_what_lies_above_it(void **state)
 {
     (void)state;
-    for (uint32_t more = 0; more < 2; more++) {
+    for (uint32_t i = 0; i < 6; i++) {
         struct rig rig;
-        struct sample sample = {.base_size = IMAGE_MAX};
-        memset(sample.base, 0x33, IMAGE_MAX);
-        memcpy(sample.target, sample.base, IMAGE_MAX);
-        sample.target_size = IMAGE_MAX;
-        put_length(&sample, 0xA3, IMAGE_MAX);
-        if (more > 0)
+        bool more = i % 2 > 0;
+        bool apart = i / 2 == 1; /* that is where the points lie */
+        uint32_t size = apart ? IMAGE_MAX + POINT_SIZE : IMAGE_MAX;
+        struct sample sample = {.base_size = size, .target_size = size};
+        memset(sample.base, 0x33, size);
+        memset(sample.target, 0x33, size);
+        put_length(&sample, 0xA3, size);
+        if (more)
             memcpy(sample.patch + sample.patch_size, "\xA7\xA5!", 3);
-        sample.patch_size += 3 * more;
+        sample.patch_size += more ? 3 : 0;
         rig_open(&rig);
         rig_put(&rig, &sample);
-        assert_int_equal(rig_apply(&rig), more > 0 ? OTA_E_IMG_SIZE : 0);
-        rig_is_sound(&rig, &sample);
+        if (apart)
+            rig.job.points.address = APART;
+        if (i / 2 == 2) { /* the other way round: the points above the patch */
+            rig.job.patch.address = POINTS;
+            rig.job.points.address = PATCH + SECTOR;
+            assert_int_equal(flash_sim_put(rig.sim, POINTS, sample.patch, sample.patch_size), 0);
+            rig.job.patch.size = POINT_SIZE;
+        }
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(rig_apply(&rig), more ? OTA_E_IMG_SIZE : 0);
+            assert_int_equal(rig.apply.written, size);
+            rig_is_sound(&rig, &sample);
+        }
+        assert_int_equal(ota_apply_open(&rig.apply, &rig.job), 0);
+        assert_int_equal(rig.apply.written, more ? size : size - SECTOR); /* the last point */
         flash_sim_close(rig.sim);
     }
 }
@@ -237,6 +260,70 @@ static void every_cut_ends_in_the_target(void **state)
     assert_true(cut_everywhere(&sample, FLASH_TEARS_WEAK, 3) > 30);
 }
 
+/* Power goes again and again, anywhere: as long as a point comes in between, it ends. */
+static void any_number_of_cuts_ends_in_the_target(void **state)
+{
+    struct sample sample;
+    uint32_t random = 88172645u;
+    uint32_t cuts = 0;
+    (void)state;
+    for (uint32_t seed = 20; seed < 120; seed++) {
+        sample_make(&sample, seed);
+        struct rig *rig = rig_with(&sample);
+        rig->job.every = seed % 3 * SECTOR;
+        int err = OTA_E_POWER;
+        for (uint32_t tries = 0; err == OTA_E_POWER; tries++) {
+            struct cut cut = {.op = flash_sim_op_count(rig->sim) + below(&random, 20),
+                              .tear = below(&random, 2),
+                              .kind = below(&random, 3) > 0 ? FLASH_TEARS_CLEAN : FLASH_TEARS_WEAK};
+            assert_true(tries < 100);
+            flash_sim_observe(rig->sim, cut_at, &cut);
+            err = rig_apply(rig);
+            cuts += err == OTA_E_POWER;
+            flash_sim_power_on(rig->sim);
+        }
+        flash_sim_observe(rig->sim, NULL, NULL);
+        assert_int_equal(err, 0);
+        assert_true(rig_holds(rig, TARGET, sample.target, sample.target_size));
+        rig_is_sound(rig, &sample);
+        flash_sim_close(rig->sim);
+    }
+    assert_true(cuts > 400);
+}
+
+/* A program or erase that fails, with a word or without: an error where it happens, or a record
+ * less; never another image, and the next try goes well. */
+static void a_flash_error_is_noticed(void **state)
+{
+    static const enum flash_failure failures[] = {FLASH_FAIL_ERROR, FLASH_FAIL_SILENT,
+                                                  FLASH_FAIL_PARTIAL};
+    struct sample sample;
+    uint32_t errors = 0;
+    (void)state;
+    sample_make(&sample, 11);
+    for (size_t i = 0; i < 3; i++) {
+        bool complete = false;
+        for (uint32_t op = 0; !complete; op++) {
+            struct flash_failing failing;
+            struct rig *rig = rig_with(&sample);
+            flash_failing_init(&failing, rig->sim);
+            flash_failing_arm(&failing, op, failures[i]);
+            rig->job.base.flash = rig->job.patch.flash = &failing.port;
+            rig->job.target.flash = rig->job.points.flash = &failing.port;
+            int err = rig_apply(rig);
+            complete = !failing.fired;
+            errors += err != 0;
+            assert_true(err == 0 || err == OTA_E_FLASH_PROGRAM || err == OTA_E_FLASH_ERASE);
+            if (err != 0)
+                assert_int_equal(rig_apply(rig), 0);
+            assert_true(rig_holds(rig, TARGET, sample.target, sample.target_size));
+            rig_is_sound(rig, &sample);
+            flash_sim_close(rig->sim);
+        }
+    }
+    assert_true(errors > 100);
+}
+
 /* Power goes just before the end: what was done up to the last point is not done again. */
 static void goes_on_at_the_last_point(void **state)
 {
@@ -285,7 +372,8 @@ static enum flash_tear count_records(void *context, struct flash_sim *sim,
                                      const struct flash_op *op)
 {
     (void)sim;
-    *(uint32_t *)context += op->kind == FLASH_OP_PROGRAM && op->address >= POINTS;
+    *(uint32_t *)context +=
+        op->kind == FLASH_OP_PROGRAM && op->address >= POINTS && op->address < PATCH;
     return FLASH_TEAR_NONE;
 }
 
@@ -421,8 +509,10 @@ int main(void)
         cmocka_unit_test(takes_the_later_format_when_asked_to),
         cmocka_unit_test(other_bytes_than_promised_cost_nothing),
         cmocka_unit_test(areas_must_fit),
-        cmocka_unit_test(target_may_not_reach_the_patch),
+        cmocka_unit_test(target_may_not_reach_what_lies_above_it),
         cmocka_unit_test(every_cut_ends_in_the_target),
+        cmocka_unit_test(any_number_of_cuts_ends_in_the_target),
+        cmocka_unit_test(a_flash_error_is_noticed),
         cmocka_unit_test(goes_on_at_the_last_point),
         cmocka_unit_test(points_lie_as_far_apart_as_asked),
         cmocka_unit_test(a_step_is_small),

@@ -17,6 +17,7 @@ struct rig {
     struct ota_jojodiff delta;
     uint8_t point[OTA_JOJODIFF_POINT]; /* saved inside the last write */
     uint32_t stop_after;               /* writes; 0: never */
+    bool pauses;                       /* after each write */
 };
 
 static int rig_read(void *context, uint32_t offset, void *data, uint32_t length)
@@ -38,7 +39,7 @@ static int rig_write(void *context, const uint8_t *data, uint32_t length)
     ota_jojodiff_save(&rig->delta, rig->point);
     if (rig->stop_after > 0 && --rig->stop_after == 0)
         return OTA_E_POWER;
-    return OTA_OK;
+    return rig->pauses ? OTA_DELTA_PAUSE : OTA_OK;
 }
 
 static void rig_begin(struct rig *rig, const uint8_t *source, uint32_t source_size, bool later)

@@ -31,6 +31,38 @@ static void vectors_of_both_formats(void **state)
         }
 }
 
+/* Who pauses the decoder at each write gets as much at a time as it has room for, and all of it. */
+static void pauses_lose_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(vectors); i++)
+        for (size_t step = 1; step < 20; step++) {
+            uint8_t patch[64];
+            uint8_t target[SOURCE + 16];
+            struct rig rig = {.pauses = true};
+            const struct ota_jojodiff_point *at = &rig.delta.at;
+            uint32_t pauses = 0;
+            int err = 0;
+            size_t size = from_hex(vectors[i].patch, patch);
+            rig_begin(&rig, source, SOURCE, false);
+            while (at->patch_at < size) {
+                size_t left = size - at->patch_at;
+                uint32_t before = rig.target_size;
+                err =
+                    ota_jojodiff_write(&rig.delta, patch + at->patch_at, left < step ? left : step);
+                assert_true(err == OTA_OK || err == OTA_DELTA_PAUSE);
+                pauses += err == OTA_DELTA_PAUSE;
+                assert_true(rig.target_size - before <= sizeof rig.buffer);
+            }
+            while ((err = ota_jojodiff_finish(&rig.delta)) == OTA_DELTA_PAUSE)
+                pauses++;
+            assert_int_equal(err, OTA_OK);
+            assert_true(pauses >= rig.target_size / sizeof rig.buffer);
+            assert_int_equal(rig.target_size, apply_edit(&vectors[i].edit, target));
+            assert_memory_equal(rig.target, target, rig.target_size);
+        }
+}
+
 /* 0.8.5 only: the halves change places. */
 static void goes_back(void **state)
 {
@@ -244,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_of_both_formats),
+        cmocka_unit_test(pauses_lose_nothing),
         cmocka_unit_test(goes_back),
         cmocka_unit_test(every_form_of_a_length),
         cmocka_unit_test(an_escape_in_data),

@@ -28,29 +28,33 @@ static uint32_t round_up(uint32_t value, uint32_t step)
     return (value + step - 1) / step * step;
 }
 
-static uint32_t magic_space(const struct img_trailer_format *format)
+/* Each field takes the alignment; only the magic's bytes lie at the end of its space. */
+static uint32_t field_distance(const struct img_trailer_format *format, enum field field)
 {
-    return round_up(IMG_TRAILER_MAGIC_SIZE, format->align);
+    if (field == MAGIC) {
+        return IMG_TRAILER_MAGIC_SIZE;
+    }
+    return round_up(IMG_TRAILER_MAGIC_SIZE, format->align) + (MAGIC - field) * format->align;
 }
 
 uint32_t img_trailer_image_ok(const struct img_trailer_format *format)
 {
-    return magic_space(format) + format->align;
+    return field_distance(format, IMAGE_OK);
 }
 
 uint32_t img_trailer_copy_done(const struct img_trailer_format *format)
 {
-    return magic_space(format) + 2 * format->align;
+    return field_distance(format, COPY_DONE);
 }
 
 uint32_t img_trailer_swap_info(const struct img_trailer_format *format)
 {
-    return magic_space(format) + 3 * format->align;
+    return field_distance(format, SWAP_INFO);
 }
 
 uint32_t img_trailer_swap_size(const struct img_trailer_format *format)
 {
-    return magic_space(format) + 4 * format->align;
+    return field_distance(format, SWAP_SIZE);
 }
 
 /* The lowest field: schemes without status entries keep no swap size either. */
@@ -61,7 +65,7 @@ static enum field first_field(const struct img_trailer_format *format)
 
 static uint32_t info_size(const struct img_trailer_format *format)
 {
-    return format->max_sectors == 0 ? img_trailer_swap_info(format) : img_trailer_swap_size(format);
+    return field_distance(format, first_field(format));
 }
 
 uint32_t img_trailer_size(const struct img_trailer_format *format)
@@ -84,22 +88,6 @@ const uint8_t *img_trailer_magic(uint32_t align)
         0x8D, 0x77, 0x67, 0x9C, 0x11, 0x0F, 0x1F, 0x8A,
     };
     return align == 32 ? align_32 : align == 16 ? align_16 : align_8;
-}
-
-static uint32_t field_distance(const struct img_trailer_format *format, enum field field)
-{
-    switch (field) {
-    case SWAP_SIZE:
-        return img_trailer_swap_size(format);
-    case SWAP_INFO:
-        return img_trailer_swap_info(format);
-    case COPY_DONE:
-        return img_trailer_copy_done(format);
-    case IMAGE_OK:
-        return img_trailer_image_ok(format);
-    default:
-        return IMG_TRAILER_MAGIC_SIZE;
-    }
 }
 
 /* Sector rules where the trailer lies. OTA_E_LAYOUT when the slot cannot hold the info part, or its
@@ -218,80 +206,52 @@ bool img_flag_on(enum img_flag flag)
     return flag != IMG_FLAG_UNSET;
 }
 
-/* Puts the wanted fields' bytes into `info`, whose first byte lies at `base` in the slot. */
-static void compose(const struct img_trailer_format *format,
-                    const struct img_trailer_record *record, const struct extent extents[FIELDS],
-                    const bool wanted[FIELDS], uint32_t base, uint8_t *info)
-{
-    if (wanted[SWAP_SIZE]) {
-        uint8_t *p = info + (extents[SWAP_SIZE].from - base);
-        p[0] = (uint8_t)record->swap_size;
-        p[1] = (uint8_t)(record->swap_size >> 8);
-        p[2] = (uint8_t)(record->swap_size >> 16);
-        p[3] = (uint8_t)(record->swap_size >> 24);
-    }
-    if (wanted[SWAP_INFO]) {
-        info[extents[SWAP_INFO].from - base] = (uint8_t)record->swap_type;
-    }
-    if (wanted[COPY_DONE]) {
-        info[extents[COPY_DONE].from - base] = FLAG_SET;
-    }
-    if (wanted[IMAGE_OK]) {
-        info[extents[IMAGE_OK].from - base] = FLAG_SET;
-    }
-    memcpy(info + (extents[MAGIC].from - base), img_trailer_magic(format->align),
-           IMG_TRAILER_MAGIC_SIZE);
-}
-
 int img_trailer_write(const struct flash_area *slot, const struct img_trailer_format *format,
                       const struct img_trailer_record *record)
 {
-    bool wanted[FIELDS] = {
-        [SWAP_SIZE] = record->with_swap_size,
-        [SWAP_INFO] = record->swap_type > IMG_SWAP_NONE,
-        [COPY_DONE] = record->copy_done,
-        [IMAGE_OK] = record->image_ok,
-        [MAGIC] = true,
+    const uint8_t size[4] = {(uint8_t)record->swap_size, (uint8_t)(record->swap_size >> 8),
+                             (uint8_t)(record->swap_size >> 16),
+                             (uint8_t)(record->swap_size >> 24)};
+    const uint8_t info = (uint8_t)record->swap_type;
+    const uint8_t flag = FLAG_SET;
+    const uint8_t *const contents[FIELDS] = {
+        [SWAP_SIZE] = record->with_swap_size ? size : NULL,
+        [SWAP_INFO] = record->swap_type > IMG_SWAP_NONE ? &info : NULL,
+        [COPY_DONE] = record->copy_done ? &flag : NULL,
+        [IMAGE_OK] = record->image_ok ? &flag : NULL,
+        [MAGIC] = img_trailer_magic(format->align),
     };
-    struct extent extents[FIELDS];
     struct flash_sector sector;
-    uint8_t info[IMG_TRAILER_INFO_MAX];
+    uint8_t bytes[IMG_TRAILER_INFO_MAX];
 
     int err = trailer_sector(slot, format, &sector);
     if (err < 0) {
         return err;
     }
-    for (enum field f = SWAP_SIZE; f < FIELDS; f++) {
-        extents[f] = field_extent(slot, format, sector.unit, f);
-    }
-    uint32_t base = extents[first_field(format)].unit_from;
-    if (slot->size - base > sizeof info) {
+    if (slot->size - field_extent(slot, format, sector.unit, first_field(format)).unit_from >
+        sizeof bytes) {
         return OTA_E_LAYOUT;
     }
-    memset(info, sector.erased, sizeof info);
-    compose(format, record, extents, wanted, base, info);
-
     /* Fields that share a unit become one run; each run is one program. */
     uint32_t from = 0;
     uint32_t to = 0;
     for (enum field f = SWAP_SIZE; f < FIELDS; f++) {
-        if (!wanted[f]) {
+        struct extent extent = field_extent(slot, format, sector.unit, f);
+        if (contents[f] == NULL) {
             continue;
         }
-        if (to > extents[f].unit_from) {
-            to = to > extents[f].unit_to ? to : extents[f].unit_to;
-            continue;
-        }
-        if (to > from) {
-            err = flash_area_program(slot, from, info + (from - base), to - from);
+        if (to <= extent.unit_from) {
+            err = flash_area_program(slot, from, bytes, to - from);
             if (err < 0) {
                 return err;
             }
+            memset(bytes, sector.erased, sizeof bytes);
+            from = extent.unit_from;
         }
-        from = extents[f].unit_from;
-        to = extents[f].unit_to;
+        to = to > extent.unit_to ? to : extent.unit_to;
+        memcpy(bytes + (extent.from - from), contents[f], extent.to - extent.from);
     }
-    return flash_area_program(slot, from, info + (from - base), to - from);
+    return flash_area_program(slot, from, bytes, to - from);
 }
 
 static int set_flag(const struct flash_area *slot, const struct img_trailer_format *format,
@@ -442,9 +402,9 @@ int img_prepare_erase(const struct flash_area *secondary, const struct img_trail
     return format->in_status != NULL ? img_withdraw(secondary, format) : OTA_OK;
 }
 
-/* Only beside a GOOD magic a flag says something: it is in *flag then. */
+/* Only beside a GOOD magic the flags say something: that is what they say then. */
 static bool read_good(const struct flash_area *slot, const struct img_trailer_format *format,
-                      uint32_t distance, enum img_flag *flag)
+                      enum img_flag *copy_done, enum img_flag *image_ok)
 {
     struct flash_sector sector;
 
@@ -452,19 +412,20 @@ static bool read_good(const struct flash_area *slot, const struct img_trailer_fo
         read_magic(slot, format, sector.erased) != IMG_MAGIC_GOOD) {
         return false;
     }
-    *flag = read_flag(slot, distance, sector.erased);
+    *copy_done = read_flag(slot, img_trailer_copy_done(format), sector.erased);
+    *image_ok = read_flag(slot, img_trailer_image_ok(format), sector.erased);
     return true;
 }
 
 int img_confirm(const struct flash_area *primary, const struct img_trailer_format *format)
 {
+    enum img_flag copy_done;
     enum img_flag image_ok;
 
     if (format->in_status != NULL) {
         return format->in_status->confirm(&format->status);
     }
-    if (!read_good(primary, format, img_trailer_image_ok(format), &image_ok) ||
-        img_flag_on(image_ok)) {
+    if (!read_good(primary, format, &copy_done, &image_ok) || img_flag_on(image_ok)) {
         return OTA_OK;
     }
     return img_trailer_set_image_ok(primary, format);
@@ -485,7 +446,6 @@ bool img_on_trial(const struct flash_area *primary, const struct img_trailer_for
     if (format->in_status != NULL) {
         return format->in_status->read(&format->status, &status) == 0 && status.trial;
     }
-    return read_good(primary, format, img_trailer_copy_done(format), &copy_done) &&
-           read_good(primary, format, img_trailer_image_ok(format), &image_ok) &&
-           img_flag_on(copy_done) && !img_flag_on(image_ok);
+    return read_good(primary, format, &copy_done, &image_ok) && img_flag_on(copy_done) &&
+           !img_flag_on(image_ok);
 }

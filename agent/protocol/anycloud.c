@@ -98,8 +98,8 @@ static int read_port(const cJSON *port, uint16_t *out)
     if (port == NULL)
         return 0;
     if (cJSON_IsNumber(port)) {
-        double number = port->valuedouble;
-        if (!(number >= 0 && number <= UINT16_MAX) || number != (double)(uint16_t)number)
+        int number = port->valueint;
+        if (number < 0 || number > UINT16_MAX || port->valuedouble != number)
             return OTA_E_JOB_FIELD;
         *out = (uint16_t)number;
         return 0;
@@ -246,48 +246,65 @@ static int read_message(const struct ota_speaker *speaker, const uint8_t *data, 
 
 /* ---- topics ------------------------------------------------------------------------------ */
 
-/* Appends `text`, with whatever a topic level or filter would trip over made harmless. */
-static size_t put_level(char *out, size_t size, size_t at, const char *text, size_t most,
-                        bool clean)
+struct topic {
+    char *out;
+    size_t size;
+    size_t at;
+};
+
+static void put(struct topic *topic, char c)
 {
-    for (size_t i = 0; text != NULL && text[i] != 0 && i < most && at + 1 < size; i++) {
-        char c = text[i];
-        out[at++] = clean && !is_alphanumeric(c) ? '-' : c;
-    }
-    out[at] = 0;
-    return at;
+    if (topic->at + 1 < topic->size)
+        topic->out[topic->at++] = c;
 }
 
-static size_t put_base(const struct ota_speaker *speaker, char *out, size_t size)
+static void put_text(struct topic *topic, const char *text)
 {
-    size_t at = put_level(out, size, 0, speaker->topic_prefix, size, false);
-    at = put_level(out, size, at, "/", 1, false);
-    return put_level(out, size, at, speaker->identity->board, size, false);
+    for (; text != NULL && *text != 0; text++)
+        put(topic, *text);
 }
 
-/* Two devices that start at the same instant must not share a topic: serial number and chance. */
+/* The beginning of all topics of the board. */
+static struct topic begin_topic(const struct ota_speaker *speaker, char *out, size_t size)
+{
+    struct topic topic = {.out = out, .size = size};
+    put_text(&topic, speaker->topic_prefix);
+    put(&topic, '/');
+    put_text(&topic, speaker->identity->board);
+    return topic;
+}
+
+static int end_topic(struct topic *topic)
+{
+    if (topic->size > 0)
+        topic->out[topic->at] = 0;
+    return topic->at + 1 < topic->size ? (int)topic->at : OTA_E_NO_SPACE;
+}
+
+/* Two devices that start at the same instant must not share a topic: serial number, with whatever a
+ * topic level or filter would trip over made harmless, and chance. */
 static int inbox(const struct ota_speaker *speaker, uint64_t nonce, char *out, size_t size)
 {
-    char digits[11];
-    if (size == 0)
-        return OTA_E_NO_SPACE;
-    size_t at = put_base(speaker, out, size);
-    at = put_level(out, size, at, "/OTAImage/", size, false);
-    at = put_level(out, size, at, speaker->identity->serial, SERIAL_IN_TOPIC, true);
-    for (int half = 0; half < 2; half++) {
-        json_decimal(digits, (uint32_t)(nonce >> (32 * half)));
-        at = put_level(out, size, at, "-", 1, false);
-        at = put_level(out, size, at, digits, size, false);
+    const uint32_t chances[] = {(uint32_t)nonce, (uint32_t)(nonce >> 32)};
+    const char *serial = speaker->identity->serial;
+    struct topic topic = begin_topic(speaker, out, size);
+    put_text(&topic, "/OTAImage/");
+    for (size_t i = 0; serial != NULL && serial[i] != 0 && i < SERIAL_IN_TOPIC; i++)
+        put(&topic, is_alphanumeric(serial[i]) ? serial[i] : '-');
+    for (size_t i = 0; i < sizeof chances / sizeof chances[0]; i++) {
+        char digits[11];
+        json_decimal(digits, chances[i]);
+        put(&topic, '-');
+        put_text(&topic, digits);
     }
-    return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
+    return end_topic(&topic);
 }
 
 static int put_topic(const struct ota_speaker *speaker, const char *end, char *out, size_t size)
 {
-    if (size == 0)
-        return OTA_E_NO_SPACE;
-    size_t at = put_level(out, size, put_base(speaker, out, size), end, size, false);
-    return at + 1 < size ? (int)at : OTA_E_NO_SPACE;
+    struct topic topic = begin_topic(speaker, out, size);
+    put_text(&topic, end);
+    return end_topic(&topic);
 }
 
 static int direct_inbox(const struct ota_speaker *speaker, char *out, size_t size)

@@ -127,12 +127,9 @@ static int read_path(const char *text, char out[OTA_PATH_MAX])
     return 0;
 }
 
-static int read_url(const cJSON *item, struct ota_source *out)
+int harmony_url_parse(const char *text, struct ota_source *out)
 {
-    const char *text = cJSON_GetStringValue(item);
-    const char *rest = text != NULL ? behind_scheme(text, "https://") : NULL;
-    if (text == NULL)
-        return OTA_E_JOB_FIELD;
+    const char *rest = behind_scheme(text, "https://");
     out->connection = rest != NULL ? OTA_BY_HTTPS : OTA_BY_HTTP;
     if (rest == NULL)
         rest = behind_scheme(text, "http://");
@@ -140,6 +137,12 @@ static int read_url(const cJSON *item, struct ota_source *out)
         return strstr(text, "://") != NULL ? OTA_E_UNSUPPORTED : OTA_E_JOB_FIELD;
     int error = read_host(rest, out, &rest);
     return error != 0 ? error : read_path(rest, out->path);
+}
+
+static int read_url(const cJSON *item, struct ota_source *out)
+{
+    const char *text = cJSON_GetStringValue(item);
+    return text != NULL ? harmony_url_parse(text, out) : OTA_E_JOB_FIELD;
 }
 
 /* ---- manifests --------------------------------------------------------------------------- */
@@ -233,7 +236,7 @@ static int read_message(const struct ota_speaker *speaker, const uint8_t *data, 
 
 /* ---- patches ----------------------------------------------------------------------------- */
 
-static int read_patch(const cJSON *item, struct harmony_patch *out)
+static int read_patch(const cJSON *item, struct ota_patch *out)
 {
     bool good = cJSON_IsObject(item) &&
                 read_version(cJSON_GetObjectItem(item, "BaseVersion"), &out->base_version) &&
@@ -245,8 +248,7 @@ static int read_patch(const cJSON *item, struct harmony_patch *out)
                : OTA_E_JOB_FIELD;
 }
 
-int harmony_patch_parse(const uint8_t *data, size_t length, size_t from_last,
-                        struct harmony_patch *out)
+int harmony_patch_parse(const uint8_t *data, size_t length, size_t from_last, struct ota_patch *out)
 {
     cJSON *root;
     memset(out, 0, sizeof *out);
@@ -282,4 +284,5 @@ const struct ota_protocol ota_harmony = {
     .outbox = no_outbox,
     .job_path = "/ota.json",
     .read = read_message,
+    .patch = harmony_patch_parse,
 };

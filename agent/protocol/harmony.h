@@ -33,19 +33,13 @@ extern const struct ota_protocol ota_harmony;
 OTA_MUST_CHECK int harmony_manifest_parse(const uint8_t *data, size_t length,
                                           struct ota_message *out);
 
-/* A way to the offered image from one that is stored here. */
-struct harmony_patch {
-    uint32_t base_version;
-    uint8_t base_digest[CRYPTO_SHA256_SIZE];
-    struct ota_source source; /* of the patch */
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-    uint8_t target_digest[CRYPTO_SHA256_SIZE]; /* of what comes out */
-};
+/* Reads "http[s]://HOST[:PORT][/PATH][?QUERY]"; a fragment is dropped. The errors of URLs above. */
+OTA_MUST_CHECK int harmony_url_parse(const char *text, struct ota_source *out);
 
 /* Reads the element of "Patch" that stands `from_last` elements before the last one, for the last
  * one that fits is meant to be taken. OTA_E_NO_IMAGE: there are no more. OTA_E_JOB_FIELD: this one
  * is missing a field or one is wrong: the next may still do. Other errors as above. */
 OTA_MUST_CHECK int harmony_patch_parse(const uint8_t *data, size_t length, size_t from_last,
-                                       struct harmony_patch *out);
+                                       struct ota_patch *out);
 
 #endif

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ota_message message;
-    struct harmony_patch patch;
+    struct ota_patch patch;
     uint32_t number;
     int error = harmony_manifest_parse(data, size, &message);
     demand(error <= 0 && (error == 0 || message.fault != NULL));

@@ -92,6 +92,25 @@ static void the_last_entry_is_the_offer(void **state)
     assert_int_equal(message.kind, OTA_MESSAGE_NO_UPDATE);
 }
 
+/* As much history as a device's document buffer has room for. */
+static void a_long_history_is_passed_over(void **state)
+{
+    static char text[4096];
+    struct ota_message message;
+    size_t length = (size_t)snprintf(text, sizeof text, "{\"ota\": [");
+    uint32_t version = 0;
+    (void)state;
+    while (length + 400 < sizeof text) {
+        version++;
+        length += (size_t)snprintf(text + length, sizeof text - length,
+                                   "{\"Version\": %u, " IMAGE ", \"EraseVer\": false}, ", version);
+    }
+    snprintf(text + length, sizeof text - length, "{\"Version\": 99, " IMAGE "}]}");
+    assert_true(version > 15);
+    assert_int_equal(parse(text, &message), 0);
+    assert_int_equal(number_of(&message), 99);
+}
+
 /* B8: it holds for its manifest only. */
 static void erasing_needs_a_version_and_no_more(void **state)
 {
@@ -217,7 +236,7 @@ static void long_addresses_are_whole_or_refused(void **state)
     ", \"PatchURL\": \"http://h/p.patch\", \"PatchDigest\": \"" LARGE "\", \"TargetDigest\": "     \
     "\"" DIGEST "\""
 
-static int patch(const char *text, size_t from_last, struct harmony_patch *out)
+static int patch(const char *text, size_t from_last, struct ota_patch *out)
 {
     return harmony_patch_parse((const uint8_t *)text, strlen(text), from_last, out);
 }
@@ -226,7 +245,7 @@ static void patches_are_read_from_the_last_on(void **state)
 {
     static const char text[] = ENTRY("\"Version\": 5, " IMAGE ", \"Patch\": [{" BASE("1") REST
                                      "}, {" BASE("2") "}, {" BASE("3") REST "}]");
-    struct harmony_patch found;
+    struct ota_patch found;
     struct ota_message message;
     (void)state;
     assert_int_equal(parse(text, &message), 0);
@@ -251,6 +270,7 @@ int main(void)
         cmocka_unit_test(an_offer_is_read_whole),
         cmocka_unit_test(names_are_read_as_the_original_reads_them),
         cmocka_unit_test(the_last_entry_is_the_offer),
+        cmocka_unit_test(a_long_history_is_passed_over),
         cmocka_unit_test(erasing_needs_a_version_and_no_more),
         cmocka_unit_test(versions_are_whole_numbers),
         cmocka_unit_test(what_is_wrong_is_named),

@@ -51,6 +51,15 @@ struct ota_voucher {
     uint8_t signature[64]; /* ECDSA P-256 over that digest, r || s */
 };
 
+/* A way to the offered image from one that is stored here. */
+struct ota_patch {
+    uint32_t base_version; /* as rows of a store count them */
+    uint8_t base_digest[CRYPTO_SHA256_SIZE];
+    struct ota_source source; /* of the patch */
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    uint8_t target_digest[CRYPTO_SHA256_SIZE]; /* of what comes out */
+};
+
 struct ota_message {
     enum ota_message_kind kind;
     struct img_version version; /* of a job, as far as it was understood */
@@ -84,6 +93,10 @@ struct ota_protocol {
      * _CHUNK. After _JOB_BOARD version and source are as good as after 0. */
     int (*read)(const struct ota_speaker *speaker, const uint8_t *data, size_t length,
                 struct ota_message *out);
+    /* The patch that stands `from_last` places before the last one that a job document names, which
+     * is the one to be looked at first. OTA_E_NO_IMAGE: there are no more; OTA_E_JOB_FIELD: this
+     * one makes no sense, the next may. NULL: this protocol has none. */
+    int (*patch)(const uint8_t *data, size_t length, size_t from_last, struct ota_patch *out);
 };
 
 #endif

@@ -58,7 +58,7 @@ static int judge_list(struct ota_agent *agent)
     if (untar->size > agent->config.max_end)
         return OTA_E_IMG_SIZE;
     if (!agent->announced)
-        return agent->config.direct->announce(agent, &untar->version);
+        return ota_parts(agent)->direct->announce(agent, &untar->version);
     return img_version_compare(&untar->version, &agent->offer) == 0 ? 0 : OTA_E_IMG_VERSION;
 }
 

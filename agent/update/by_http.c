@@ -5,7 +5,7 @@ static const struct ota_row rows[] = {OTA_ROWS_BY_HTTP(OTA_ROW)};
 
 static void compose(struct ota_agent *agent)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     if (agent->state == OTA_STATE_POST)
         agent->text_length = protocol->result_body(ota_result_path(agent), ota_succeeded(agent),
                                                    agent->text, OTA_JSON_MAX);

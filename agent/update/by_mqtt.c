@@ -6,17 +6,17 @@ static const struct ota_row rows[] = {OTA_ROWS_BY_MQTT(OTA_ROW)};
 /* All of the image, or its first chunk. */
 static int compose_request(struct ota_agent *agent, const struct ota_speaker *speaker)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     if (agent->config.chunk_size != 0)
         return protocol->request_chunk(speaker, 0, agent->config.chunk_size, agent->text,
                                        OTA_JSON_MAX);
-    return agent->config.send_direct ? protocol->request_direct(speaker, agent->text, OTA_JSON_MAX)
+    return ota_is_sent_direct(agent) ? protocol->request_direct(speaker, agent->text, OTA_JSON_MAX)
                                      : protocol->request(speaker, agent->text, OTA_JSON_MAX);
 }
 
 static void compose(struct ota_agent *agent)
 {
-    const struct ota_protocol *protocol = agent->config.protocol;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     if (agent->state == OTA_STATE_ASK)
         agent->text_length = protocol->ask(&agent->speaker, agent->text, OTA_JSON_MAX);
     else if (agent->state == OTA_STATE_REQUEST)

@@ -28,9 +28,9 @@ static uint32_t step_of(const struct ota_agent *agent)
 static int request(struct ota_agent *agent, uint32_t offset)
 {
     agent->asked[agent->asked_count++] = offset;
-    return ota_publish(agent, agent->config.protocol->request_chunk(&agent->speaker, offset,
-                                                                    step_of(agent), agent->text,
-                                                                    OTA_JSON_MAX));
+    return ota_publish(agent, ota_parts(agent)->protocol->request_chunk(&agent->speaker, offset,
+                                                                        step_of(agent), agent->text,
+                                                                        OTA_JSON_MAX));
 }
 
 /* Asks for the first few missing chunks, each by itself; when a reset came after the last one, for
@@ -39,7 +39,7 @@ static int request_missing(struct ota_agent *agent)
 {
     int error = 0;
     /* What an archive's first chunk says decides which others are missing. */
-    uint32_t most = agent->archived && agent->done == 0 ? 1 : OTA_ASKED_MAX;
+    uint32_t most = ota_is_archived(agent) && agent->done == 0 ? 1 : OTA_ASKED_MAX;
     agent->asked_count = 0;
     if (agent->done == agent->total)
         return request(agent, 0);
@@ -67,7 +67,7 @@ enum ota_state ota_request_begin(struct ota_agent *agent, const struct ota_event
     int error = ota_publish(agent, agent->text_length);
     agent->asked[0] = 0;
     agent->asked_count = agent->config.chunk_size != 0;
-    return ota_asked(agent, "update request", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_publish_failed(struct ota_agent *agent, const struct ota_event *event)
@@ -110,8 +110,8 @@ static bool fits_grain(struct ota_agent *agent, const struct ota_chunk *chunk)
 /* Against the job and the chunks before; the chunk is consistent in itself. */
 static int judge_chunk(struct ota_agent *agent, const struct ota_chunk *chunk)
 {
-    if (!agent->announced) {
-        int error = agent->config.direct->announce(agent, &chunk->version);
+    if (ota_is_direct(agent) && !agent->announced) {
+        int error = ota_parts(agent)->direct->announce(agent, &chunk->version);
         if (error != 0)
             return error;
     }
@@ -168,7 +168,8 @@ enum ota_state ota_receive_message(struct ota_agent *agent, const struct ota_eve
     struct ota_message message;
     if (ota_slot_count(agent, event->length) != 0)
         return ota_fail(agent, OTA_E_TRAFFIC);
-    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
+    int error =
+        ota_parts(agent)->protocol->read(&agent->speaker, event->data, event->length, &message);
     if (error == 0 && message.kind != OTA_MESSAGE_CHUNK)
         return agent->state; /* the job once more, or another: this one is finished first */
     if (error == 0)

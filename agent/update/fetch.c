@@ -78,7 +78,7 @@ static bool is_gone(const struct ota_agent *agent, const struct http_head *head)
 static enum ota_state renew(struct ota_agent *agent)
 {
     enum ota_state next = ota_retry_request(agent, OTA_E_HTTP_STATUS);
-    bool may = agent->config.flow == OTA_FLOW_JOB && agent->renewals < RENEWALS_MAX;
+    bool may = !ota_is_direct(agent) && agent->renewals < RENEWALS_MAX;
     if (next != OTA_STATE_PAUSE || !may)
         return next;
     agent->renewals++;
@@ -174,7 +174,7 @@ static enum ota_state peeked(struct ota_agent *agent)
     if (error == 0 && !agent->announced) {
         error = img_header_parse(agent->piece, agent->config.secondary.size, &header, NULL);
         if (error == 0)
-            error = agent->config.direct->announce(agent, &header.version);
+            error = ota_parts(agent)->direct->announce(agent, &header.version);
     }
     if (error != 0)
         return ota_slot_failed(agent, error);

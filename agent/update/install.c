@@ -23,13 +23,13 @@ static void save_loosely(struct ota_agent *agent)
 /* A result is sent to whoever sent a job. */
 static bool is_answerable(const struct ota_agent *agent)
 {
-    return agent->config.flow == OTA_FLOW_JOB && !agent->config.do_not_send_result;
+    return !ota_is_direct(agent) && !agent->config.do_not_send_result;
 }
 
 void ota_settle(struct ota_agent *agent)
 {
     struct ota_record *record = &agent->record;
-    agent->trial = agent->config.target->is_on_trial(agent);
+    agent->trial = ota_parts(agent)->target->is_on_trial(agent);
     if (record->phase != OTA_PHASE_STAGED && record->phase != OTA_PHASE_INSTALL)
         return;
     bool runs = img_version_compare(&record->target, &agent->speaker.running) == 0;
@@ -130,7 +130,7 @@ enum ota_state ota_fail(struct ota_agent *agent, int code)
 /* What lies in flash is a trusted image, nothing but that image, and the one that was announced. */
 static int verify(struct ota_agent *agent, struct img_info *info)
 {
-    int error = agent->config.target->check(agent, info);
+    int error = ota_parts(agent)->target->check(agent, info);
     if (error != 0)
         return error;
     if (info->end > agent->config.max_end)
@@ -159,9 +159,18 @@ static void stage(struct ota_record *record, const struct img_info *info, const 
 enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     const struct flash_port *flash = agent->ports.flash;
+    const struct ota_target *target = ota_parts(agent)->target;
     struct img_info info = {0};
     (void)event;
     int error = flash->sync(flash->context);
+    if (error == 0 && target->complete != NULL)
+        error = target->complete(agent);
+    if (error > 0) {
+        ota_wait(agent, 0);
+        return OTA_STATE_VERIFY;
+    }
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error == 0)
         error = verify(agent, &info);
     if (error != 0)
@@ -173,7 +182,7 @@ enum ota_state ota_verify_begin(struct ota_agent *agent, const struct ota_event 
 /* Begun and not known to be done: the loader must not find it, for Failure will be reported. */
 static void withdraw(struct ota_agent *agent)
 {
-    int error = agent->config.target->withdraw(agent);
+    int error = ota_parts(agent)->target->withdraw(agent);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "cannot withdraw", error);
 }
@@ -187,8 +196,8 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
     if (error != 0)
         return ota_fail(agent, error);
     forget_progress(agent); /* the loader may move the slot's content from now on */
-    if (!agent->taken_over)
-        error = config->target->hand_over(agent);
+    if (!ota_is_taken_over(agent))
+        error = ota_parts(agent)->target->hand_over(agent);
     if (error == 0)
         error = flash->sync(flash->context);
     if (error != 0) {
@@ -209,10 +218,10 @@ enum ota_state ota_install_begin(struct ota_agent *agent, const struct ota_event
 static int confirm(struct ota_agent *agent)
 {
     const struct flash_port *flash = agent->ports.flash;
-    const struct ota_target *target = agent->config.target;
+    const struct ota_target *target = ota_parts(agent)->target;
     if (!agent->trial)
         return 0;
-    if (agent->taken_over)
+    if (ota_is_taken_over(agent))
         return target->is_on_trial(agent) ? OTA_E_UNCONFIRMED : 0;
     int error = target->confirm(agent);
     return error != 0 ? error : flash->sync(flash->context);
@@ -243,7 +252,7 @@ enum ota_state ota_report_begin(struct ota_agent *agent, const struct ota_event 
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    return ota_asked(agent, "report", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_reported(struct ota_agent *agent, bool delivered)

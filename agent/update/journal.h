@@ -23,6 +23,7 @@
 #define OTA_RECORD_SIZE 328u
 #define OTA_PATH_MAX    256u /* of a file on an HTTP server, with its NUL */
 #define OTA_FAILED_MAX  5u
+#define OTA_REVERTS_MAX 2u /* of one version, before it is not tried again */
 
 enum ota_phase {
     OTA_PHASE_IDLE,      /* nothing owed */

@@ -45,7 +45,6 @@ static int name_session(struct ota_agent *agent)
 {
     static const char hex[] = "0123456789abcdef";
     uint8_t chance[8];
-    uint64_t nonce = 0;
     int error = agent->ports.random->bytes(agent->ports.random->context, chance, sizeof chance);
     if (error != 0)
         return error;
@@ -61,10 +60,9 @@ static int name_session(struct ota_agent *agent)
     for (size_t i = 0; i < NONCE_DIGITS; i++)
         agent->client_id[at++] = hex[chance[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
     agent->client_id[at] = 0;
-    for (size_t i = 0; i < sizeof chance; i++)
-        nonce |= (uint64_t)chance[i] << (8 * i);
-    const struct ota_protocol *protocol = agent->config.protocol;
-    int length = agent->config.send_direct
+    uint64_t nonce = ota_get32(chance) | (uint64_t)ota_get32(chance + 4) << 32;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
+    int length = ota_is_sent_direct(agent)
                      ? protocol->direct_inbox(&agent->speaker, agent->inbox, sizeof agent->inbox)
                      : protocol->inbox(&agent->speaker, nonce, agent->inbox, sizeof agent->inbox);
     return length < 0 ? length : 0;
@@ -178,15 +176,15 @@ const struct ota_way *ota_way_of(const struct ota_agent *agent, enum ota_connect
 {
     bool mqtt = connection == OTA_BY_MQTT;
     bool usable = mqtt ? agent->ports.mqtt != NULL : agent->ports.http != NULL;
-    return usable ? agent->config.ways[mqtt ? 0 : 1] : NULL;
+    return usable ? (mqtt ? ota_parts(agent)->by_mqtt : ota_parts(agent)->by_http) : NULL;
 }
 
 static enum ota_state next_state(struct ota_agent *agent)
 {
     bool due = ota_is_due(agent);
     bool to_check = agent->checking && !agent->offered;
-    if (!due && !agent->fetching && to_check && agent->config.flow == OTA_FLOW_DIRECT)
-        return agent->config.direct->begin(agent);
+    if (!due && !agent->fetching && to_check && ota_is_direct(agent))
+        return ota_parts(agent)->direct->begin(agent);
     if (!due && !agent->fetching && !to_check)
         return OTA_STATE_LEAVE;
     return ota_way_of(agent, ota_connection_now(agent))->next(agent);
@@ -249,10 +247,10 @@ enum ota_state ota_retry(struct ota_agent *agent, int code)
     return try_again(agent, reason_of(code));
 }
 
-enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms)
+enum ota_state ota_asked(struct ota_agent *agent, int error, uint32_t wait_ms)
 {
     if (error != 0) {
-        ota_log(agent, OTA_LOG_NOTICE, what, error);
+        ota_log(agent, OTA_LOG_NOTICE, "not sent", error);
         return ota_retry(agent, error);
     }
     ota_wait(agent, wait_ms);
@@ -292,14 +290,14 @@ enum ota_state ota_connect_begin(struct ota_agent *agent, const struct ota_event
         .client_id = agent->client_id,
         .keep_alive_s = keep_alive_s(agent->config.timing.keep_alive),
         .clean_session = true,
-        .will_topic = agent->config.protocol->will_topic,
-        .will_payload = agent->config.protocol->will_payload,
+        .will_topic = ota_parts(agent)->protocol->will_topic,
+        .will_payload = ota_parts(agent)->protocol->will_payload,
     };
     int error = mqtt->connect(mqtt->context, &options);
     agent->linked = error == 0;
     agent->astray = elsewhere;
     agent->unacked = 0;
-    return ota_asked(agent, "connect", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_connect_answered(struct ota_agent *agent, const struct ota_event *event)
@@ -315,7 +313,7 @@ enum ota_state ota_subscribe_begin(struct ota_agent *agent, const struct ota_eve
     const struct mqtt_port *mqtt = agent->ports.mqtt;
     (void)event;
     int error = mqtt->subscribe(mqtt->context, agent->inbox, QOS_AT_LEAST_ONCE);
-    return ota_asked(agent, "subscribe", error, agent->config.timing.connect_wait);
+    return ota_asked(agent, error, agent->config.timing.connect_wait);
 }
 
 enum ota_state ota_subscribe_answered(struct ota_agent *agent, const struct ota_event *event)

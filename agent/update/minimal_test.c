@@ -5,10 +5,10 @@
 static int set_up(void **state)
 {
     struct rig *rig = rig_new();
-    rig->config.ways[1] = NULL;
-    rig->config.direct = NULL;
-    rig->config.archive = NULL;
-    rig->config.say = NULL;
+    rig->config.parts.by_http = NULL;
+    rig->config.parts.direct = NULL;
+    rig->config.parts.archive = NULL;
+    rig->config.parts.say = NULL;
     rig->config.piece_size = 8;
     rig->ports.http = NULL;
     rig->config.progress.size = RIG_PROGRESS;
@@ -95,7 +95,7 @@ static void needs_what_it_is_told_to_do(void **state)
     bad.piece_size = 7;
     assert_int_equal(ota_init(&rig->agent, &bad, &rig->ports), OTA_E_NO_SPACE);
     bad = good;
-    bad.ways[1] = &ota_by_http; /* … whose chunks come in pieces */
+    bad.parts.by_http = &ota_by_http; /* … whose chunks come in pieces */
     assert_int_equal(ota_init(&rig->agent, &bad, &rig->ports), OTA_E_NO_SPACE);
 }
 

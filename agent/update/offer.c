@@ -2,21 +2,20 @@
 
 #include <string.h>
 
-#define REVERTS_MAX 2u /* installations of one version, before it is not tried again */
-
 /* ---- asking for a job by MQTT ------------------------------------------------------------ */
 
 enum ota_state ota_ask_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
     int error = ota_publish(agent, agent->text_length);
-    return ota_asked(agent, "availability request", error, agent->config.timing.job_wait);
+    return ota_asked(agent, error, agent->config.timing.job_wait);
 }
 
 enum ota_state ota_ask_message(struct ota_agent *agent, const struct ota_event *event)
 {
     struct ota_message message;
-    int error = agent->config.protocol->read(&agent->speaker, event->data, event->length, &message);
+    int error =
+        ota_parts(agent)->protocol->read(&agent->speaker, event->data, event->length, &message);
     if (message.kind == OTA_MESSAGE_CHUNK || (error == 0 && message.kind == OTA_MESSAGE_OTHER))
         return OTA_STATE_ASK; /* chunks of nothing, the answer to an earlier report */
     size_t length = event->length <= OTA_JSON_MAX ? event->length : 0;
@@ -57,14 +56,14 @@ int ota_judge_offer(const struct ota_agent *agent)
     const struct ota_record *record = &agent->record;
     if (img_version_compare(&agent->offer, &agent->speaker.running) <= 0)
         return OTA_E_JOB_VERSION;
-    if (ota_record_failures(record, &agent->offer) >= REVERTS_MAX)
+    if (ota_record_failures(record, &agent->offer) >= OTA_REVERTS_MAX)
         return OTA_E_REJECTED;
     return 0;
 }
 
 enum ota_state ota_decline(struct ota_agent *agent, int code)
 {
-    if (code != OTA_E_JOB_VERSION || agent->config.flow != OTA_FLOW_DIRECT)
+    if (code != OTA_E_JOB_VERSION || !ota_is_direct(agent))
         return ota_fail(agent, code);
     agent->fetching = false;
     agent->outcome = OTA_E_NO_UPDATE;
@@ -81,6 +80,12 @@ enum ota_state ota_begin_fetch(struct ota_agent *agent)
         ota_notify(agent, OTA_NOTICE_JOB, 0);
     int error = ota_slot_begin(agent);
     return error != 0 ? ota_fail(agent, error) : ota_proceed(agent);
+}
+
+enum ota_state ota_ask_anew(struct ota_agent *agent)
+{
+    agent->renewing = true;
+    return ota_proceed(agent);
 }
 
 /* The new job is for the version that is being fetched, wherever it lies by now. */
@@ -110,7 +115,7 @@ static int judge_source(const struct ota_agent *agent)
 /* What the document says beside version and place concerns who keeps the images. */
 static int take(struct ota_agent *agent, const struct ota_message *message)
 {
-    const struct ota_target *target = agent->config.target;
+    const struct ota_target *target = ota_parts(agent)->target;
     return target->take != NULL ? target->take(agent, message) : 0;
 }
 
@@ -125,8 +130,8 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
     bool renewed = agent->renewing;
     (void)event;
     agent->renewing = false;
-    int error = agent->config.protocol->read(&agent->speaker, (const uint8_t *)agent->text,
-                                             (size_t)agent->text_length, &message);
+    int error = ota_parts(agent)->protocol->read(&agent->speaker, (const uint8_t *)agent->text,
+                                                 (size_t)agent->text_length, &message);
     if (error != 0 && message.fault != NULL)
         ota_log(agent, OTA_LOG_WARNING, message.fault, error);
     if (error == 0 && message.kind == OTA_MESSAGE_ERASE)
@@ -143,10 +148,14 @@ enum ota_state ota_parse_begin(struct ota_agent *agent, const struct ota_event *
         error = judge_source(agent);
     if (error == 0)
         error = ota_judge_offer(agent);
-    if (agent->taken_over && is_waived(error))
+    if (ota_is_taken_over(agent) && is_waived(error))
         error = judge_source(agent);
     if (error == 0)
         error = take(agent, &message);
+    if (error == OTA_E_CHANGED) {
+        renewed = false;
+        error = 0;
+    }
     if (is_nothing_new(agent, error)) {
         agent->outcome = OTA_E_NO_UPDATE;
         return OTA_STATE_LEAVE;

@@ -18,6 +18,8 @@ struct http_request ota_home_request(const struct ota_agent *agent, const char *
     return (struct http_request){
         .method = HTTP_GET,
         .tls = agent->config.connection == OTA_BY_HTTPS,
+        .host = agent->config.http_host,
+        .port = agent->config.http_port,
         .path = path,
     };
 }

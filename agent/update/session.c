@@ -12,16 +12,20 @@ static const struct ota_row rows[] = {OTA_ROWS(OTA_ROW)};
 
 static const struct ota_way core = {rows, sizeof rows / sizeof rows[0], NULL, NULL};
 
+static const struct ota_row *find_in(const struct ota_way *way, enum ota_state state, int event)
+{
+    for (size_t i = 0; way != NULL && i < way->row_count; i++)
+        if (way->rows[i].state == state && way->rows[i].event == event)
+            return &way->rows[i];
+    return NULL;
+}
+
 static const struct ota_row *find_row(const struct ota_agent *agent, int event)
 {
-    const struct ota_way *way = &core;
-    for (size_t next = 0;; way = agent->config.ways[next++]) {
-        for (size_t i = 0; way != NULL && i < way->row_count; i++)
-            if (way->rows[i].state == agent->state && way->rows[i].event == event)
-                return &way->rows[i];
-        if (next == OTA_WAYS)
-            return NULL;
-    }
+    const struct ota_row *row = find_in(&core, agent->state, event);
+    if (row == NULL)
+        row = find_in(ota_parts(agent)->by_mqtt, agent->state, event);
+    return row != NULL ? row : find_in(ota_parts(agent)->by_http, agent->state, event);
 }
 
 /* What every state must know: is there a connection, how much does the broker still owe, is there a
@@ -46,8 +50,8 @@ static bool concerns(const struct ota_agent *agent, const struct ota_event *even
     if (event->type == OTA_EVENT_MQTT_MESSAGE)
         return event->topic != NULL && strcmp(event->topic, agent->inbox) == 0;
     if (event->type == OTA_EVENT_HTTP_HEAD)
-        return event->head != NULL && agent->requested;
-    return event->type != OTA_EVENT_HTTP_BODY || agent->requested;
+        return event->head != NULL && ota_is_requesting(agent);
+    return event->type != OTA_EVENT_HTTP_BODY || ota_is_requesting(agent);
 }
 
 static void change_state(struct ota_agent *agent, enum ota_state next)
@@ -56,7 +60,7 @@ static void change_state(struct ota_agent *agent, enum ota_state next)
     agent->again = false;
     agent->failure = 0;
     agent->ports.clock->disarm(agent->ports.clock->context, THE_TIMER);
-    if (agent->requested)
+    if (ota_is_requesting(agent))
         agent->ports.http->cancel(agent->ports.http->context);
     agent->requested = false;
     ota_notify(agent, OTA_NOTICE_STATE, 0);
@@ -65,16 +69,18 @@ static void change_state(struct ota_agent *agent, enum ota_state next)
 /* Writes what the present state is going to send into agent->text. */
 static void compose(struct ota_agent *agent)
 {
-    for (size_t i = 0; i < OTA_WAYS; i++)
-        if (agent->config.ways[i] != NULL)
-            agent->config.ways[i]->compose(agent);
+    const struct ota_parts *parts = ota_parts(agent);
+    if (parts->by_mqtt != NULL)
+        parts->by_mqtt->compose(agent);
+    if (parts->by_http != NULL)
+        parts->by_http->compose(agent);
 }
 
 /* Does a state's first work, or what the application wishes instead. False: the state is left. */
 static bool enter_state(struct ota_agent *agent, const struct ota_event *event,
                         enum ota_state *next)
 {
-    const struct ota_say *say = agent->config.say;
+    const struct ota_say *say = ota_parts(agent)->say;
     compose(agent);
     agent->taken_over = false;
     if (say != NULL && !say->enter(agent, next))
@@ -97,8 +103,8 @@ void ota_step(struct ota_agent *agent, const struct ota_event *event)
     bool settled = next == agent->state && !agent->again;
     /* Ends: every chain of entries leads to a state that waits. */
     while (!settled) {
-        if (agent->config.say != NULL)
-            next = agent->config.say->leave(agent, next);
+        if (ota_parts(agent)->say != NULL)
+            next = ota_parts(agent)->say->leave(agent, next);
         change_state(agent, next);
         settled = enter_state(agent, event, &next);
     }
@@ -172,14 +178,12 @@ _Static_assert(sizeof(struct ota_timing) == OTA_TIMES * sizeof(uint32_t), "nothi
 
 static void default_timing(struct ota_timing *timing)
 {
-    uint32_t times[OTA_TIMES];
-    uint32_t usual[OTA_TIMES];
-    memcpy(times, timing, sizeof times);
-    memcpy(usual, &ota_default_timing, sizeof usual);
-    for (size_t i = 0; i < OTA_TIMES; i++)
-        if (times[i] == 0)
-            times[i] = usual[i];
-    memcpy(timing, times, sizeof times);
+    static const uint8_t none[sizeof(uint32_t)];
+    uint8_t *time = (uint8_t *)timing;
+    const uint8_t *usual = (const uint8_t *)&ota_default_timing;
+    for (size_t at = 0; at < sizeof *timing; at += sizeof none)
+        if (memcmp(time + at, none, sizeof none) == 0)
+            memcpy(time + at, usual + at, sizeof none);
 }
 
 static bool is_topic_level(const char *text)
@@ -192,12 +196,12 @@ static int check_connection(struct ota_agent *agent)
 {
     struct ota_config *config = &agent->config;
     if (ota_way_of(agent, config->connection) == NULL ||
-        (config->flow == OTA_FLOW_DIRECT && config->direct == NULL))
+        (config->flow == OTA_FLOW_DIRECT && ota_parts(agent)->direct == NULL))
         return OTA_E_ARGUMENT;
     if (config->connection == OTA_BY_MQTT)
         return 0;
-    if (config->http_file == NULL && config->flow == OTA_FLOW_JOB)
-        config->http_file = config->protocol->job_path;
+    if (config->http_file == NULL && !ota_is_direct(agent))
+        config->http_file = ota_parts(agent)->protocol->job_path;
     bool usable = config->http_file != NULL && config->http_file[0] == '/' &&
                   strlen(config->http_file) < OTA_PATH_MAX;
     return usable ? 0 : OTA_E_ARGUMENT;
@@ -214,8 +218,9 @@ bool ota_is_chunk_size(uint32_t size)
 static int check_config(struct ota_agent *agent)
 {
     const struct ota_config *config = &agent->config;
+    const struct ota_protocol *protocol = ota_parts(agent)->protocol;
     struct flash_sector sector;
-    if (config->protocol == NULL || config->target == NULL || config->max_end == 0 ||
+    if (protocol == NULL || ota_parts(agent)->target == NULL || config->max_end == 0 ||
         config->max_end > config->secondary.size || !is_topic_level(config->topic_prefix) ||
         !is_topic_level(config->identity.board))
         return OTA_E_ARGUMENT;
@@ -225,10 +230,9 @@ static int check_config(struct ota_agent *agent)
     int error = check_connection(agent);
     if (error != 0)
         return error;
-    int length =
-        config->protocol->inbox(&agent->speaker, UINT64_MAX, agent->inbox, sizeof agent->inbox);
+    int length = protocol->inbox(&agent->speaker, UINT64_MAX, agent->inbox, sizeof agent->inbox);
     if (length >= 0)
-        length = config->protocol->outbox(&agent->speaker, agent->outbox, sizeof agent->outbox);
+        length = protocol->outbox(&agent->speaker, agent->outbox, sizeof agent->outbox);
     if (length < 0)
         return length;
     error = flash_area_sector(&config->secondary, 0, &sector);
@@ -239,7 +243,7 @@ static int check_config(struct ota_agent *agent)
     if (config->chunk_size != 0 &&
         (!ota_is_chunk_size(config->chunk_size) || config->chunk_size % sector.unit != 0))
         return OTA_E_ARGUMENT;
-    if (config->piece_size < (config->ways[1] != NULL ? OTA_CHUNK_SIZE : sector.unit) ||
+    if (config->piece_size < (ota_parts(agent)->by_http != NULL ? OTA_CHUNK_SIZE : sector.unit) ||
         config->text_size < OTA_JSON_MAX + 1)
         return OTA_E_NO_SPACE;
     agent->piece = config->piece;
@@ -258,7 +262,7 @@ int ota_init(struct ota_agent *agent, const struct ota_config *config,
     default_timing(&agent->config.timing);
     int error = check_config(agent);
     if (error == 0)
-        error = config->target->running(agent, &agent->speaker.running);
+        error = ota_parts(agent)->target->running(agent, &agent->speaker.running);
     if (error == 0)
         error = ota_journal_open(&agent->journal, &config->journal, &agent->record);
     if (error == 0)

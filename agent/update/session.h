@@ -122,7 +122,7 @@ struct ota_question {
     size_t document_size;
 };
 
-/* What a device is put together from: only what its configuration names is linked. */
+/* What a device is put together from: only what is named is linked. */
 struct ota_way; /* how to speak by one kind of connection */
 extern const struct ota_way ota_by_mqtt;
 extern const struct ota_way ota_by_http; /* and HTTPS */
@@ -137,18 +137,21 @@ extern const struct ota_target ota_to_slots; /* two slots and their trailers */
 extern const struct ota_target ota_to_store; /* an image store (agent/update/to_store.h) */
 struct ota_stored;
 
-#define OTA_WAYS 2u
-
-struct ota_config {
+struct ota_parts {
     const struct ota_protocol *protocol;
-    /* &ota_by_mqtt or NULL, &ota_by_http or NULL: what a job asks for and is NULL here is refused
-     * as OTA_E_UNSUPPORTED. */
-    const struct ota_way *ways[OTA_WAYS];
+    /* &ota_by_mqtt, &ota_by_http: what a job asks for and is NULL here is refused as
+     * OTA_E_UNSUPPORTED. */
+    const struct ota_way *by_mqtt;
+    const struct ota_way *by_http;
     const struct ota_direct *direct;   /* &ota_direct; NULL: job flow only */
     const struct ota_archive *archive; /* &ota_archive; NULL: only images are understood */
     const struct ota_say *say;         /* &ota_say where `decide` is to be asked; NULL: nobody is */
-    const struct ota_target *target;   /* &ota_to_slots or &ota_to_store … */
-    struct ota_stored *stored; /* … and its working memory, the caller's; NULL with slots */
+    const struct ota_target *target;   /* &ota_to_slots or &ota_to_store */
+};
+
+struct ota_config {
+    struct ota_parts parts;    /* unless the program fixes them (agent/update/parts.h) */
+    struct ota_stored *stored; /* working memory of &ota_to_store, the caller's; NULL with slots */
     struct ota_identity identity;
     const char *topic_prefix; /* AnyCloud: "anycloud" or "OTAUpdate" */
     struct flash_area primary;
@@ -167,7 +170,9 @@ struct ota_config {
      * asked for is Send Direct Update. */
     bool send_direct;
     uint32_t chunk_size;   /* over MQTT: each chunk is asked for, of this size; 0: all in one go */
-    const char *http_file; /* path of the job (job flow) or of the image (direct flow) */
+    const char *http_file; /* path of the job (job flow) or of the image (direct flow), … */
+    const char *http_host; /* … on this server; NULL: the one that the world was configured with */
+    uint16_t http_port;    /* with a host only */
     bool do_not_send_result;
     bool stay_after_complete; /* the loader has work, but the application resets when it likes */
     /* Working memory, the caller's: OTA_CHUNK_SIZE bytes with &ota_by_http, else a program unit of

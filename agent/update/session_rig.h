@@ -78,17 +78,17 @@ static inline struct rig *rig_new(void)
     rig->etag = "\"one\"";
     rig->modified = "";
     rig->cut_at = UINT32_MAX;
-    rig->config.protocol = &ota_anycloud;
-    rig->config.ways[0] = &ota_by_mqtt;
-    rig->config.ways[1] = &ota_by_http;
-    rig->config.direct = &ota_direct;
-    rig->config.archive = &ota_archive;
-    rig->config.say = &ota_say;
+    rig->config.parts.protocol = &ota_anycloud;
+    rig->config.parts.by_mqtt = &ota_by_mqtt;
+    rig->config.parts.by_http = &ota_by_http;
+    rig->config.parts.direct = &ota_direct;
+    rig->config.parts.archive = &ota_archive;
+    rig->config.parts.say = &ota_say;
     rig->config.piece = rig->piece;
     rig->config.piece_size = sizeof rig->piece;
     rig->config.text = rig->text;
     rig->config.text_size = sizeof rig->text;
-    rig->config.target = &ota_to_slots;
+    rig->config.parts.target = &ota_to_slots;
     rig->config.identity = (struct ota_identity){"Express Widgits Corporation", "EWCO",
                                                  "Easy Widgit", "ABC213450001", "BOARD_A"};
     rig->config.topic_prefix = "anycloud";

@@ -49,8 +49,8 @@ static int make_key(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZ
         error = ota_progress_key(crypto, key, agent->source.host);
     if (error == 0)
         error = ota_progress_key(crypto, key, agent->source.path);
-    if (error == 0 && agent->config.target->mix != NULL)
-        error = agent->config.target->mix(agent, key);
+    if (error == 0 && ota_parts(agent)->target->mix != NULL)
+        error = ota_parts(agent)->target->mix(agent, key);
     return error;
 }
 
@@ -58,7 +58,7 @@ static int make_key(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZ
  * that was announced only an entity tag can. */
 static bool may_resume(const struct ota_agent *agent)
 {
-    if (agent->progress.archive != 0 && agent->config.archive == NULL)
+    if (agent->progress.archive != 0 && ota_parts(agent)->archive == NULL)
         return false;
     return agent->announced ||
            (agent->source.connection != OTA_BY_MQTT && agent->progress.etag[0] != 0);
@@ -83,8 +83,8 @@ int ota_slot_begin(struct ota_agent *agent)
     forget(agent);
     agent->archived = false;
     int error = make_key(agent, key);
-    if (error == 0 && agent->config.target->choose != NULL)
-        error = agent->config.target->choose(agent);
+    if (error == 0 && ota_parts(agent)->target->choose != NULL)
+        error = ota_parts(agent)->target->choose(agent);
     if (error == 0)
         error = ota_progress_start(&agent->progress, key, &agent->offer);
     if (error == 0 && ota_progress_done(&agent->progress) > 0 && !may_resume(agent))
@@ -94,7 +94,7 @@ int ota_slot_begin(struct ota_agent *agent)
         return error;
     memcpy(agent->etag, agent->progress.etag, sizeof agent->etag);
     if (agent->progress.archive != 0)
-        agent->config.archive->resume(agent);
+        ota_parts(agent)->archive->resume(agent);
     else
         resume_image(agent);
     if (agent->resumed)
@@ -142,14 +142,15 @@ int ota_slot_expect(struct ota_agent *agent, uint64_t total, const char *etag)
 {
     uint32_t max_end = agent->config.max_end;
     int error = 0;
-    uint32_t around = agent->config.archive != NULL ? OTA_TAR_AROUND : 0;
+    uint32_t around = ota_parts(agent)->archive != NULL ? OTA_TAR_AROUND : 0;
     if (total == 0 || total > (uint64_t)max_end + around || total > OTA_MAX_CHUNKS * agent->grain)
         return OTA_E_IMG_SIZE;
     if (strlen(etag) >= sizeof agent->etag)
         return OTA_E_NO_SPACE;
     if (agent->total != 0 && (total != agent->total || ota_progress_is_other(agent->etag, etag)))
         return OTA_E_CHANGED;
-    if (!agent->archived && total <= max_end) /* if it is an archive after all, that is undone */
+    if (!ota_is_archived(agent) &&
+        total <= max_end) /* if it is an archive after all, that is undone */
         error = ota_progress_expect(&agent->progress, (uint32_t)total, etag);
     if (error == 0) {
         if (agent->total == 0)
@@ -170,7 +171,9 @@ enum ota_state ota_slot_failed(struct ota_agent *agent, int code)
 enum ota_state ota_erase_begin(struct ota_agent *agent, const struct ota_event *event)
 {
     (void)event;
-    int error = agent->config.target->give_up(agent);
+    int error = ota_parts(agent)->target->give_up(agent);
+    if (error == OTA_E_CHANGED)
+        return ota_ask_anew(agent);
     if (error != 0)
         return ota_fail(agent, error);
     ota_wait(agent, 0);
@@ -189,7 +192,7 @@ enum ota_state ota_erase_next(struct ota_agent *agent, const struct ota_event *e
         return OTA_STATE_ERASE;
     }
     agent->prepared = true;
-    if (agent->held) {
+    if (ota_is_holding(agent)) {
         agent->held = false;
         uint32_t size = agent->total < OTA_CHUNK_SIZE ? agent->total : OTA_CHUNK_SIZE;
         int error = ota_slot_store(agent, 0, size, agent->piece);
@@ -239,9 +242,9 @@ static int store_plain(struct ota_agent *agent, uint32_t offset, uint32_t size, 
 
 int ota_slot_look(struct ota_agent *agent, const uint8_t *data, uint32_t size)
 {
-    const struct ota_archive *archive = agent->config.archive;
+    const struct ota_archive *archive = ota_parts(agent)->archive;
     agent->archived = archive != NULL && archive->is_one(data, size);
-    if (agent->archived)
+    if (ota_is_archived(agent))
         return archive->look(agent, data, size);
     /* If the record was of an archive, this is what tells. */
     return agent->total > agent->config.max_end
@@ -251,7 +254,7 @@ int ota_slot_look(struct ota_agent *agent, const uint8_t *data, uint32_t size)
 
 bool ota_slot_wants(const struct ota_agent *agent, uint32_t offset)
 {
-    if (agent->archived)
+    if (ota_is_archived(agent))
         return offset == agent->done;
     return offset == 0 || agent->total <= agent->config.max_end;
 }
@@ -263,12 +266,13 @@ int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, cons
         return error;
     uint32_t skip = 0;
     bool written = false;
-    if (agent->config.say != NULL)
-        error = agent->config.say->write(agent, &written);
+    if (ota_parts(agent)->say != NULL)
+        error = ota_parts(agent)->say->write(agent, &written);
     if (error != 0)
         return error;
-    error = agent->archived ? agent->config.archive->take(agent, offset, size, data, written, &skip)
-                            : store_plain(agent, offset, size, data, written);
+    error = ota_is_archived(agent)
+                ? ota_parts(agent)->archive->take(agent, offset, size, data, written, &skip)
+                : store_plain(agent, offset, size, data, written);
     if (error != 0)
         return error;
     cover(agent, offset, size);
@@ -282,10 +286,10 @@ int ota_slot_store(struct ota_agent *agent, uint32_t offset, uint32_t size, cons
 
 uint32_t ota_image_total(const struct ota_agent *agent)
 {
-    return agent->archived ? agent->untar.size : agent->total;
+    return ota_is_archived(agent) ? agent->untar.size : agent->total;
 }
 
 uint32_t ota_image_done(const struct ota_agent *agent)
 {
-    return agent->archived ? agent->unpacked : agent->done;
+    return ota_is_archived(agent) ? agent->unpacked : agent->done;
 }

@@ -33,9 +33,10 @@ ROW(IDLE, OTA_EVENT_CHECK, ota_idle_check, TO_PROCEED, "the same, now") \
 ROW(PAUSE, ENTER, ota_pause_begin, 0, "back off, twice as long each time") \
 ROW(PAUSE, OTA_EVENT_TIMER, ota_pause_over, TO_PROCEED, "try again") \
 ROW(PARSE, ENTER, ota_parse_begin, TO_DATA | TO_RESULT, "accept the job, refuse it, or there is none; or go on where the download was, from where the new job says") \
-ROW(ERASE, ENTER, ota_erase_begin, 0, "begin at the end of the slot, with its trailer") \
+ROW(ERASE, ENTER, ota_erase_begin, TO(ASK) | TO(QUERY) | TO_RESULT, "begin at the end of the slot, with its trailer; a patch that does not fit: ask for the job anew") \
 ROW(ERASE, OTA_EVENT_TIMER, ota_erase_next, TO(VERIFY) | TO_DATA | TO_RESULT, "erase one sector; when all are, fetch (connect first if the line dropped)") \
 ROW(VERIFY, ENTER, ota_verify_begin, TO(INSTALL) | TO_RESULT, "check what lies in flash") \
+ROW(VERIFY, OTA_EVENT_TIMER, ota_verify_begin, TO(INSTALL) | TO(ASK) | TO(QUERY) | TO_RESULT, "the next piece of an image that a patch makes; then the same. A bad patch: ask for the job anew") \
 ROW(INSTALL, ENTER, ota_install_begin, TO_RESULT, "record it; ask the loader") \
 ROW(CONFIRM, ENTER, ota_confirm_begin, TO_PROCEED | TO(RESET), "confirm the running image; record that Success is owed") \
 ROW(LEAVE, ENTER, ota_leave_begin, TO(IDLE) | TO(RESET), "close the connection") \

@@ -7,7 +7,7 @@
 #ifndef NOBRICK_AGENT_UPDATE_STEPS_H
 #define NOBRICK_AGENT_UPDATE_STEPS_H
 
-#include "agent/update/session_state.h"
+#include "agent/update/parts.h"
 
 typedef enum ota_state ota_handler(struct ota_agent *agent, const struct ota_event *event);
 
@@ -62,14 +62,19 @@ struct ota_target {
     /* The running image will be reverted unless it confirms. */
     bool (*is_on_trial)(struct ota_agent *agent);
     /* A document was understood: judges what it says beside its version, keeps what `check` will
-     * compare with, and does what it asks of images that lie here. NULL: there is nothing to do. */
+     * compare with, and does what it asks of images that lie here. OTA_E_CHANGED: it is another
+     * image than the one of that version that is being fetched. NULL: there is nothing to do. */
     int (*take)(struct ota_agent *agent, const struct ota_message *message);
     /* Mixes into the key of a download what else tells this image from others. NULL: nothing. */
     int (*mix)(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE]);
     /* A fetch begins: chooses config.secondary. NULL: there is one place. Changes nothing. */
     int (*choose)(struct ota_agent *agent);
-    /* What lies there is given up: it is erased next. */
+    /* What lies there is given up: it is erased next. OTA_E_CHANGED: something else is to be
+     * fetched, as the job document, asked for anew, will say. */
     int (*give_up)(struct ota_agent *agent);
+    /* All of it was fetched: makes the image of it, a piece a call. 1: call again; also
+     * OTA_E_CHANGED, but not at the first call. NULL: it is the image. */
+    int (*complete)(struct ota_agent *agent);
     /* Is what lies there trusted? Also says what it is. An application that took the check over
      * (`taken_over`) has judged hash and signature itself. */
     int (*check)(struct ota_agent *agent, struct img_info *out);
@@ -88,6 +93,44 @@ struct ota_say {
     /* Before a chunk is written. *written: the application did that. OTA_E_STOPPED, OTA_E_APP. */
     int (*write)(struct ota_agent *agent, bool *written);
 };
+
+/* ---- what a device can only be with some part -------------------------------------------- */
+
+/* There is no job: the image is where the configuration says. */
+static inline bool ota_is_direct(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->direct != NULL && agent->config.flow == OTA_FLOW_DIRECT;
+}
+
+/* … and by MQTT all devices of the board are told. */
+static inline bool ota_is_sent_direct(const struct ota_agent *agent)
+{
+    return ota_is_direct(agent) && agent->config.send_direct;
+}
+
+/* An HTTP request is under way. */
+static inline bool ota_is_requesting(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->by_http != NULL && agent->requested;
+}
+
+/* The first chunk came before the slot was erased, and waits in `piece`. */
+static inline bool ota_is_holding(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->by_http != NULL && agent->held;
+}
+
+/* An archive is fetched: chunks are taken in order, the first one first. */
+static inline bool ota_is_archived(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->archive != NULL && agent->archived;
+}
+
+/* The application did the work of the present state. */
+static inline bool ota_is_taken_over(const struct ota_agent *agent)
+{
+    return ota_parts(agent)->say != NULL && agent->taken_over;
+}
 
 /* ---- link.c: from idle over a connection and back ---------------------------------------- */
 
@@ -123,7 +166,7 @@ enum ota_state ota_proceed(struct ota_agent *agent);
  * one, ends the session, or resets when the running image is on trial. */
 enum ota_state ota_retry(struct ota_agent *agent, int code);
 /* What begins a state was asked of MQTT: waits for the outcome, or it failed with `error`. */
-enum ota_state ota_asked(struct ota_agent *agent, const char *what, int error, uint32_t wait_ms);
+enum ota_state ota_asked(struct ota_agent *agent, int error, uint32_t wait_ms);
 /* The same for HTTP; an MQTT connection stays. */
 enum ota_state ota_retry_request(struct ota_agent *agent, int code);
 
@@ -164,6 +207,8 @@ enum ota_state ota_take_document(struct ota_agent *agent);
 int ota_judge_offer(const struct ota_agent *agent);
 /* Sets out to fetch what agent->source names. */
 enum ota_state ota_begin_fetch(struct ota_agent *agent);
+/* What was to be fetched will not do: asks for the job document anew. */
+enum ota_state ota_ask_anew(struct ota_agent *agent);
 /* The data is nothing new (OTA_E_JOB_VERSION in direct flow) or refused. */
 enum ota_state ota_decline(struct ota_agent *agent, int code);
 

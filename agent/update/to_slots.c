@@ -25,7 +25,7 @@ static int check(struct ota_agent *agent, struct img_info *out)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    return agent->taken_over
+    return ota_is_taken_over(agent)
                ? img_measure(&config->secondary, out, NULL)
                : img_check(&config->secondary, &rules, agent->ports.crypto, out, NULL);
 }

@@ -7,6 +7,7 @@
  * is known. */
 #include "agent/update/to_store.h"
 
+#include "agent/update/patched.h"
 #include "agent/update/steps.h"
 
 #include <string.h>
@@ -28,14 +29,19 @@ static int running(struct ota_agent *agent, struct img_version *out)
     return error;
 }
 
+static bool is_unbooted(const struct ota_stored *stored)
+{
+    const struct store_state *state = &stored->store.state;
+    return state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+}
+
 static bool is_on_trial(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
-    const struct store_state *state = &stored->store.state;
     int error = reopen(stored);
     if (error != 0)
         ota_log(agent, OTA_LOG_ERROR, "store", error);
-    return error == 0 && state->entries[state->installed].status == IMG_ROW_UNBOOTED;
+    return error == 0 && is_unbooted(stored);
 }
 
 /* ---- the offer --------------------------------------------------------------------------- */
@@ -75,12 +81,17 @@ static int take(struct ota_agent *agent, const struct ota_message *message)
     struct img_row *row = &config->stored->row;
     if (message->kind == OTA_MESSAGE_ERASE)
         return forget(agent, &message->version);
+    bool other = memcmp(row->digest, voucher->digest, sizeof row->digest) != 0;
     *row = (struct img_row){.type = IMG_ROW_PRODUCTION, .is_signed = voucher->is_signed};
     put_name(message->source.path, row->name);
     memcpy(row->digest, voucher->digest, sizeof row->digest);
     memcpy(row->signature, voucher->signature, sizeof row->signature);
     int error = img_harmony_number(&message->version, &row->version);
-    return error != 0 ? error : img_row_check_signature(row, &rules, agent->ports.crypto);
+    if (error == 0)
+        error = img_row_check_signature(row, &rules, agent->ports.crypto);
+    if (error == 0 && config->stored->patched != NULL)
+        other |= config->stored->patched->calls->find(agent);
+    return error == 0 && other && agent->fetching ? OTA_E_CHANGED : error;
 }
 
 static int mix(const struct ota_agent *agent, uint8_t key[CRYPTO_SHA256_SIZE])
@@ -104,7 +115,8 @@ static int choose(struct ota_agent *agent)
     if (error != 0)
         return error;
     config->secondary = store_place(&stored->store, stored->place);
-    return ota_progress_open(&agent->progress, &config->progress, &config->secondary);
+    error = ota_progress_open(&agent->progress, &config->progress, &config->secondary);
+    return error == 0 && stored->patched != NULL ? stored->patched->calls->choose(agent) : error;
 }
 
 static int give_up(struct ota_agent *agent)
@@ -115,16 +127,26 @@ static int give_up(struct ota_agent *agent)
     stored->row.size = agent->total;
     if (error == 0)
         error = store_reserve(&stored->store, &stored->row, &place);
-    return error == 0 && place != stored->place ? OTA_E_BUSY : error;
+    if (error == 0 && place != stored->place)
+        error = OTA_E_BUSY;
+    return error == 0 && stored->patched != NULL ? stored->patched->calls->give_up(agent) : error;
+}
+
+static int complete(struct ota_agent *agent)
+{
+    const struct ota_patched *patched = agent->config.stored->patched;
+    return patched != NULL ? patched->calls->make(agent) : 0;
 }
 
 static int check(struct ota_agent *agent, struct img_info *out)
 {
     const struct ota_config *config = &agent->config;
     const struct img_rules rules = {config->keys, config->key_count, config->max_end};
-    const struct img_row *row = &config->stored->row;
-    int error =
-        agent->taken_over ? 0 : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
+    struct img_row *row = &config->stored->row;
+    row->size = ota_image_total(agent);
+    int error = ota_is_taken_over(agent)
+                    ? 0
+                    : img_row_check(row, &config->secondary, &rules, agent->ports.crypto);
     *out = (struct img_info){.header = {.version = img_harmony_version(row->version)},
                              .end = row->size,
                              .is_signed = row->is_signed};
@@ -152,11 +174,14 @@ static int withdraw(struct ota_agent *agent)
     return error == OTA_E_NO_IMAGE ? 0 : error;
 }
 
+/* A directory that took it in one of its halves has it: the loader mends the other. */
 static int confirm(struct ota_agent *agent)
 {
     struct ota_stored *stored = agent->config.stored;
     int error = reopen(stored);
-    return error != 0 ? error : store_confirm(&stored->store);
+    if (error == 0)
+        error = store_confirm(&stored->store);
+    return error != 0 && reopen(stored) == 0 && !is_unbooted(stored) ? 0 : error;
 }
 
 const struct ota_target ota_to_store = {
@@ -166,6 +191,7 @@ const struct ota_target ota_to_store = {
     .mix = mix,
     .choose = choose,
     .give_up = give_up,
+    .complete = complete,
     .check = check,
     .hand_over = hand_over,
     .withdraw = withdraw,

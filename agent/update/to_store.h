@@ -5,11 +5,14 @@
 #include "agent/store/store.h"
 #include "agent/update/session.h"
 
+struct ota_patched;
+
 struct ota_stored {
-    struct store_config config; /* filled in by the caller, as the loader's */
-    struct store store;         /* as it was read last */
-    struct img_row row;         /* of what is fetched */
-    uint8_t place;              /* where that goes */
+    struct ota_patched *patched; /* of one that takes patches, too (patched.h); NULL: none */
+    struct store_config config;  /* filled in by the caller, as the loader's */
+    struct store store;          /* as it was read last */
+    struct img_row row;          /* of what is fetched */
+    uint8_t place;               /* where that goes */
 };
 
 #endif

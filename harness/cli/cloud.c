@@ -1,6 +1,7 @@
-/* The verb `nobrick cloud`: a publisher for devices, over a real broker, over HTTP, or both. */
+/* `nobrick cloud` for AnyCloud: a publisher for devices, over a real broker, over HTTP, or both. */
 #include "agent/update/untar.h"
 #include "harness/cli/cloud_options.h"
+#include "harness/cli/cloud_words.h"
 #include "harness/cli/verbs.h"
 #include "harness/files/files.h"
 #include "harness/image/pack.h"
@@ -10,7 +11,6 @@
 #include "sim/posix/signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,16 +70,7 @@ static enum ota_log_level level_of(const struct cloud_options *options, const ch
 static void show(const struct publisher *publisher, const char *line)
 {
     const struct cloud_options *options = publisher->options;
-    if (options->events_fd >= 0) {
-        char text[512];
-        int n = snprintf(text, sizeof text, "%s\n", line);
-        ssize_t written = write(options->events_fd, text, (size_t)n);
-        (void)written; /* nobody listens any more: devices are served all the same */
-    }
-    if (level_of(options, line) <= options->log)
-        printf("%s\n", line);
-    if (fflush(stdout) != 0 && errno == EPIPE)
-        raise(SIGTERM); /* whoever watched has gone */
+    nb_cloud_show(line, options->events_fd, level_of(options, line) <= options->log);
 }
 
 /* Both cloud sides. A POST without a body counts as a result that is no failure: devices of the
@@ -99,6 +90,23 @@ static void on_line(void *context, const char *line)
         posix_loop_stop(publisher->loop, STOP_DONE);
 }
 
+static void tell_unreachable(const struct publisher *publisher, const char *what_now)
+{
+    const struct posix_mqtt_config *broker = &publisher->options->broker;
+    fprintf(stderr, "nobrick cloud: cannot connect to %s:%u: %s%s\n", broker->host, broker->port,
+            posix_mqtt_reason(publisher->mqtt), what_now);
+}
+
+/* The broker has not answered yet, and it did not now: says why at once, and again at the end. */
+static void count_failure(struct publisher *publisher)
+{
+    publisher->tries++;
+    if (publisher->tries == 1)
+        tell_unreachable(publisher, "; trying again");
+    if (publisher->tries == MAX_TRIES)
+        posix_loop_stop(publisher->loop, STOP_UNREACHABLE);
+}
+
 static void on_mqtt(void *context, const struct ota_event *event)
 {
     struct publisher *publisher = context;
@@ -110,9 +118,8 @@ static void on_mqtt(void *context, const struct ota_event *event)
     if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code == OTA_OK)
         publisher->seen = true;
     anycloud_cloud_event(publisher->cloud, event);
-    if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK && !publisher->seen &&
-        ++publisher->tries == MAX_TRIES)
-        posix_loop_stop(publisher->loop, STOP_UNREACHABLE);
+    if (event->type == OTA_EVENT_MQTT_CONNECTED && event->code != OTA_OK && !publisher->seen)
+        count_failure(publisher);
 }
 
 static void on_timer(void *context, unsigned id)
@@ -158,25 +165,17 @@ static int prepare_broker(struct publisher *publisher)
 static int prepare_server(struct publisher *publisher)
 {
     const struct cloud_options *options = publisher->options;
-    char address[sizeof options->listen_host];
-    char text[sizeof options->listen_host + 32];
+    char text[300];
     if (!options->listens)
         return OTA_OK;
-    snprintf(address, sizeof address, "%s", options->listen_host);
-    if (address[0] == '[') { /* brackets belong to URLs */
-        memmove(address, address + 1, strlen(address));
-        address[strlen(address) - 1] = '\0';
-    }
-    const struct nb_http_server_config config = {
-        .address = address,
-        .port = options->listen_port,
-        .cert_path = options->listen_tls ? options->cert : NULL,
-        .key_path = options->listen_tls ? options->key : NULL,
-        .ca_path = options->client_ca,
-    };
-    publisher->server = nb_http_server_new(publisher->loop, &config, text, sizeof text);
+    struct nb_cloud_listen listen = {.tls = options->listen_tls,
+                                     .port = options->listen_port,
+                                     .cert = options->cert,
+                                     .key = options->key,
+                                     .client_ca = options->client_ca};
+    memcpy(listen.host, options->listen_host, sizeof listen.host);
+    publisher->server = nb_cloud_server(publisher->loop, &listen, text);
     if (publisher->server == NULL) {
-        fprintf(stderr, "nobrick cloud: %s\n", text);
         publisher->told = true;
         return OTA_E_IO;
     }
@@ -186,8 +185,6 @@ static int prepare_server(struct publisher *publisher)
     publisher->http = anycloud_http_new(peer, &interface, on_line, publisher);
     if (publisher->http == NULL)
         return OTA_E_NO_SPACE;
-    snprintf(text, sizeof text, "listening %s://%s:%u", options->listen_tls ? "https" : "http",
-             options->listen_host, peer->port);
     show(publisher, text);
     return OTA_OK;
 }
@@ -245,7 +242,6 @@ static int start(struct publisher *publisher, struct anycloud_offer *offer)
 
 static int serve(struct publisher *publisher, struct anycloud_offer *offer)
 {
-    const struct posix_mqtt_config *broker = &publisher->options->broker;
     int result = start(publisher, offer);
     if (result != OTA_OK) {
         if (!publisher->told)
@@ -254,8 +250,7 @@ static int serve(struct publisher *publisher, struct anycloud_offer *offer)
     }
     int why = posix_loop_run(publisher->loop, UINT32_MAX);
     if (why == STOP_UNREACHABLE) {
-        fprintf(stderr, "nobrick cloud: cannot connect to %s:%u: %s\n", broker->host, broker->port,
-                posix_mqtt_reason(publisher->mqtt));
+        tell_unreachable(publisher, "");
         return 1;
     }
     leave(publisher);
@@ -340,13 +335,12 @@ static int run(const struct cloud_options *options)
     return result;
 }
 
-int nb_cmd_cloud(int argc, char **argv)
+int nb_cloud_anycloud(int argc, char **argv)
 {
     struct cloud_options options;
     int result = cloud_options_parse(argc, argv, &options);
     if (result != 0)
         return result - 1;
-    signal(SIGPIPE, SIG_IGN);
     result = check_pems(&options);
     return result != 0 ? result : run(&options);
 }

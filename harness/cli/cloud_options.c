@@ -1,11 +1,10 @@
 #include "harness/cli/cloud_options.h"
 
+#include "harness/cli/cloud_words.h"
 #include "harness/image/image.h"
 #include "harness/peers/anycloud_http.h"
 #include "sim/address.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,8 @@ static const char *const help =
     "Offers an image to the devices of a board and serves them over an MQTT broker, over HTTP or\n"
     "HTTPS, or both at once. It answers whatever comes, and ends with Ctrl-C.\n"
     "\n"
-    "  --system S            whose cloud: anycloud (default)\n"
+    "  --system S            whose cloud: anycloud (default), or harmony, which has a help of its "
+    "own\n"
     "  --image FILE, -f      the image on offer, or a TAR archive (nobrick image pack)\n"
     "  --version X.Y.Z       what to announce (default: what it says itself)\n"
     "  --board B, -k, --kit  the devices' board (default CY8CPROTO_062_4343W)\n"
@@ -55,13 +55,6 @@ static const char *const help =
     "  nobrick image create --size 64K --version 2.0.0 -o v2.img\n"
     "  nobrick cloud --system anycloud --image v2.img --broker mqtt://127.0.0.1:1883\n"
     "  nobrick cloud --image v2.img --broker none --listen 127.0.0.1:8080\n";
-
-static int usage(const char *what, const char *value)
-{
-    fprintf(stderr, "nobrick cloud: %s%s%s (nobrick cloud --help)\n", what,
-            value != NULL ? ": " : "", value != NULL ? value : "");
-    return 2 + 1;
-}
 
 /* ---- the command line -------------------------------------------------------------------- */
 
@@ -127,8 +120,8 @@ static int read_arguments(int argc, char **argv, struct given *given, struct clo
     for (int option;
          (option = getopt_long(argc, argv, ":vlf:k:c:e:b:", long_options, &index)) != -1;) {
         if (option == ':' || option == '?')
-            return usage(option == ':' ? "this option needs a value" : "unknown option",
-                         argv[optind - 1]);
+            return nb_cloud_usage(option == ':' ? "this option needs a value" : "unknown option",
+                                  argv[optind - 1]);
         if (option == OPTION_HELP) {
             fputs(help, stdout);
             return 1;
@@ -143,23 +136,13 @@ static int read_arguments(int argc, char **argv, struct given *given, struct clo
     }
     for (; optind < argc; optind++) {
         if (strcasecmp(argv[optind], "tls") != 0)
-            return usage("unexpected argument", argv[optind]);
+            return nb_cloud_usage("unexpected argument", argv[optind]);
         given->tls = true;
     }
     return 0;
 }
 
 /* ---- what the words mean ----------------------------------------------------------------- */
-
-static bool read_count(const char *text, unsigned long least, unsigned long most,
-                       unsigned long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtoul(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out >= least &&
-           *out <= most;
-}
 
 static bool is_topic(const char *text)
 {
@@ -168,15 +151,6 @@ static bool is_topic(const char *text)
         if (text[i] <= ' ' || text[i] > '~' || strchr("+#\"\\", text[i]) != NULL)
             return false;
     return length > 0 && length < 64 && text[0] != '$';
-}
-
-static bool is_path(const char *text)
-{
-    size_t length = strlen(text);
-    for (size_t i = 0; i < length; i++)
-        if (text[i] <= ' ' || text[i] > '~' || strchr("\"\\?#%", text[i]) != NULL)
-            return false;
-    return length < 256 && text[0] == '/';
 }
 
 /* The original's names for brokers, and its file names for each. */
@@ -214,18 +188,20 @@ static int use_broker(const struct given *given, struct cloud_options *out)
         return 0;
     memset(broker, 0, sizeof *broker);
     if (alias != NULL && alias->host == NULL)
-        return usage("this broker has a host for each account; say --broker mqtts://HOST", text);
+        return nb_cloud_usage("this broker has a host for each account; say --broker mqtts://HOST",
+                              text);
     if (strstr(text, "://") != NULL) {
         if (posix_mqtt_url(text, broker) != OTA_OK)
-            return usage("not a broker URL (mqtt://HOST[:PORT])", text);
+            return nb_cloud_usage("not a broker URL (mqtt://HOST[:PORT])", text);
         if (given->tls && !broker->tls)
-            return usage("tls needs an mqtts:// URL, a host or an alias", text);
+            return nb_cloud_usage("tls needs an mqtts:// URL, a host or an alias", text);
     } else {
         broker->tls = given->tls;
         broker->port = !given->tls ? 1883 : alias != NULL ? alias->tls_port : 8883;
         if (sim_address_parse(alias != NULL ? alias->host : text, broker->host, sizeof broker->host,
                               &broker->port) != OTA_OK)
-            return usage("not a broker (mqtt://HOST[:PORT], HOST[:PORT] or an alias)", text);
+            return nb_cloud_usage("not a broker (mqtt://HOST[:PORT], HOST[:PORT] or an alias)",
+                                  text);
     }
     if (!broker->tls)
         return 0;
@@ -251,108 +227,84 @@ static bool use_connection(const char *text, struct cloud_options *out)
     return false;
 }
 
-static bool is_everywhere(const char *host)
-{
-    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
-}
-
 static int use_server(const struct given *given, struct cloud_options *out)
 {
     const char *text = given->listen;
     if (given->connection != NULL && !use_connection(given->connection, out))
-        return usage("--connection wants mqtt, http or https", given->connection);
+        return nb_cloud_usage("--connection wants mqtt, http or https", given->connection);
     out->listens = text != NULL;
     if (!out->has_broker && !out->listens)
-        return usage("without a broker it needs --listen", NULL);
+        return nb_cloud_usage("without a broker it needs --listen", NULL);
     if (!out->has_broker && given->connection == NULL)
         out->connection =
             strncmp(text, "https://", 8) == 0 ? ANYCLOUD_OVER_HTTPS : ANYCLOUD_OVER_HTTP;
     bool over_http = out->connection != ANYCLOUD_OVER_MQTT;
     if (out->listens) {
-        bool named = strstr(text, "://") != NULL;
-        bool plain = strncmp(text, "http://", 7) == 0;
-        out->listen_tls =
-            strncmp(text, "https://", 8) == 0 || (!named && out->connection == ANYCLOUD_OVER_HTTPS);
-        if (named && !plain && !out->listen_tls)
-            return usage("not an address to listen on (ADDR[:PORT])", text);
-        if (sim_address_parse(named ? strstr(text, "://") + 3 : text, out->listen_host,
-                              sizeof out->listen_host, &out->listen_port) != OTA_OK)
-            return usage("not an address to listen on (ADDR[:PORT])", text);
+        struct nb_cloud_listen listen;
+        int result = nb_cloud_listen(text, out->connection == ANYCLOUD_OVER_HTTPS, &listen);
+        if (result != 0)
+            return result;
+        out->listen_tls = listen.tls;
+        out->listen_port = listen.port;
+        memcpy(out->listen_host, listen.host, sizeof listen.host);
         if (out->listen_tls && (given->cert == NULL || given->key == NULL))
-            return usage("HTTPS needs --cert and --key", NULL);
+            return nb_cloud_usage("HTTPS needs --cert and --key", NULL);
     }
     out->cert = given->cert;
     out->key = given->key;
     if (out->client_ca != NULL && !out->listen_tls)
-        return usage("--client-ca needs an HTTPS server", NULL);
+        return nb_cloud_usage("--client-ca needs an HTTPS server", NULL);
     out->has_data_server = given->data_server != NULL;
     if (out->has_data_server && sim_address_parse(given->data_server, out->data_host,
                                                   sizeof out->data_host, &out->data_port) != 0)
-        return usage("not a server (HOST[:PORT])", given->data_server);
+        return nb_cloud_usage("not a server (HOST[:PORT])", given->data_server);
     if (over_http && !out->has_data_server) {
         if (!out->listens)
-            return usage("--connection http needs --listen or --data-server", NULL);
-        if (is_everywhere(out->listen_host))
-            return usage("devices cannot be sent to this address; say --data-server", text);
+            return nb_cloud_usage("--connection http needs --listen or --data-server", NULL);
+        if (nb_cloud_is_everywhere(out->listen_host))
+            return nb_cloud_usage("devices cannot be sent to this address; say --data-server",
+                                  text);
         if (out->listen_tls != (out->connection == ANYCLOUD_OVER_HTTPS))
-            return usage("--connection and --listen differ; say --data-server", text);
+            return nb_cloud_usage("--connection and --listen differ; say --data-server", text);
     }
     if (!over_http && !out->has_broker && !out->has_data_server)
-        return usage("--connection mqtt without a broker needs --data-server", NULL);
+        return nb_cloud_usage("--connection mqtt without a broker needs --data-server", NULL);
     return 0;
-}
-
-static int use_log(const struct given *given, struct cloud_options *out)
-{
-    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
-    out->log = given->verbose ? OTA_LOG_DEBUG : OTA_LOG_INFO;
-    if (given->log == NULL)
-        return 0;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(given->log, words[i]) == 0) {
-            out->log = (enum ota_log_level)i;
-            return 0;
-        }
-    return usage("--log wants error, warning, notice, info or debug", given->log);
 }
 
 static int use_names_and_numbers(const struct given *given, struct cloud_options *out)
 {
     unsigned long number = 0;
     if (strcmp(given->system, "anycloud") != 0)
-        return usage("no such system (nobrick list systems)", given->system);
+        return nb_cloud_usage("no such system (nobrick list systems)", given->system);
     if (out->image == NULL)
-        return usage("--image is missing", NULL);
+        return nb_cloud_usage("--image is missing", NULL);
     out->has_version = given->version != NULL;
     if (out->has_version && nb_version_parse(given->version, &out->version) != OTA_OK)
-        return usage("not a version", given->version);
+        return nb_cloud_usage("not a version", given->version);
     if (!is_topic(out->board))
-        return usage("not a board's name", out->board);
+        return nb_cloud_usage("not a board's name", out->board);
     if (!is_topic(given->prefix))
-        return usage("not a topic prefix", given->prefix);
+        return nb_cloud_usage("not a topic prefix", given->prefix);
     if (given->suffix[0] != '\0' && !is_topic(given->suffix))
-        return usage("not a topic suffix", given->suffix);
+        return nb_cloud_usage("not a topic suffix", given->suffix);
     snprintf(out->prefix, sizeof out->prefix, "%s%s", given->prefix, given->suffix);
-    if (!is_path(out->path))
-        return usage("not a path", out->path);
-    if (!is_path(out->job_path))
-        return usage("not a path", out->job_path);
+    if (!nb_cloud_is_path(out->path))
+        return nb_cloud_usage("not a path", out->path);
+    if (!nb_cloud_is_path(out->job_path))
+        return nb_cloud_usage("not a path", out->job_path);
     if (given->chunk_size != NULL) {
-        if (!read_count(given->chunk_size, 1, MAX_CHUNK, &number))
-            return usage("--chunk-size wants a number up to 65535", given->chunk_size);
+        if (!nb_cloud_count(given->chunk_size, 1, MAX_CHUNK, &number))
+            return nb_cloud_usage("--chunk-size wants a number up to 65535", given->chunk_size);
         out->chunk_size = (uint32_t)number;
     }
     if (given->updates != NULL) {
-        if (!read_count(given->updates, 1, 1000000, &number))
-            return usage("--updates wants a number", given->updates);
+        if (!nb_cloud_count(given->updates, 1, 1000000, &number))
+            return nb_cloud_usage("--updates wants a number", given->updates);
         out->updates = (unsigned)number;
     }
-    if (given->events != NULL) {
-        if (!read_count(given->events, 0, 65535, &number) || fcntl((int)number, F_GETFD) < 0)
-            return usage("--events wants an open descriptor", given->events);
-        out->events_fd = (int)number;
-    }
-    return use_log(given, out);
+    int result = nb_cloud_events(given->events, &out->events_fd);
+    return result != 0 ? result : nb_cloud_log(given->log, given->verbose, &out->log);
 }
 
 int cloud_options_parse(int argc, char **argv, struct cloud_options *out)

@@ -329,7 +329,8 @@ static int cloud_rig_set_up(void **state)
     snprintf(tls.ca, sizeof tls.ca, "%s/%s.crt", dir, NB_CERTS_CA);
     snprintf(tls.cert, sizeof tls.cert, "%s/%s.crt", dir, server);
     snprintf(tls.key, sizeof tls.key, "%s/%s.key", dir, server);
-    int result = nb_broker_start(&broker, dir, &tls, why_skipped, sizeof why_skipped);
+    int result =
+        nb_broker_start(&broker, dir, &tls, NB_BROKER_WAITING, why_skipped, sizeof why_skipped);
     return result == OTA_OK || result == OTA_E_UNSUPPORTED ? 0 : -1;
 }
 

@@ -105,6 +105,17 @@ static void says_once_why_it_cannot_start(void **state)
     stop_peer(&peer);
 }
 
+/* At once, not only when it has given up. */
+static void says_that_no_broker_answers(void **state)
+{
+    char errors[600];
+    (void)state;
+    assert_int_equal(run_verb(NULL, "--broker mqtt://127.0.0.1:1", errors, sizeof errors), 1);
+    assert_string_equal(
+        errors, "nobrick cloud: cannot connect to 127.0.0.1:1: Connection refused; trying again\n"
+                "nobrick cloud: cannot connect to 127.0.0.1:1: Connection refused\n");
+}
+
 /* The job comes from one server and leads to another: the last line names the one that failed. */
 static void the_device_names_the_peer_that_failed(void **state)
 {
@@ -297,6 +308,7 @@ int main(void)
         cmocka_unit_test(serves_mqtt_and_http_at_once),
         cmocka_unit_test(two_devices_at_once),
         cmocka_unit_test(says_once_why_it_cannot_start),
+        cmocka_unit_test(says_that_no_broker_answers),
         cmocka_unit_test(the_device_names_the_peer_that_failed),
         cmocka_unit_test(ends_after_updates),
         cmocka_unit_test(broker_over_tls),

@@ -307,7 +307,7 @@ static int before_all(void **state)
     snprintf(dir, sizeof dir, "%s/kill.XXXXXX", tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(dir) == NULL)
         return -1;
-    int result = nb_broker_start(&broker, dir, NULL, reason, sizeof reason);
+    int result = nb_broker_start(&broker, dir, NULL, NB_BROKER_WAITING, reason, sizeof reason);
     if (result == OTA_E_UNSUPPORTED)
         return 0;
     if (result != OTA_OK) {

@@ -58,6 +58,10 @@ static const char *const help =
     "and\n"
     "                        write; may be repeated\n"
     "  --stay                do not reset to install: the next start does it\n"
+    "  --hold                an update that is available waits to be initiated (harmony)\n"
+    "  --initiate            … by this, at the beginning\n"
+    "  --unperiodic          look for updates only when told to (harmony)\n"
+    "  --console             read commands from standard input (harmony): sysota help\n"
     "  --initial-check S --next-check S --retry S --retry-last S --connect-wait S --job-wait S\n"
     "  --data-wait S --keep-alive S\n"
     "                        timings in seconds (default: 1 ms, 10, 1, 8, 5, 10, 3, 60)\n"
@@ -241,6 +245,10 @@ enum option_id {
     OPTION_NO_RESULT,
     OPTION_PERMANENT,
     OPTION_STAY,
+    OPTION_HOLD,
+    OPTION_INITIATE,
+    OPTION_UNPERIODIC,
+    OPTION_CONSOLE,
     OPTION_ANSWER,
     OPTION_INITIAL_CHECK,
     OPTION_NEXT_CHECK,
@@ -286,6 +294,10 @@ static const struct option long_options[] = {
     {"no-result", no_argument, NULL, OPTION_NO_RESULT},
     {"permanent", no_argument, NULL, OPTION_PERMANENT},
     {"stay", no_argument, NULL, OPTION_STAY},
+    {"hold", no_argument, NULL, OPTION_HOLD},
+    {"initiate", no_argument, NULL, OPTION_INITIATE},
+    {"unperiodic", no_argument, NULL, OPTION_UNPERIODIC},
+    {"console", no_argument, NULL, OPTION_CONSOLE},
     {"answer", required_argument, NULL, OPTION_ANSWER},
     {"initial-check", required_argument, NULL, OPTION_INITIAL_CHECK},
     {"next-check", required_argument, NULL, OPTION_NEXT_CHECK},
@@ -378,6 +390,18 @@ static int parse_session(int option, struct device_options *out)
         return 0;
     case OPTION_STAY:
         session->stay = true;
+        return 0;
+    case OPTION_HOLD:
+        session->hold = true;
+        return 0;
+    case OPTION_INITIATE:
+        session->initiate = true;
+        return 0;
+    case OPTION_UNPERIODIC:
+        session->unperiodic = true;
+        return 0;
+    case OPTION_CONSOLE:
+        out->config.console = true;
         return 0;
     case OPTION_ANSWER:
         return app_answers_add(&session->answers, optarg, strlen(optarg))

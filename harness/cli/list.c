@@ -56,6 +56,7 @@ static int for_each_file(const char *folder, const char *suffix, int (*show)(con
 static int list_systems(void)
 {
     puts("anycloud     Infineon AnyCloud OTA: MQTT, MCUboot images (overwrite, swap-move)");
+    puts("harmony      Microchip Harmony 3 OTA: a manifest over HTTP, an image store (ranked)");
     return 0;
 }
 

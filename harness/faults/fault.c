@@ -35,6 +35,7 @@ const struct nb_fault_row nb_fault_rows[NB_FAULT_KINDS] = {
     [NB_HTTP_OTHER_IMAGE] = {"other-image", NB_TALK_HTTP, false, false},
     [NB_HTTP_ETAG_CHANGE] = {"etag-change", NB_TALK_HTTP, true, false},
     [NB_HTTP_LONG_HEADERS] = {"long-headers", NB_TALK_HTTP, true, false},
+    [NB_HTTP_LOWER_CASE] = {"lower-case", NB_TALK_HTTP, true, false},
     [NB_HTTP_CLOSE] = {"close", NB_TALK_HTTP, true, false},
     [NB_HTTP_STATUS] = {"status", NB_TALK_HTTP, false, false},
     [NB_HTTP_BUSY] = {"busy", NB_TALK_HTTP, false, false},

@@ -45,6 +45,7 @@ enum nb_fault_kind {
     NB_HTTP_OTHER_IMAGE,   /* the range, but of another image, with that one's entity tag */
     NB_HTTP_ETAG_CHANGE,   /* from here on it is another image, with another entity tag */
     NB_HTTP_LONG_HEADERS,  /* 3 KiB of headers: not wrong at all */
+    NB_HTTP_LOWER_CASE,    /* names of headers in small letters: not wrong at all */
     NB_HTTP_CLOSE,         /* Connection: close after each reply: not wrong at all */
     /* … or one of our own */
     NB_HTTP_STATUS,            /* value: the status */

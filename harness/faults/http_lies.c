@@ -230,6 +230,8 @@ static bool added(struct nb_bytes *out, enum nb_fault_kind kind, const uint8_t *
         return add_line(out, "ETag: %s", NB_OTHER_ETAG);
     case NB_HTTP_LONG_HEADERS:
         return add_fillers(out);
+    case NB_HTTP_LOWER_CASE:
+        return true;
     case NB_HTTP_CLOSE:
         return add_line(out, "Connection: close");
     default:
@@ -251,6 +253,20 @@ static bool add_chunks(struct nb_bytes *out, const uint8_t *body, size_t size, b
     return good && add_line(out, "0\r\n");
 }
 
+/* Of a head: the status line, and what stands behind colons, stay as they are. */
+static void lower_names(uint8_t *head, size_t size)
+{
+    bool name = false;
+    for (size_t i = 0; i < size; i++) {
+        if (head[i] == '\n')
+            name = true;
+        else if (head[i] == ':')
+            name = false;
+        else if (name && head[i] >= 'A' && head[i] <= 'Z')
+            head[i] = (uint8_t)(head[i] - 'A' + 'a');
+    }
+}
+
 bool nb_http_lie(const struct nb_fault *fault, const uint8_t *reply, size_t head, size_t size,
                  struct nb_reply *out)
 {
@@ -265,6 +281,8 @@ bool nb_http_lie(const struct nb_fault *fault, const uint8_t *reply, size_t head
     bool good = copy_lines(reply, head, dropped(kind), bytes) &&
                 added(bytes, kind, reply, head, body) && nb_bytes_add(bytes, "\r\n", 2);
     out->body = bytes->size;
+    if (good && kind == NB_HTTP_LOWER_CASE)
+        lower_names(bytes->data, bytes->size);
     out->close = kind == NB_HTTP_WRONG_LENGTH || kind == NB_HTTP_NO_LENGTH ||
                  kind == NB_HTTP_BROKEN_CHUNKS || kind == NB_HTTP_CLOSE;
     if (good)

@@ -3,7 +3,6 @@
 #include "harness/image/image_cli.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,8 +103,9 @@ static int take_create_text(struct create_options *o, int option)
     }
 }
 
-static int take_create_option(struct create_options *o, int option)
+static int take_create_option(void *context, int option)
 {
+    struct create_options *o = context;
     uint64_t number = 0;
     int code;
 
@@ -157,19 +157,11 @@ static int parse_create(int argc, char **argv, struct create_options *o)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int option;
+    const struct nb_image_options wanted = {"create", options, take_create_option, o, &o->help, 0};
+    int code = nb_image_take_options(&wanted, argc, argv);
 
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
-        int code = option == '?' || option == ':' ? nb_image_bad_option("create", option, argv)
-                                                  : take_create_option(o, option);
-        if (code != 0 || o->help) {
-            return code;
-        }
-    }
-    if (optind != argc) {
-        return nb_image_complain("create", "what is '%s'? (--help)", argv[optind]);
+    if (code != 0 || o->help) {
+        return code;
     }
     if ((o->payload_path != NULL) == o->has_size) {
         return nb_image_complain("create",
@@ -228,8 +220,9 @@ struct pad_options {
     const char *output;
 };
 
-static int take_pad_option(struct pad_options *o, int option)
+static int take_pad_option(void *context, int option)
 {
+    struct pad_options *o = context;
     uint64_t number = 0;
     int code;
 
@@ -285,19 +278,11 @@ static int parse_pad(int argc, char **argv, struct pad_options *o)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int option;
+    const struct nb_image_options wanted = {"pad", options, take_pad_option, o, &o->help, 1};
+    int code = nb_image_take_options(&wanted, argc, argv);
 
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
-        int code = option == '?' || option == ':' ? nb_image_bad_option("pad", option, argv)
-                                                  : take_pad_option(o, option);
-        if (code != 0 || o->help) {
-            return code;
-        }
-    }
-    if (argc - optind != 1) {
-        return nb_image_complain("pad", "needs exactly one FILE (--help)");
+    if (code != 0 || o->help) {
+        return code;
     }
     if (o->slot_size == 0) {
         return nb_image_complain("pad", "needs --slot-size N (--help)");

@@ -24,6 +24,7 @@ static const char *const HELP =
     "  hex2bin, bin2hex   Intel HEX to bytes and back\n"
     "  merge    one Intel HEX file of several, as of a loader and an application\n"
     "  factory  the same for a device that keeps images in a store, with the factory's row\n"
+    "  store    show the images in a device's store, and write them as the original's files\n"
     "  sign     digest and signature of a file, as Harmony's manifests have them\n"
     "\n"
     "example:\n"
@@ -67,6 +68,28 @@ int nb_image_bad_option(const char *part, int option, char *const *argv)
         return nb_image_complain(part, "option %s needs a value (--help)", what);
     }
     return nb_image_complain(part, "unknown option %s (--help)", what);
+}
+
+int nb_image_take_options(const struct nb_image_options *wanted, int argc, char **argv)
+{
+    int option;
+
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":o:h", wanted->options, NULL)) != -1) {
+        int code = option == '?' || option == ':' ? nb_image_bad_option(wanted->part, option, argv)
+                                                  : wanted->take(wanted->context, option);
+        if (code != 0 || *wanted->help) {
+            return code;
+        }
+    }
+    if (wanted->files == 0 && optind != argc) {
+        return nb_image_complain(wanted->part, "what is '%s'? (--help)", argv[optind]);
+    }
+    if (argc - optind != wanted->files) {
+        return nb_image_complain(wanted->part, "needs exactly one FILE (--help)");
+    }
+    return 0;
 }
 
 int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *size)
@@ -229,12 +252,13 @@ int nb_cmd_image(int argc, char **argv)
         {"pack", nb_image_cmd_pack},       {"diff", nb_image_cmd_diff},
         {"patch", nb_image_cmd_patch},     {"hex2bin", nb_image_cmd_hex2bin},
         {"bin2hex", nb_image_cmd_bin2hex}, {"merge", nb_image_cmd_merge},
-        {"factory", nb_image_cmd_factory}, {"sign", nb_image_cmd_sign},
+        {"factory", nb_image_cmd_factory}, {"store", nb_image_cmd_store},
+        {"sign", nb_image_cmd_sign},
     };
 
     if (argc < 2) {
         return nb_image_complain("", "create, verify, show, pad, pack, diff, patch, hex2bin, "
-                                     "bin2hex, merge, factory or sign? (--help)");
+                                     "bin2hex, merge, factory, store or sign? (--help)");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(HELP, stdout);
@@ -247,7 +271,7 @@ int nb_cmd_image(int argc, char **argv)
     }
     return nb_image_complain("",
                              "no such thing as '%s': create, verify, show, pad, pack, diff, patch, "
-                             "hex2bin, bin2hex, merge, factory "
+                             "hex2bin, bin2hex, merge, factory, store "
                              "or sign (--help)",
                              argv[1]);
 }

@@ -4,7 +4,6 @@
 #include "harness/image/pack.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,10 @@ struct pack_options {
     bool help;
 };
 
-static int take_option(struct pack_options *o, int option)
+static int take_option(void *context, int option)
 {
+    struct pack_options *o = context;
+
     switch (option) {
     case 'v':
         if (nb_version_parse(optarg, &o->version) < 0 || o->version.build != 0) {
@@ -67,19 +68,11 @@ static int parse(int argc, char **argv, struct pack_options *o)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int option;
+    const struct nb_image_options wanted = {"pack", options, take_option, o, &o->help, 1};
+    int code = nb_image_take_options(&wanted, argc, argv);
 
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
-        int code = option == '?' || option == ':' ? nb_image_bad_option("pack", option, argv)
-                                                  : take_option(o, option);
-        if (code != 0 || o->help) {
-            return code;
-        }
-    }
-    if (argc - optind != 1) {
-        return nb_image_complain("pack", "needs exactly one FILE (--help)");
+    if (code != 0 || o->help) {
+        return code;
     }
     if (o->output == NULL) {
         return nb_image_complain("pack", "needs -o OUT (--help)");

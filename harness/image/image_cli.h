@@ -7,6 +7,7 @@
 
 #include "agent/image/mcuboot.h"
 
+#include <getopt.h>
 #include <stdio.h>
 
 #define NB_IMAGE_FILE_MAX (256u << 20)
@@ -20,6 +21,7 @@ int nb_image_cmd_hex2bin(int argc, char **argv);
 int nb_image_cmd_bin2hex(int argc, char **argv);
 int nb_image_cmd_merge(int argc, char **argv);
 int nb_image_cmd_factory(int argc, char **argv);
+int nb_image_cmd_store(int argc, char **argv);
 int nb_image_cmd_sign(int argc, char **argv);
 int nb_image_cmd_verify(int argc, char **argv);
 int nb_image_cmd_show(int argc, char **argv);
@@ -30,6 +32,19 @@ int nb_image_complain(const char *part, const char *format, ...)
 
 /* The line for an option that getopt_long did not take ('?' or ':' in `option`). Returns 2. */
 int nb_image_bad_option(const char *part, int option, char *const *argv);
+
+/* Gives each option of argv to `take`, which returns 0, or 2 after saying what is wrong, and may
+ * set *help: then nothing more is looked at. Behind the options stand `files` names, 0 or 1, the
+ * first at argv[optind]. Returns 0, or 2 after saying what is wrong. */
+struct nb_image_options {
+    const char *part;
+    const struct option *options; /* long ones; of the short ones -o and -h are known */
+    int (*take)(void *context, int option);
+    void *context;
+    const bool *help;
+    int files;
+};
+int nb_image_take_options(const struct nb_image_options *wanted, int argc, char **argv);
 
 /* Reads the file, or prints why not. 0 or OTA_E_IO. */
 OTA_MUST_CHECK int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *size);

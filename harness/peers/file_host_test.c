@@ -138,6 +138,10 @@ static void ranges(void **state)
     expect_head(bench, "HTTP/1.1 416 ");
     expect_head(bench, "\r\nContent-Range: bytes */5000\r\n");
     assert_string_equal(bench->lines, "http get /v2.bin 5000- 416\n");
+    /* of an empty file there are no ranges */
+    assert_int_equal(file_host_put(bench->host, "/empty", "", 0, "x/y"), OTA_OK);
+    ask(bench, "GET /empty HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n", 0);
+    expect_head(bench, "HTTP/1.1 200 ");
 }
 
 static void what_is_not_there(void **state)

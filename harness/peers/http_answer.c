@@ -148,6 +148,8 @@ void nb_answer_entity(const struct nb_asked *asked, const struct nb_entity *enti
     char content_range[64];
     uint64_t from;
     uint64_t to;
+    if (entity->size == 0) /* as real servers do: there is no part of nothing */
+        range = NULL;
     enum nb_http_range kind = nb_http_range_parse(range, entity->size, &from, &to);
     if (kind == NB_RANGE_UNSATISFIABLE) {
         snprintf(content_range, sizeof content_range, "bytes */%u", entity->size);

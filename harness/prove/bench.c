@@ -1,5 +1,6 @@
 #include "harness/prove/bench.h"
 
+#include "harness/prove/board_times.h"
 #include "harness/prove/closing_times.h"
 #include "harness/prove/costs.h"
 #include "harness/prove/throughput.h"
@@ -162,13 +163,14 @@ static int bench_sweep(struct nb_kit *kit)
 }
 
 static const char help[] =
-    "usage: nobrick bench [sweep|updates|download|costs|closures]\n"
+    "usage: nobrick bench [sweep|updates|download|costs|closures|board]\n"
     "\n"
     "  sweep     power cuts of a permanent swap (100 KiB images, 128 KiB slots), on one core\n"
     "  updates   whole updates a second in the virtual world, on one core\n"
     "  download  MB/s of the device beside curl and mosquitto_sub, on loopback\n"
     "  costs     operations, erases, modelled time and wear of an update on every part\n"
     "  closures  what the prover takes, on one core\n"
+    "  board     boots and updates of the Cortex-M board in QEMU, and its stacks\n"
     "\n"
     "All when nothing is named.\n"
     "\n"
@@ -178,11 +180,9 @@ static const char help[] =
 static const struct {
     const char *word;
     int (*run)(struct nb_kit *kit);
-} benches[] = {{"sweep", bench_sweep},
-               {"updates", nb_updates},
-               {"download", nb_throughput},
-               {"costs", nb_bench_costs},
-               {"closures", nb_closing_times}};
+} benches[] = {{"sweep", bench_sweep},         {"updates", nb_updates},
+               {"download", nb_throughput},    {"costs", nb_bench_costs},
+               {"closures", nb_closing_times}, {"board", nb_board_times}};
 
 int nb_cmd_bench(int argc, char **argv)
 {
@@ -196,9 +196,8 @@ int nb_cmd_bench(int argc, char **argv)
     while (argc > 1 && first < count && strcmp(what, benches[first].word) != 0)
         first++;
     if (argc > 2 || first == count) {
-        fprintf(
-            stderr,
-            "nobrick bench: sweep, updates, download, costs or closures? (nobrick bench --help)\n");
+        fprintf(stderr, "nobrick bench: sweep, updates, download, costs, closures or board? "
+                        "(nobrick bench --help)\n");
         return 2;
     }
     nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */

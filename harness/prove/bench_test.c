@@ -1,4 +1,5 @@
-/* What `nobrick bench` leaves behind when it is stopped: nothing. */
+/* What `nobrick bench` leaves behind when it is stopped: nothing. And what it makes of a device
+ * that ends before all is there. */
 #include "harness/prove/bench.h"
 
 #include <dirent.h>
@@ -8,13 +9,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define TRIES 500
+#define TRIES    500
+#define GIVES_UP "NOBRICK_BENCH_GIVES_UP" /* in the environment of the device's stand-in */
 
 static void nap(long ms)
 {
@@ -76,16 +79,56 @@ static void a_download_that_is_stopped(void **state)
     stop("download", SIGINT);
 }
 
+/* A device that fetches one range and ends has no rate. */
+static void a_device_that_gives_up(void **state)
+{
+    char verb[] = "bench";
+    char word[] = "download";
+    char *argv[] = {verb, word, NULL};
+    char said[400] = "";
+    FILE *file = tmpfile();
+    int status;
+    (void)state;
+    assert_non_null(file);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv(GIVES_UP, "1", 1);
+        if (freopen("/dev/null", "w", stdout) == NULL || dup2(fileno(file), STDERR_FILENO) < 0)
+            _exit(126);
+        exit(nb_cmd_bench(2, argv));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    rewind(file);
+    assert_non_null(fgets(said, sizeof said, file));
+    assert_non_null(strstr(said, "HTTP, ranges of 64 KiB: no end of the download"));
+    fclose(file);
+}
+
+static void fetch_a_range(int argc, char **argv)
+{
+    char url[200] = "";
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], "--server") == 0)
+            snprintf(url, sizeof url, "%s/ota-update.bin", argv[i + 1]);
+    execlp("curl", "curl", "-q", "-s", "-o", "/dev/null", "-r", "4096-69631", url, NULL);
+}
+
 /* Started with a verb this program would be the device, which the bench starts: it is not, so that
- * the bench waits for it until it is stopped. */
+ * the bench waits for it until it is stopped, or sees it end too early. */
 int main(int argc, char **argv)
 {
-    (void)argv;
+    if (argc > 1 && getenv(GIVES_UP) != NULL)
+        fetch_a_range(argc, argv);
     if (argc > 1)
         nap(20000);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sweep_that_is_stopped),
         cmocka_unit_test(a_download_that_is_stopped),
+        cmocka_unit_test(a_device_that_gives_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

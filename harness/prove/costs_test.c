@@ -1,6 +1,9 @@
 /* What an update costs: the bound by hand, and that no loader is below it. */
 #include "harness/prove/costs.h"
-#include "harness/prove/kit_rig.h"
+
+#include "harness/run/kit_rig.h"
+
+#include <string.h>
 
 #define SECTOR 4096u
 
@@ -96,5 +99,5 @@ int main(void)
         cmocka_unit_test(test_bound_by_hand),
         cmocka_unit_test(test_no_loader_is_below),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

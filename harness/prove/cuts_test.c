@@ -1,6 +1,6 @@
 /* The list of the ways to cut a step, and the sweep over it in the virtual world. */
 #include "harness/prove/cuts.h"
-#include "harness/prove/kit_rig.h"
+#include "harness/prove/play_rig.h"
 
 #define UPDATE "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\n"
 
@@ -173,5 +173,5 @@ int main(void)
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_nothing_to_cut),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

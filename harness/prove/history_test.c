@@ -1,11 +1,13 @@
 /* Histories as text, faults as lines, and what explorers and shrinkers make of them. */
 #include "harness/prove/history.h"
-#include "harness/prove/kit_rig.h"
 #include "harness/prove/shrink.h"
+#include "harness/run/kit_rig.h"
 #include "harness/run/matrix.h"
 #include "harness/run/virtual.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define SCRIPT                                                                                     \
     "title x\nvia http\ndata http\n\ncloud offer v2 size=8K\n@job silent\ndevice check\n"          \
@@ -216,5 +218,5 @@ int main(void)
         cmocka_unit_test(reasons_are_the_same_but_for_numbers),
         cmocka_unit_test(faults_for_no_step_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

@@ -1,5 +1,6 @@
 #include "harness/prove/life.h"
 #include "harness/prove/rings.h"
+#include "sim/systems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -306,7 +307,9 @@ int nb_life_open(struct nb_life_machine *life, struct nb_virtual *virtual,
         else if (life->prove != NULL && step->kind == NB_UNTIL_REPORTED)
             life->report = step;
     }
-    life->answers = !script->agent.direct && !script->agent.send_direct && !script->agent.no_result;
+    const struct sim_system *system = sim_system_find(nb_virtual_device(virtual)->system);
+    life->answers = system != NULL && system->reports && !script->agent.direct &&
+                    !script->agent.send_direct && !script->agent.no_result;
     life->port =
         (struct flash_port){life, flash_read, flash_program, flash_erase, flash_sync, flash_sector};
     life->machine = (struct nb_machine){

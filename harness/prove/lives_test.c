@@ -1,7 +1,7 @@
 /* Whole lives: what a life depends on, and what `prove` says of updates. */
-#include "harness/prove/kit_rig.h"
 #include "harness/prove/life.h"
 #include "harness/prove/lives.h"
+#include "harness/prove/play_rig.h"
 
 #define HEAD                                                                                       \
     "title T\nreq STOR-02\nsystem anycloud\ndevice anycloud-small-rows\n"                          \
@@ -229,5 +229,5 @@ int main(void)
         cmocka_unit_test(faults_strike_in_each_life),
         cmocka_unit_test(a_failure_is_a_chain_that_repeats),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

@@ -58,6 +58,13 @@ static void expect_one_line(int code, const char *text)
         fail_msg("expected one line:\n%s", said);
 }
 
+static void expect_once(const char *text)
+{
+    const char *first = strstr(said, text);
+    if (first == NULL || strstr(first + 1, text) != NULL)
+        fail_msg("expected '%s' once:\n%s", text, said);
+}
+
 /* planted.device with one case only. */
 static void one_case(unsigned mistake, const char *file)
 {
@@ -206,6 +213,10 @@ static void test_refuses(void **state)
                     "--faults");
     expect(nobrick("prove", "--plugin", so, "--device", device, "--map", "no/where.svg", NULL), 2,
            "the map cannot be written: No such file or directory");
+    expect_once("the map cannot be written");
+    (void)nobrick("prove", "--scheme", "overwrite", "--map", "no/where.svg", "boot/prove-bad.ota",
+                  NULL);
+    expect_once("the map cannot be written");
     expect_one_line(nobrick("prove", "--plugin", so, "--device", device, "boot/x.ota", NULL),
                     "a plugin plays no script: boot/x.ota");
     expect_one_line(nobrick("replay", "overwrite.so:plugin:device=bare.device", NULL), "no 'area'");

@@ -131,8 +131,11 @@ static void search(struct task *task)
     nb_prove_figures(task->cell, &outcome->proof, OLD, NEW, outcome);
     outcome->points = outcome->proof.edges;
     judge(outcome);
-    if (task->cell->map != NULL && draw(task, found) != 0)
-        outcome->verdict = nb_prove_mapless(outcome->verdict, outcome->reason, outcome);
+    if (task->cell->map != NULL && draw(task, found) != 0) {
+        char reason[NB_LINE] = "";
+        enum nb_verdict verdict = nb_prove_mapless(outcome->verdict, reason, outcome);
+        nb_outcome_set(outcome, verdict, "%s", reason);
+    }
 }
 
 static void tell(void *context, const char *line)

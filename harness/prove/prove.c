@@ -129,10 +129,12 @@ static int draw(const struct nb_prove_device *device, const struct nb_search *se
 enum nb_verdict nb_prove_mapless(enum nb_verdict verdict, char reason[NB_LINE],
                                  struct nb_outcome *outcome)
 {
-    nb_note_add(outcome, "the map cannot be written: %s", strerror(errno));
-    if (verdict != NB_PASS)
+    const char *why = strerror(errno);
+    if (verdict != NB_PASS) {
+        nb_note_add(outcome, "the map cannot be written: %s", why);
         return verdict;
-    snprintf(reason, NB_LINE, "the map cannot be written: %s", strerror(errno));
+    }
+    snprintf(reason, NB_LINE, "the map cannot be written: %s", why);
     return NB_ERROR;
 }
 

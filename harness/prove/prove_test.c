@@ -1,5 +1,5 @@
 /* `prove` on the real loader: verdicts, what is masked, and that what failed repeats. */
-#include "harness/prove/kit_rig.h"
+#include "harness/prove/play_rig.h"
 #include "harness/prove/prove.h"
 
 #define HEAD "title T\nreq STOR-02\nslot 20K\nflash slot0 v1 size=4K\nflash slot1 v2 size=6K"
@@ -147,5 +147,5 @@ int main(void)
         cmocka_unit_test(test_stopped_is_not_proved),
         cmocka_unit_test(test_begins_where_the_script_stands),
     };
-    return cmocka_run_group_tests(tests, make_kit, free_kit);
+    return cmocka_run_group_tests(tests, kit_rig_set_up, kit_rig_tear_down);
 }

@@ -56,6 +56,7 @@ static const uint8_t prices[NB_FAULT_KINDS] = {
     [NB_HTTP_OTHER_IMAGE] = UNBEARABLE,
     [NB_HTTP_ETAG_CHANGE] = 1,
     [NB_HTTP_LONG_HEADERS] = 0,
+    [NB_HTTP_LOWER_CASE] = 0,
     [NB_HTTP_CLOSE] = 0,
     [NB_HTTP_STATUS] = 1,
     [NB_HTTP_BUSY] = 1,
@@ -249,12 +250,22 @@ void nb_tale_free(struct nb_tale *tale)
     *tale = (struct nb_tale){0};
 }
 
-/* Does what was fetched become less within the step? NULL, or the line that says so. */
+/* The server said that it has no such range: who believes it begins anew. */
+static bool is_past_end(const struct nb_trace_line *line)
+{
+    size_t length = strlen(line->text);
+    return line->cloud && length > 4 && strcmp(line->text + length - 4, " 416") == 0;
+}
+
+/* Does what was fetched become less within the step, for no such reason? NULL, or the line that
+ * says so. */
 static const char *falls_back(const struct nb_trace *trace, unsigned step)
 {
     unsigned long before = 0;
     for (size_t i = 0; i < trace->count; i++) {
         const struct nb_trace_line *line = &trace->lines[i];
+        if (line->step == step && is_past_end(line))
+            before = 0;
         if (line->cloud || line->step != step)
             continue;
         if (strncmp(line->text, "job ", 4) == 0 || strncmp(line->text, "boot ", 5) == 0)

@@ -5,6 +5,7 @@
 
 #include "harness/cli/paths.h"
 #include "harness/run/net_posix.h"
+#include "harness/run/side.h"
 #include "sim/posix/world.h"
 
 #include <errno.h>
@@ -68,6 +69,7 @@ struct bench {
     enum nb_link data;
     uint64_t from_ns; /* of the first request for data; 0: none yet */
     uint64_t to_ns;
+    bool whole; /* the device said that all is there */
     char line[256];
     size_t length;
 };
@@ -96,7 +98,8 @@ static void on_cloud_line(void *context, const char *text)
         bench->from_ns = now_ns();
 }
 
-/* The end of a child's output, or its line that says that all is there. */
+/* The device's line that says that all is there, or the end of a child's output. A peer is done
+ * then, if it ends well; a device that ends without that line has failed. */
 static void on_readable(void *context, int fd)
 {
     static const char last[] = "download   100%";
@@ -106,7 +109,8 @@ static void on_readable(void *context, int fd)
     bool done = got == 0;
     for (ssize_t i = 0; i < got; i++) {
         if (bytes[i] == '\n') {
-            done = done || strncmp(bench->line, last, strlen(last)) == 0;
+            bench->whole = bench->whole || strncmp(bench->line, last, strlen(last)) == 0;
+            done = done || bench->whole;
             bench->length = 0;
         } else if (bench->length + 1 < sizeof bench->line) {
             bench->line[bench->length++] = bytes[i];
@@ -143,6 +147,7 @@ static pid_t start(struct bench *bench, char *const *argv, bool ourselves, int *
     pid_t parent = getpid();
     bench->from_ns = 0;
     bench->to_ns = 0;
+    bench->whole = false;
     bench->length = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return 0;
@@ -160,7 +165,7 @@ static pid_t start(struct bench *bench, char *const *argv, bool ourselves, int *
 }
 
 /* Seconds from the first request to the end; 0: it did not get there. The child is gone then. */
-static double finish(struct bench *bench, pid_t pid, int fd)
+static double finish(struct bench *bench, bool is_peer, pid_t pid, int fd)
 {
     uint64_t end = posix_now_ms() + LIMIT_MS;
     int status;
@@ -168,10 +173,12 @@ static double finish(struct bench *bench, pid_t pid, int fd)
         (void)posix_loop_run(bench->loop, SLICE_MS);
     posix_loop_unwatch(bench->loop, fd);
     close(fd);
-    kill(pid, SIGKILL); /* a device would go on to install */
+    if (bench->whole || bench->to_ns == 0)
+        kill(pid, SIGKILL); /* a device would go on to install */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    bool good = bench->from_ns != 0 && bench->to_ns > bench->from_ns;
+    bool good = bench->from_ns != 0 && bench->to_ns > bench->from_ns &&
+                (bench->whole || (is_peer && status == 0));
     return good ? (double)(bench->to_ns - bench->from_ns) / 1e9 : 0;
 }
 
@@ -182,18 +189,23 @@ static double run_device(struct bench *bench)
     struct nb_net_arguments room;
     const char *arguments[48] = {"nobrick", "device",          "--device",  bench->device_path,
                                  "--flash", bench->flash_path, "--factory", bench->factory.path,
-                                 "--fast",  "--once"};
-    size_t count = 10;
+                                 "--once",  "--data-wait",     "20"};
+    size_t count = 11;
     struct nb_image image = *nb_script_image(&bench->script, 2);
+    const struct nb_offered offered = {.kind = NB_CLOUD_OFFER,
+                                       .image = &image,
+                                       .blob = &bench->image,
+                                       .board = bench->device.board};
+    char reason[NB_LINE];
     int fd;
     image.connection = bench->data;
     unlink(bench->flash_path);
-    if (nb_net_offer(&bench->net, &image, &bench->image, bench->device.board) != 0 ||
+    if (nb_net_offer(&bench->net, &offered, reason) != 0 ||
         nb_net_arguments(&bench->net, bench->kit, &room, arguments, &count) != 0)
         return 0;
     arguments[count] = NULL;
     pid_t pid = start(bench, (char *const *)(uintptr_t)arguments, true, &fd);
-    return pid != 0 ? finish(bench, pid, fd) : 0;
+    return pid != 0 ? finish(bench, false, pid, fd) : 0;
 }
 
 static double run_curl(struct bench *bench)
@@ -201,7 +213,7 @@ static double run_curl(struct bench *bench)
     const char *const arguments[] = {"curl", "-q", "-K", bench->ranges_path, NULL};
     int fd;
     pid_t pid = start(bench, (char *const *)(uintptr_t)arguments, false, &fd);
-    return pid != 0 ? finish(bench, pid, fd) : 0;
+    return pid != 0 ? finish(bench, true, pid, fd) : 0;
 }
 
 /* The cloud side is told what a device would ask for, on a topic of the peer's. */
@@ -228,8 +240,8 @@ static double run_subscriber(struct bench *bench)
     if (pid == 0)
         return 0;
     (void)posix_loop_run(bench->loop, PEER_MS);
-    anycloud_cloud_event(bench->net.cloud, &event);
-    return finish(bench, pid, fd);
+    nb_net_cloud_event(&bench->net, &event);
+    return finish(bench, true, pid, fd);
 }
 
 static bool is_installed(const char *program)
@@ -342,6 +354,7 @@ static bool set_up(struct bench *bench, char reason[NB_LINE])
     bench->world = bench->loop != NULL ? posix_world_new(bench->loop) : NULL;
     if (bench->world == NULL || !write_layout(bench))
         return false;
+    nb_kit_broker_keeps_all(bench->kit); /* more messages than it would keep */
     bench->servers.loop = bench->loop;
     bench->net = (struct nb_net){.world = posix_world_table(bench->world),
                                  .makers = &nb_servers_posix,
@@ -362,7 +375,7 @@ static bool set_up(struct bench *bench, char reason[NB_LINE])
         snprintf(reason, NB_LINE, "line %u: %s", error.line, error.message);
         return false;
     }
-    return nb_net_choose(&bench->net, &bench->script, &bench->cell, reason) == 0 &&
+    return nb_net_choose(&bench->net, &bench->script, &bench->cell, &bench->device, reason) == 0 &&
            nb_net_start(&bench->net, &bench->script, &bench->cell, &bench->device, reason) == 0 &&
            write_ranges(bench);
 }

@@ -1,7 +1,7 @@
 /* The bench's steps that only touch flash: images put down, damage, and what lies there. */
 #include "harness/run/bench.h"
 #include "harness/run/slot.h"
-#include "harness/run/store.h"
+#include "harness/run/stored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,13 +91,13 @@ static int put_stored(struct nb_bench *bench, unsigned slot, const struct nb_blo
 {
     bool asked = step != NULL && (step->pending || step->confirmed);
     if (slot == 0)
-        return nb_store_factory(bench->sim, &bench->device, blob);
+        return nb_stored_factory(bench->sim, &bench->device, blob);
     if (!asked) {
         bench->state.staged = *blob;
         return 0;
     }
-    return nb_store_insert(bench->sim, &bench->config, blob,
-                           step->confirmed || nb_bench_permanent(bench, step));
+    return nb_stored_insert(bench->sim, &bench->device, blob,
+                            step->confirmed || nb_bench_permanent(bench, step));
 }
 
 int nb_bench_put(struct nb_bench *bench, unsigned slot, const struct nb_image *image,

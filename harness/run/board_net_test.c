@@ -89,7 +89,7 @@ static void start_broker(const char *cert, bool mutual)
     snprintf(tls.ca, sizeof tls.ca, "%s", file("ca.crt"));
     snprintf(tls.cert, sizeof tls.cert, "%s/%s.crt", bench.dir, cert);
     snprintf(tls.key, sizeof tls.key, "%s/%s.key", bench.dir, cert);
-    int rc = nb_broker_start(&broker, bench.dir, &tls, reason, sizeof reason);
+    int rc = nb_broker_start(&broker, bench.dir, &tls, NB_BROKER_WAITING, reason, sizeof reason);
     if (rc == OTA_E_UNSUPPORTED) {
         print_message("skipped: %s\n", reason);
         skip();

@@ -8,14 +8,17 @@
 #define START_TRIES 5
 
 static int write_config(const char *path, const struct nb_broker *broker,
-                        const struct nb_daemon_tls *tls)
+                        const struct nb_daemon_tls *tls, unsigned waiting)
 {
     /* Started by root it would change to a user of its own, and lose the parent-death signal. */
     const struct passwd *caller = getpwuid(geteuid());
     FILE *file = fopen(path, "w");
     if (!file)
         return OTA_E_IO;
-    fprintf(file, "allow_anonymous true\npersistence false\nlistener %u 127.0.0.1\n", broker->port);
+    fprintf(file,
+            "allow_anonymous true\npersistence false\nmax_queued_messages %u\n"
+            "listener %u 127.0.0.1\n",
+            waiting, broker->port);
     if (tls)
         fprintf(file,
                 "listener %u 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\n"
@@ -27,7 +30,7 @@ static int write_config(const char *path, const struct nb_broker *broker,
 }
 
 int nb_broker_start(struct nb_broker *broker, const char *dir, const struct nb_daemon_tls *tls,
-                    char *reason, size_t reason_size)
+                    unsigned waiting, char *reason, size_t reason_size)
 {
     char program[4200];
     char config[512];
@@ -43,7 +46,7 @@ int nb_broker_start(struct nb_broker *broker, const char *dir, const struct nb_d
         broker->port = nb_daemon_free_port();
         broker->tls_port = tls ? nb_daemon_free_port() : 0;
         if (broker->port == 0 || (tls && broker->tls_port == 0) ||
-            write_config(config, broker, tls) != 0)
+            write_config(config, broker, tls, waiting) != 0)
             break;
         const char *const arguments[] = {"mosquitto", "-c", config, NULL};
         const uint16_t ports[] = {broker->port, broker->tls_port};

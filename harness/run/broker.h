@@ -16,12 +16,14 @@ struct nb_broker {
     uint16_t tls_port; /* 0: none */
 };
 
+#define NB_BROKER_WAITING 1000u /* what mosquitto keeps when nobody says more */
+
 /* Starts it with its configuration and log in `dir`; with `tls`, not NULL, there is a second
- * listener. OTA_E_UNSUPPORTED when
- * there is no mosquitto (looked for in $NOBRICK_MOSQUITTO, or else on the PATH and in sbin),
- * OTA_E_IO when it does not start; with a one-line reason. */
+ * listener. It keeps up to `waiting` messages for a slow client, 0: all, and drops the others.
+ * OTA_E_UNSUPPORTED when there is no mosquitto (looked for in $NOBRICK_MOSQUITTO, or else on the
+ * PATH and in sbin), OTA_E_IO when it does not start; with a one-line reason. */
 OTA_MUST_CHECK int nb_broker_start(struct nb_broker *broker, const char *dir,
-                                   const struct nb_daemon_tls *tls, char *reason,
+                                   const struct nb_daemon_tls *tls, unsigned waiting, char *reason,
                                    size_t reason_size);
 void nb_broker_stop(struct nb_broker *broker);
 

@@ -2,11 +2,12 @@
 #include "harness/cli/paths.h"
 #include "harness/run/kit.h"
 #include "harness/run/matrix.h"
+#include "harness/run/side.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CLOUD_DEVICE   "anycloud-nrf52840"
+#define DEFAULT_SYSTEM "anycloud"
 #define DEFAULT_PART   "nrf52840"
 #define ROW_PART       "psoc6-internal"
 #define STORE_PART     "pic32mzw1-internal"
@@ -107,15 +108,26 @@ static void rename_device(const struct nb_agent_switches *agent, struct sim_devi
         snprintf(device->board, sizeof device->board, "%s", agent->board);
 }
 
+/* The usual device of the system that is spoken. */
+static const char *cloud_device(const struct nb_script *script, const struct nb_cell *cell)
+{
+    const char *system = cell->system[0]        ? cell->system
+                         : script->system.count ? script->system.items[0]
+                                                : DEFAULT_SYSTEM;
+    const struct nb_side *side = nb_side_find(system);
+    return side ? side->device : nb_side_find(DEFAULT_SYSTEM)->device;
+}
+
 int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
                    struct sim_device *out, struct flash_text_error *error)
 {
     memset(error, 0, sizeof *error);
     bool generic = !cell->device[0] &&
                    (cell->part[0] || cell->scheme[0] || script->slot_size || !script->needs_cloud);
-    int rc = generic
-                 ? generic_device(script, cell, out, error)
-                 : preset_device(script, cell->device[0] ? cell->device : CLOUD_DEVICE, out, error);
+    int rc =
+        generic ? generic_device(script, cell, out, error)
+                : preset_device(script, cell->device[0] ? cell->device : cloud_device(script, cell),
+                                out, error);
     if (rc == 0)
         rename_device(&script->agent, out);
     if (rc == 0 && cell->kit) {
@@ -124,18 +136,4 @@ int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
             sim_device_free(out);
     }
     return rc;
-}
-
-int nb_device_max_end(const struct sim_device *device, uint32_t *max_end)
-{
-    struct boot_config config;
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct flash_sim *sim = flash_sim_memory(device->chips, device->chip_count);
-    if (!sim)
-        return OTA_E_NO_SPACE;
-    sim_device_boot_config(device, flash_sim_port(sim), NULL, NULL, NULL, buffer, sizeof buffer,
-                           &config);
-    *max_end = device->scheme->max_end(&config);
-    flash_sim_close(sim);
-    return 0;
 }

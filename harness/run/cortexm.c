@@ -30,19 +30,26 @@
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static bool has_acts(const struct nb_script *script)
+/* What the script asks of a device, and this one cannot do; NULL: nothing. */
+static const char *beyond(const struct nb_script *script, const struct sim_device *device)
 {
-    bool acts = false;
-    for (size_t i = 0; i < script->step_count; i++)
-        acts = acts || nb_act_kind(script->steps[i].kind) != SIM_ACT_NONE;
-    return acts;
+    for (size_t i = 0; i < script->step_count; i++) {
+        enum nb_step_kind kind = script->steps[i].kind;
+        if (device->foreign && nb_act_kind(kind) != SIM_ACT_NONE)
+            return "somebody else's firmware takes no orders: what its application does is its own";
+        if (device->foreign && kind == NB_FAULT_FAIL)
+            return "somebody else's driver does not ask whether its flash has failed";
+        if (!cortexm_has_marks(device) && kind == NB_FAULT_FAIL)
+            return "flash of nearly 16 MiB leaves no room for its status";
+    }
+    return NULL;
 }
 
 static int prepare(struct nb_play *play, struct flash_text_error *error)
 {
-    if (play->device.foreign && has_acts(play->script)) {
-        snprintf(error->message, sizeof error->message,
-                 "somebody else's firmware takes no orders: what its application does is its own");
+    const char *why = beyond(play->script, &play->device);
+    if (why) {
+        snprintf(error->message, sizeof error->message, "%s", why);
         return OTA_E_UNSUPPORTED;
     }
     const struct sim_foreign *foreign = play->device.foreign;
@@ -88,13 +95,19 @@ struct board {
 static void on_line(void *context, const char *text)
 {
     /* The plugin's own: how much it saw, and what a reset or a cut tore. */
-    static const char *const figures[] = {"end ", "torn ", "cut-missed "};
+    static const char *const figures[] = {"end ", "torn ", "cut-missed ", "fail-missed "};
+    struct nb_play *play = context;
     if (text[0] == '\0') /* before each of its lines, in case the board was in one */
         return;
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         if (strncmp(text, figures[i], strlen(figures[i])) == 0)
             return;
-    nb_play_device_line(context, text);
+    if (strncmp(text, "flash-fail ", 11) == 0) {
+        play->fail_fired = true;
+        nb_oracle_flash_error(&play->unit->oracle);
+        return;
+    }
+    nb_play_device_line(play, text);
 }
 
 static struct cortexm_peer peer_of(const struct nb_door *door)
@@ -174,7 +187,10 @@ static int watch_words(const struct nb_play *play, char out[CORTEXM_WATCH_SIZE])
                                         .rings = !play->device.foreign,
                                         .is_cut = play->cut_armed,
                                         .cut_operation = play->cut.op,
-                                        .cut_tear = play->cut.tear};
+                                        .cut_tear = play->cut.tear,
+                                        .is_fail = play->fail_armed,
+                                        .fail_operation = play->fail_op,
+                                        .failure = play->failure};
     if (!cortexm_plugin(plugin, sizeof plugin))
         return OTA_E_UNSUPPORTED;
     return cortexm_watch_words(&watch, out);
@@ -292,10 +308,9 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
 {
     if (play->script->devices > 1)
         return "several devices at once, with the same luck, need the virtual world";
-    if (step->kind == NB_FAULT_FAIL)
-        return "memory that is the board's flash never fails";
     if (step->kind == NB_DEVICE_PUSH)
-        return "a host that pushes is the bench's";
+        return "the board has no line for a host that pushes: the bench plays that, in the virtual "
+               "world";
     if (step->kind == NB_PROVE)
         return "a board is no function from flash to flash";
     return NULL;

@@ -46,7 +46,7 @@ static void read_output(void)
         fclose(in);
 }
 
-/* The verb in a process of its own. */
+/* The verb in a process of its own, and in a group of its own, as shells start one. */
 static pid_t start(int (*verb)(int, char **), char **argv)
 {
     int argc = 0;
@@ -55,8 +55,11 @@ static pid_t start(int (*verb)(int, char **), char **argv)
     fflush(NULL);
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid > 0)
+    if (pid > 0) {
+        setpgid(pid, pid);
         return pid;
+    }
+    setpgid(0, 0);
     int out = open(file("output"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
@@ -134,6 +137,22 @@ static void missing_board_is_said(void **state)
     expect_text("# SKIP ");
 }
 
+/* Its name is looked at, and another processor runs the same programs. */
+static void boards_are_chosen(void **state)
+{
+    static const char script[] = "title T\nworld cortexm\nflash slot1 v2 pending\n"
+                                 "device boot\nexpect boot v2 trial\n";
+    (void)state;
+    setenv("NOBRICK_BOARD", "mps2-an500", 1);
+    int code = run_script(script);
+    expect_text("# SKIP NOBRICK_BOARD names no board that there is: mps2-an385 or mps2-an386");
+    assert_int_equal(code, 77);
+    setenv("NOBRICK_BOARD", "mps2-an386", 1);
+    code = cortexm_missing() == NULL ? run_script(script) : 0;
+    unsetenv("NOBRICK_BOARD");
+    assert_int_equal(code, 0);
+}
+
 static const struct {
     const char *text;
     int code;
@@ -145,9 +164,12 @@ static const struct {
     {"title T\nworld cortexm\nflash slot1 v2 size=4K pending\ndevice boot\nexpect boot v2\n", 77,
      "# SKIP v2 of 4096 bytes has no room for the board's program of"},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:3 fail\ndevice boot\nexpect boot v2\n",
-     77, "memory that is the board's flash never fails"},
+     0, "\nok 1 - "},
+    {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:9999 fail\ndevice boot\n"
+     "expect boot v2\n",
+     3, "the flash error armed for it never fired"},
     {"title T\nworld cortexm\ndevice push v2\ndevice boot\nexpect boot v2\n", 77,
-     "a host that pushes is the bench's"},
+     "the board has no line for a host that pushes: the bench plays that, in the virtual world"},
     {"title T\nworld cortexm\nscheme swap-move ranked\nflash slot1 v2\ndevice pending\n"
      "expect pending v2\ndevice boot\nexpect boot v2 trial\ndevice confirm\nexpect confirmed v2\n"
      "until stable boot v2\n",
@@ -307,8 +329,8 @@ static pid_t find_qemu(void)
     return found;
 }
 
-/* However the runner ends, QEMU does. */
-static void interrupt_with(int number, int code)
+/* However the runner ends, QEMU does. `group`: as a terminal does it, to all who were started. */
+static void interrupt_with(int number, bool group, int code)
 {
     char path[PATH];
     char *argv[] = {(char[]){"run"}, (char[]){"--world"}, (char[]){"cortexm"}, path, NULL};
@@ -323,7 +345,7 @@ static void interrupt_with(int number, int code)
         read_output();
         fail_msg("no board runs: %s", output);
     }
-    assert_int_equal(kill(pid, number), 0);
+    assert_int_equal(kill(group ? -pid : pid, number), 0);
     assert_int_equal(finish(pid), code);
     for (waited = 0; find_qemu() != 0 && waited < WAIT_TENS; waited++)
         usleep(10000);
@@ -334,8 +356,11 @@ static void no_qemu_is_left(void **state)
 {
     (void)state;
     skip_without_board();
-    interrupt_with(SIGINT, 128 + SIGINT);
-    interrupt_with(SIGKILL, 128 + SIGKILL);
+    interrupt_with(SIGINT, false, 128 + SIGINT);
+    expect_text("# error: line 4: cancelled on request");
+    interrupt_with(SIGINT, true, 128 + SIGINT);
+    expect_text("# error: line 4: cancelled on request");
+    interrupt_with(SIGKILL, false, 128 + SIGKILL);
 }
 
 static int set_up(void **state)
@@ -358,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_board_is_said),
+        cmocka_unit_test(boards_are_chosen),
         cmocka_unit_test(scripts_end_as_they_should),
         cmocka_unit_test(foreign_firmware_needs_the_board),
         cmocka_unit_test(replay_names_the_world),

@@ -52,6 +52,9 @@ int nb_device_write(const struct sim_device *device, const char *path)
         write_region(out, device, "scratch", &device->scratch);
     if (device->status.size != 0)
         write_region(out, device, "status", &device->status);
+    if (device->factory.size != 0)
+        write_region(out, device, "factory", &device->factory);
+    fprintf(out, "attempts %u\n", device->attempts);
     write_text(out, "scheme", device->scheme->name);
     fprintf(out, "align %u\nwrite-size %u\nmax-sectors %u\nheader %u\n", device->format.align,
             device->format.write_size, device->format.max_sectors, device->header_size);

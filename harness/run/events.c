@@ -83,6 +83,8 @@ bool nb_expect_matches(const struct nb_expect *expect, const char *line, bool fr
                strtoul(words[1], NULL, 10) == expect->value;
     case NB_EXPECT_NO_IMAGE:
         return count > 1 && strcmp(words[0], "boot") == 0 && strcmp(words[1], "none") == 0;
+    case NB_EXPECT_EVENT:
+        return count > 2 && strcmp(words[0], "event") == 0 && strcmp(words[2], expect->word) == 0;
     case NB_EXPECT_PAUSE:
         return count > 1 && strcmp(words[0], "state") == 0 && strcmp(words[1], "pause") == 0;
     case NB_EXPECT_BOOT:

@@ -35,6 +35,7 @@ struct nb_kit {
     unsigned image_count;
     struct nb_broker broker;
     enum nb_tls broker_tls;
+    bool keeps_all; /* the broker */
     bool has_certs;
 };
 
@@ -149,12 +150,17 @@ int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port, uint16_t
             snprintf(reason, reason_size, "cannot make test certificates");
     }
     if (rc == 0 && !kit->broker.pid)
-        rc = nb_broker_start(&kit->broker, kit->dir, kind == NB_TLS_NONE ? NULL : &tls, reason,
-                             reason_size);
+        rc = nb_broker_start(&kit->broker, kit->dir, kind == NB_TLS_NONE ? NULL : &tls,
+                             kit->keeps_all ? 0 : NB_BROKER_WAITING, reason, reason_size);
     kit->broker_tls = kind;
     *port = kit->broker.port;
     *tls_port = kit->broker.tls_port;
     return rc;
+}
+
+void nb_kit_broker_keeps_all(struct nb_kit *kit)
+{
+    kit->keeps_all = true;
 }
 
 /* ---- sizes ------------------------------------------------------------------------------- */
@@ -295,10 +301,8 @@ static int make_whole(const struct nb_cell *cell, const struct sim_device *devic
                       const struct nb_image *image, struct nb_image_spec *spec, struct made *made,
                       size_t *size, struct flash_text_error *error)
 {
-    uint32_t max_end = 0;
-    int rc = nb_device_max_end(device, &max_end);
-    if (rc == 0)
-        rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
+    uint32_t max_end = sim_device_max_end(device);
+    int rc = nb_image_create(spec, &made->data, size, error->message, sizeof error->message);
     if (rc)
         return rc;
     free(made->data);

@@ -23,6 +23,9 @@ const char *nb_kit_trusted_key(const struct nb_kit *kit);
  * mosquitto is not installed, OTA_E_IO when it does not start; with a reason. */
 OTA_MUST_CHECK int nb_kit_broker(struct nb_kit *kit, enum nb_tls kind, uint16_t *port,
                                  uint16_t *tls_port, char *reason, size_t reason_size);
+/* From its start on the broker keeps all that a slow client lets wait, not only as much as by
+ * itself. */
+void nb_kit_broker_keeps_all(struct nb_kit *kit);
 
 /* Path of a certificate's file ("server", "crt"); the certificates are made when the first path is
  * asked for. OTA_E_IO when they cannot be. */

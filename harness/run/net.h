@@ -1,13 +1,13 @@
 /* The network of one run: broker, HTTP servers, the cloud side on both, and a fault proxy in front
- * of each where the script has a fault of the network. The same in every world (net.c), but for
- * what the servers are made of (struct nb_servers). For harness/run and
- * the throughput bench. */
+ * of each where the script has a fault of the network. The same in every world and for every system
+ * (net.c), but for what the servers are made of (struct nb_servers) and whose cloud stands on them
+ * (struct nb_side). For harness/run and the throughput bench. */
 #ifndef NOBRICK_HARNESS_RUN_NET_H
 #define NOBRICK_HARNESS_RUN_NET_H
 
 #include "harness/faults/proxy.h"
 #include "harness/peers/anycloud_cloud.h"
-#include "harness/peers/anycloud_http.h"
+#include "harness/peers/peer.h"
 #include "harness/run/kit.h"
 #include "sim/world.h"
 
@@ -18,6 +18,8 @@ struct nb_door {
 };
 
 struct nb_net;
+struct nb_side;
+struct nb_offered;
 
 /* What a world's servers are made of. All with a reason when they fail; what was started is stopped
  * whatever comes of it. */
@@ -60,25 +62,28 @@ struct nb_net {
     enum nb_tls tls;
     bool by_name;         /* hosts are called localhost: some look-up is to fail */
     bool names_armed;     /* … in the present step */
-    uint16_t broker_port; /* plain, for the cloud side */
-    struct sim_clock *clock;
-    struct anycloud_cloud *cloud;
-    struct anycloud_http *servers[2]; /* plain, TLS */
-    bool real;                        /* somebody else's server is in their place */
+    uint16_t broker_port; /* plain, for the cloud side; 0: there is no broker */
+    const struct nb_side *side;
+    void *cloud; /* the side's */
+    bool real;   /* somebody else's server is in the place of ours */
     struct nb_door broker;
-    struct nb_door server[2];
-    struct anycloud_offer offer; /* the present one */
-    uint8_t *archive;            /* what is on offer, if that is one */
+    struct nb_door server[2]; /* plain, TLS */
+    uint32_t offered_size;    /* bytes that a device fetches of what is on offer; 0: nothing */
     uint16_t closed_port;
     uint64_t traffic; /* bytes to the device in the last device step */
 };
 
-/* What the cell says of links and TLS. OTA_E_ARGUMENT with a reason. */
+/* Whose cloud the device gets, and what the cell says of links and TLS. OTA_E_ARGUMENT with a
+ * reason. */
 OTA_MUST_CHECK int nb_net_choose(struct nb_net *net, const struct nb_script *script,
-                                 const struct nb_cell *cell, char reason[NB_LINE]);
+                                 const struct nb_cell *cell, const struct sim_device *device,
+                                 char reason[NB_LINE]);
 
 /* Why this fault cannot be played in this cell, or NULL. Static. */
 const char *nb_net_cannot(const struct nb_net *net, const struct nb_fault *fault);
+/* Why the step is none for this cloud, in any cell, or NULL. Static. */
+const char *nb_net_not_for(const struct nb_net *net, const struct nb_script *script,
+                           const struct nb_step *step);
 
 /* Starts everything; nb_net_choose came before. OTA_E_UNSUPPORTED when a program is missing; with a
  * reason. What was started is there to be stopped whatever comes of it. */
@@ -87,11 +92,11 @@ OTA_MUST_CHECK int nb_net_start(struct nb_net *net, const struct nb_script *scri
                                 char reason[NB_LINE]);
 void nb_net_stop(struct nb_net *net);
 
-/* Offers an image from now on; NULL: none. `blob` is its bytes. */
-OTA_MUST_CHECK int nb_net_offer(struct nb_net *net, const struct nb_image *image,
-                                const struct nb_blob *blob, const char *board);
+/* What a `cloud …` line offers from now on (side.h). With a reason where it can be told. */
+OTA_MUST_CHECK int nb_net_offer(struct nb_net *net, const struct nb_offered *offered,
+                                char reason[NB_LINE]);
 
-/* Arms a fault of the network for the next device step. */
+/* Arms a fault of network or cloud for the next device step. */
 OTA_MUST_CHECK int nb_net_arm(struct nb_net *net, const struct nb_step *step);
 
 /* A line of the device, for faults that only it can see. */
@@ -110,5 +115,15 @@ enum nb_tls nb_net_tls(const struct nb_net *net);
 const struct nb_door *nb_net_home_server(const struct nb_net *net);
 /* The device's first connection goes by HTTP. */
 bool nb_net_via_http(const struct nb_net *net);
+
+/* ---- for cloud sides ----------------------------------------------------------------------- */
+
+/* The name or address by which the device finds all servers. */
+const char *nb_net_host(const struct nb_net *net);
+/* The byte of the image that the fault's place speaks of. */
+uint32_t nb_net_fault_at(const struct nb_net *net, const struct nb_fault *fault);
+/* What the cloud side knows of devices: anycloud_cloud.h; zeros where it knows nothing. */
+void nb_net_memory(const struct nb_net *net, struct anycloud_memory *out);
+void nb_net_recall(struct nb_net *net, const struct anycloud_memory *memory);
 
 #endif

@@ -134,10 +134,12 @@ int nb_net_arguments(const struct nb_net *net, struct nb_kit *kit, struct nb_net
                      const char **arguments, size_t *count)
 {
     const struct nb_door *server = nb_net_home_server(net);
-    snprintf(room->broker, sizeof room->broker, "mqtt%s://127.0.0.1:%u", net->broker.tls ? "s" : "",
-             net->broker.port);
-    arguments[(*count)++] = "--broker";
-    arguments[(*count)++] = room->broker;
+    if (net->broker.port) {
+        snprintf(room->broker, sizeof room->broker, "mqtt%s://127.0.0.1:%u",
+                 net->broker.tls ? "s" : "", net->broker.port);
+        arguments[(*count)++] = "--broker";
+        arguments[(*count)++] = room->broker;
+    }
     if (nb_net_via_http(net)) {
         arguments[(*count)++] = "--via";
         arguments[(*count)++] = "http"; /* https: the URL says it */

@@ -134,11 +134,6 @@ const struct nb_servers nb_servers_virtual = {make_broker,  make_client, make_se
                                               serve,        closed_port, stop_servers, fail_names,
                                               names_failed, jump};
 
-static const char *host_of(const struct nb_net *net)
-{
-    return net->by_name ? "localhost" : "127.0.0.1";
-}
-
 /* ---- the device's clients ---------------------------------------------------------------- */
 
 /* A client that may be dropped where it cannot be freed. */
@@ -153,7 +148,7 @@ static void *create_mqtt(void *context, void (*deliver)(void *owner, const struc
     struct nb_net *net = context;
     struct nb_net_virtual *own = net->own;
     struct client *client = calloc(1, sizeof *client);
-    const struct virtual_mqtt_config config = {.host = host_of(net),
+    const struct virtual_mqtt_config config = {.host = nb_net_host(net),
                                                .port = net->broker.port,
                                                .use_tls = net->broker.tls,
                                                .tls = nb_virtual_client(net->tls),
@@ -184,7 +179,7 @@ static void *create_http(void *context, void (*deliver)(void *owner, const struc
     struct nb_net_virtual *own = net->own;
     struct client *client = calloc(1, sizeof *client);
     const struct nb_door *door = nb_net_home_server(net);
-    const struct virtual_http_config config = {.client = {.host = host_of(net),
+    const struct virtual_http_config config = {.client = {.host = nb_net_host(net),
                                                           .port = door ? door->port : 0,
                                                           .use_tls = door && door->tls},
                                                .tls = nb_virtual_client(net->tls),

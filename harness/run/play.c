@@ -1,6 +1,7 @@
 /* Plays a script, step by step: what is the same in every world. */
 #include "harness/run/play.h"
 #include "harness/run/act.h"
+#include "harness/run/side.h"
 #include "sim/device_flash.h"
 #include "sim/life.h"
 
@@ -67,9 +68,9 @@ void nb_play_device_line(void *context, const char *text)
 
 void nb_play_cloud_line(void *context, const char *text)
 {
-    static const char *const tampering[] = {"fault corrupt ", "fault raw-chunk ",
+    static const char *const tampering[] = {"fault corrupt ",     "fault raw-chunk ",
                                             "fault patch-chunk ", "fault other-image ",
-                                            "fault etag-change "};
+                                            "fault etag-change ", "fault raw "};
     struct nb_play *play = context;
     bool tampers = false;
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++)
@@ -103,6 +104,8 @@ struct sim_session nb_play_session(const struct nb_play *play)
                                 .no_result = agent->no_result,
                                 .permanent = agent->permanent,
                                 .stay = agent->stay,
+                                .hold = agent->hold,
+                                .initiate = play->initiate,
                                 .timing = {.keep_alive = 1000 * agent->seconds[NB_KEEP_ALIVE],
                                            .job_wait = 1000 * agent->seconds[NB_JOB_WAIT],
                                            .data_wait = 1000 * agent->seconds[NB_DATA_WAIT],
@@ -116,60 +119,50 @@ struct sim_session nb_play_session(const struct nb_play *play)
 
 /* ---- the cloud side ---------------------------------------------------------------------- */
 
-static int offer(struct nb_play *play, const struct nb_step *step, struct flash_text_error *error)
+/* What the offer tells a lie about must not be taken for the image that it is. */
+static void show_offer(struct nb_play *play, const struct nb_image *image,
+                       const struct nb_blob *blob)
 {
-    if (step->kind == NB_CLOUD_NONE) {
-        oracle_offer(play, NULL);
-        return nb_net_offer(&play->net, NULL, NULL, play->device.board);
-    }
-    const struct nb_image *image = &play->script->images[step->image];
-    struct nb_blob blob;
-    int rc =
-        nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
-    if (rc == 0)
-        rc = nb_net_offer(&play->net, image, &blob, play->device.board);
-    if (rc)
-        return rc;
     struct nb_oracle_image known;
-    nb_play_known(image, &blob, &known);
-    known.packed = play->net.offer.size > blob.size;
+    nb_play_known(image, blob, &known);
+    known.packed = play->net.offered_size != blob->size;
+    if (play->net.side->is_lie && play->net.side->is_lie(image))
+        known.genuine = false;
     oracle_offer(play, &known);
-    return 0;
 }
 
-static int arm_cloud(struct nb_play *play, const struct nb_step *step)
+static int offer(struct nb_play *play, const struct nb_step *step, struct flash_text_error *error)
 {
-    static const enum anycloud_fault_kind chunk_kinds[] = {
-        [NB_CHUNK_DROP] = ANYCLOUD_DROP_CHUNK,       [NB_CHUNK_REPEAT] = ANYCLOUD_REPEAT_CHUNK,
-        [NB_CHUNK_CORRUPT] = ANYCLOUD_CORRUPT_CHUNK, [NB_CHUNK_RAW] = ANYCLOUD_RAW_CHUNK,
-        [NB_CHUNK_PATCH] = ANYCLOUD_PATCH_CHUNK,     [NB_CHUNK_JOB] = ANYCLOUD_JOB_BEFORE_CHUNK,
-        [NB_CHUNK_LATE] = ANYCLOUD_LATE_CHUNK,
-    };
-    struct anycloud_fault fault = {.index = step->value, .count = 1};
-    switch (step->kind) {
-    case NB_FAULT_CHUNK:
-        fault.kind = chunk_kinds[step->chunk_fault];
-        fault.at = step->patch_at;
-        fault.raw = step->raw;
-        fault.raw_size = step->raw_size;
-        if (step->chunk_fault == NB_CHUNK_JOB) {
-            fault.raw = (const uint8_t *)step->raw_text;
-            fault.raw_size = strlen(step->raw_text);
-        }
-        break;
-    case NB_FAULT_REVERSE:
-        fault.kind = ANYCLOUD_REVERSE;
-        break;
-    case NB_FAULT_JOB_SILENT:
-        fault.kind = ANYCLOUD_SILENT_JOB;
-        break;
-    default:
-        fault.kind = ANYCLOUD_RAW_JOB;
-        fault.raw = (const uint8_t *)step->raw_text;
-        fault.raw_size = strlen(step->raw_text);
-        break;
+    const struct nb_script *script = play->script;
+    const struct nb_image *image = step->image >= 0 ? &script->images[step->image] : NULL;
+    struct nb_image bases[NB_BASES];
+    struct nb_blob sources[NB_BASES];
+    struct nb_blob blob;
+    char reason[NB_LINE] = "";
+    const struct nb_offered offered = {.kind = step->kind,
+                                       .erased = step->expect.versions[0],
+                                       .image = image,
+                                       .blob = &blob,
+                                       .bases = bases,
+                                       .sources = sources,
+                                       .board = play->device.board};
+    int rc = 0;
+    if (image)
+        rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, image, &blob, error);
+    for (size_t i = 0; rc == 0 && image && i < image->base_count; i++) {
+        bases[i] = script->images[image->bases[i]];
+        rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, &bases[i],
+                          &sources[i], error);
     }
-    return anycloud_cloud_fault(play->net.cloud, &fault);
+    if (rc == 0)
+        rc = nb_net_offer(&play->net, &offered, reason);
+    if (reason[0])
+        snprintf(error->message, sizeof error->message, "%.150s", reason);
+    if (rc == 0 && image)
+        show_offer(play, image, &blob);
+    else if (rc == 0)
+        oracle_offer(play, NULL);
+    return rc;
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -223,7 +216,7 @@ static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
 {
     unsigned long long traffic = play->net.traffic;
     nb_note_add(play->outcome, "line %u: %llu bytes went to the device; the image has %u",
-                step->line, traffic, play->net.offer.size);
+                step->line, traffic, play->net.offered_size);
     if (traffic <= step->value && traffic > 0)
         return true;
     nb_outcome_set(play->outcome, NB_FAIL, "line %u: %llu bytes went to the device, not 1 to %u",
@@ -234,11 +227,6 @@ static bool expect_traffic(struct nb_play *play, const struct nb_step *step)
 /* A fault that this world or cell has no place for: others may. */
 static bool out_of_place(struct nb_play *play)
 {
-    char reason[NB_LINE] = "";
-    if (nb_net_choose(&play->net, play->script, play->cell, reason) != 0) {
-        nb_outcome_set(play->outcome, NB_ERROR, "%s", reason);
-        return true;
-    }
     for (size_t i = 0; i < play->script->step_count; i++) {
         const struct nb_step *step = &play->script->steps[i];
         const char *why = play->stage->cannot(play, step);
@@ -252,7 +240,7 @@ static bool out_of_place(struct nb_play *play)
     return false;
 }
 
-/* What this world cannot play, said before anything runs. */
+/* What no world can play with this cloud, said before anything runs. */
 static bool refuse(struct nb_play *play)
 {
     for (size_t i = 0; i < play->script->step_count; i++) {
@@ -260,6 +248,8 @@ static bool refuse(struct nb_play *play)
         const char *why = NULL;
         if (play->script->needs_cloud && nb_act_kind(step->kind) != SIM_ACT_NONE)
             why = "only in a script without a cloud: here the application decides itself";
+        else if (play->script->needs_cloud)
+            why = nb_net_not_for(&play->net, play->script, step);
         if (!why)
             continue;
         nb_outcome_set(play->outcome, NB_ERROR, "line %u: `%.60s`: %s", step->line, step->text,
@@ -337,6 +327,8 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     int rc = 0;
     switch (step->kind) {
     case NB_CLOUD_OFFER:
+    case NB_CLOUD_ADD:
+    case NB_CLOUD_ERASE:
     case NB_CLOUD_NONE:
         rc = offer(play, step, &error);
         break;
@@ -361,8 +353,6 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
     case NB_FAULT_REVERSE:
     case NB_FAULT_JOB_SILENT:
     case NB_FAULT_JOB_RAW:
-        rc = arm_cloud(play, step);
-        break;
     case NB_FAULT_NET:
         rc = nb_net_arm(&play->net, step);
         break;
@@ -386,9 +376,9 @@ static bool play_step(struct nb_play *play, const struct nb_step *step)
 
 static enum nb_front front_of(enum nb_step_kind kind)
 {
-    return kind == NB_CLOUD_OFFER || kind == NB_CLOUD_NONE ? NB_FRONT_CLOUD
-           : kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET  ? NB_FRONT_FAULTS
-                                                           : NB_FRONT_FLASH;
+    return kind <= NB_CLOUD_NONE                          ? NB_FRONT_CLOUD
+           : kind >= NB_FAULT_CUT && kind <= NB_FAULT_NET ? NB_FRONT_FAULTS
+                                                          : NB_FRONT_FLASH;
 }
 
 bool nb_play_front(struct nb_play *play, enum nb_front front)
@@ -430,13 +420,25 @@ static bool does_itself(const struct nb_script *script)
     return false;
 }
 
+/* The device, and whose cloud it gets. */
+static int choose(struct nb_play *play, struct flash_text_error *error)
+{
+    char reason[NB_LINE] = "";
+    int rc = nb_cell_device(play->script, play->cell, &play->device, error);
+    play->has_device = rc == 0;
+    if (rc == 0 && play->script->needs_cloud)
+        rc = nb_net_choose(&play->net, play->script, play->cell, &play->device, reason);
+    if (reason[0])
+        snprintf(error->message, sizeof error->message, "%.150s", reason);
+    return rc;
+}
+
 bool nb_play_open(struct nb_play *play)
 {
     struct flash_text_error error = {0};
-    if (refuse(play) || out_of_place(play))
+    int rc = choose(play, &error);
+    if (rc == 0 && (refuse(play) || out_of_place(play)))
         return false;
-    int rc = nb_cell_device(play->script, play->cell, &play->device, &error);
-    play->has_device = rc == 0;
     if (rc == 0 && play->device.foreign && strcmp(play->cell->world, "cortexm") != 0) {
         snprintf(error.message, sizeof error.message,
                  "the device's firmware is somebody else's: it needs the cortexm world");

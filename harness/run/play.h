@@ -6,6 +6,7 @@
 #ifndef NOBRICK_HARNESS_RUN_PLAY_H
 #define NOBRICK_HARNESS_RUN_PLAY_H
 
+#include "agent/store/store.h"
 #include "harness/run/kit.h"
 #include "harness/run/net.h"
 #include "harness/run/oracle.h"
@@ -63,6 +64,7 @@ struct nb_play {
     const struct sim_world *world;
     struct sim_device device;
     bool has_device;
+    struct sim_region places[STORE_PLACES]; /* of images, in a store; size 0: there is none */
     uint8_t *loader_before; /* bytes of the bootloader's region when the run began */
     struct nb_net net;
     int err; /* of a callback */
@@ -70,6 +72,7 @@ struct nb_play {
     struct nb_unit units[NB_DEVICES];
     size_t unit_count;
     struct nb_unit *unit;      /* the present device */
+    bool initiate;             /* of the present device step: fetches what it finds, hold or not */
     uint32_t live_ms;          /* of the present device step; 0: until the check ends */
     const struct sim_act *act; /* … what the application does in it, without a boot; or NULL */
     uint64_t lasted;           /* ms of the last device step */

@@ -207,6 +207,7 @@ static bool until_reported(struct nb_play *play, const struct nb_step *step)
 
 bool nb_play_device_step(struct nb_play *play, const struct nb_step *step)
 {
+    play->initiate = step->initiate;
     play->live_ms = step->kind == NB_DEVICE_LIVE ? 1000 * step->value : 0;
     switch (step->kind) {
     case NB_UNTIL_STABLE:

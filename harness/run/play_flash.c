@@ -2,16 +2,25 @@
 #include "harness/image/image.h"
 #include "harness/run/play.h"
 #include "harness/run/slot.h"
-#include "harness/run/store.h"
-#include "sim/crypto_openssl.h"
+#include "harness/run/stored.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sim_region *region_of(const struct nb_play *play, unsigned slot)
+/* In a store, slot 1 is where the image lies that was last put there, or else is on offer; size 0:
+ * it does not. */
+static struct sim_region region_of(const struct nb_play *play, struct flash_sim *sim, unsigned slot)
 {
-    return slot == 0 ? &play->device.primary : &play->device.secondary;
+    const struct nb_oracle *oracle = &play->unit->oracle;
+    int index = oracle->in_slot[1] >= 0 ? oracle->in_slot[1] : oracle->offered;
+    if (slot == 0)
+        return play->device.primary;
+    if (!play->device.scheme->store)
+        return play->device.secondary;
+    if (index < 0)
+        return (struct sim_region){0, 0};
+    return nb_stored_region(sim, &play->device, &oracle->images[index].version);
 }
 
 /* Bytes as they lie there; the caller frees. */
@@ -47,64 +56,23 @@ void nb_play_known(const struct nb_image *image, const struct nb_blob *blob,
         out->version = info.header.version;
 }
 
-/* The loader's configuration on the flash of a device that is off. */
-static void configure(const struct nb_play *play, struct flash_sim *sim, uint8_t *buffer,
-                      const struct crypto_port *crypto, struct boot_config *out)
-{
-    sim_device_boot_config(&play->device, flash_sim_port(sim), crypto, NULL, NULL, buffer,
-                           SIM_COPY_BUFFER, out);
-}
-
-/* In a store, slot 1 is whatever place is free. What nobody asked for is not there yet: the
- * application downloads it. */
-static int put_stored(struct nb_play *play, struct flash_sim *sim, unsigned slot,
-                      const struct nb_blob *blob, const struct nb_step *step)
-{
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct boot_config config;
-    bool asked = step && (step->pending || step->confirmed);
-    if (slot == 0)
-        return nb_store_factory(sim, &play->device, blob);
-    if (!asked) {
-        play->unit->staged = *blob;
-        return 0;
-    }
-    configure(play, sim, buffer, NULL, &config);
-    return nb_store_insert(sim, &config, blob,
-                           step->confirmed || step->permanent || play->cell->permanent);
-}
-
-/* The device was switched on once: its store has the factory image. */
-static int boot_factory(struct nb_play *play, struct flash_sim *sim)
-{
-    uint8_t buffer[SIM_COPY_BUFFER];
-    struct boot_config config;
-    struct boot_result result;
-    struct crypto_openssl *crypto = crypto_openssl_new(sim, false);
-    if (!crypto)
-        return OTA_E_NO_SPACE;
-    configure(play, sim, buffer, crypto_openssl_port(crypto), &config);
-    int rc = boot_go(&config, &result);
-    crypto_openssl_free(crypto);
-    return rc;
-}
-
+/* Into a slot, with its trailer. */
 static int put_whole(struct nb_play *play, struct flash_sim *sim, unsigned slot,
                      const struct nb_blob *blob, const struct nb_step *step)
 {
-    const struct sim_region *region = region_of(play, slot);
-    const struct flash_area area = {flash_sim_port(sim), region->address, region->size};
+    const struct sim_region region = region_of(play, sim, slot);
+    const struct flash_area area = {flash_sim_port(sim), region.address, region.size};
     const struct img_trailer_format format = sim_device_format(&play->device, area.flash);
     bool confirmed = step && step->confirmed && !play->device.scheme->in_status;
     uint8_t *padded = NULL;
     uint8_t erased = 0xFF;
-    int rc = nb_slot_erased(sim, region, &erased);
+    int rc = nb_slot_erased(sim, &region, &erased);
     if (rc == 0 && confirmed)
-        rc = nb_image_pad(blob->data, blob->size, region->size, &format, erased, false, true,
+        rc = nb_image_pad(blob->data, blob->size, region.size, &format, erased, false, true,
                           &padded);
     if (rc == 0)
-        rc = nb_slot_fill(sim, region, padded ? padded : blob->data,
-                          padded ? region->size : blob->size);
+        rc = nb_slot_fill(sim, &region, padded ? padded : blob->data,
+                          padded ? region.size : blob->size);
     free(padded);
     if (rc == 0)
         rc = nb_slot_forget(sim, &play->device, slot);
@@ -113,22 +81,39 @@ static int put_whole(struct nb_play *play, struct flash_sim *sim, unsigned slot,
     return rc;
 }
 
+/* Into a store, as if it had been downloaded before; or as the factory's, on a device that was
+ * switched on once unless the script puts it there itself. */
+static int put_stored(struct nb_play *play, struct flash_sim *sim, unsigned slot,
+                      const struct nb_blob *blob, const struct nb_step *step)
+{
+    if (slot == 0) {
+        int rc = nb_stored_factory(sim, &play->device, blob);
+        return rc || step ? rc : nb_stored_switch_on(sim, &play->device);
+    }
+    if (!step->pending && !step->confirmed) { /* not there yet: `device pending` downloads it */
+        play->unit->staged = *blob;
+        return 0;
+    }
+    return nb_stored_insert(sim, &play->device, blob,
+                            step->confirmed || step->permanent || play->cell->permanent);
+}
+
 static int put_image(struct nb_play *play, struct flash_sim *sim, unsigned slot,
                      const struct nb_image *image, const struct nb_step *step,
                      struct flash_text_error *error)
 {
-    bool store = play->device.scheme->store;
-    struct nb_oracle_image known;
+    bool in_store = play->device.scheme->store;
     struct nb_blob blob;
     int rc =
         nb_kit_image(play->cell->kit, play->script, play->cell, &play->device, image, &blob, error);
     if (rc == 0)
-        rc = store ? put_stored(play, sim, slot, &blob, step)
-                   : put_whole(play, sim, slot, &blob, step);
+        rc = in_store ? put_stored(play, sim, slot, &blob, step)
+                      : put_whole(play, sim, slot, &blob, step);
     if (rc)
         return rc;
-    bool asked = step && (step->pending || (store && step->confirmed));
+    struct nb_oracle_image known;
     nb_play_known(image, &blob, &known);
+    bool asked = step && (step->pending || (in_store && step->confirmed));
     nb_oracle_put(&play->unit->oracle, slot, &known, asked, !step || step->confirmed);
     return 0;
 }
@@ -142,24 +127,31 @@ int nb_play_fill_flash(struct nb_play *play, struct flash_text_error *error)
     const struct nb_image *factory = nb_script_factory(play->script);
     if (factory)
         rc = put_image(play, sim, 0, factory, NULL, error);
-    if (rc == 0 && factory && play->device.scheme->store)
-        rc = boot_factory(play, sim);
+    /* Where its places are can only be read while the flash has power. */
+    for (uint8_t i = 0; rc == 0 && play->device.scheme->store && i < STORE_PLACES; i++)
+        play->places[i] = nb_stored_place(sim, &play->device, i);
     play->stage->close_flash(play, sim);
     if (rc || play->loader_before)
         return rc;
     return read_region(play, &play->device.loader, &play->loader_before);
 }
 
+/* A store is damaged as a whole: all its places are slot 1. */
+static const struct sim_region *whole_region(const struct nb_play *play, unsigned slot)
+{
+    return slot == 0 ? &play->device.primary : &play->device.secondary;
+}
+
 static int erase(struct nb_play *play, struct flash_sim *sim, unsigned slot)
 {
-    int rc = nb_slot_fill(sim, region_of(play, slot), NULL, 0);
+    int rc = nb_slot_fill(sim, whole_region(play, slot), NULL, 0);
     return rc ? rc : nb_slot_forget(sim, &play->device, slot);
 }
 
 static int damage(struct nb_play *play, struct flash_sim *sim, const struct nb_step *step,
                   struct flash_text_error *error)
 {
-    const struct sim_region *region = region_of(play, step->slot);
+    const struct sim_region *region = whole_region(play, step->slot);
     uint8_t byte;
     nb_oracle_damage(&play->unit->oracle, step->slot);
     if (step->kind == NB_FLASH_ERASE)
@@ -203,7 +195,7 @@ int nb_play_flash_step(struct nb_play *play, const struct nb_step *step,
 
 bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char reason[NB_LINE])
 {
-    const struct sim_region *region = region_of(play, step->slot);
+    struct sim_region region = {0, 0};
     struct flash_text_error error = {0};
     struct nb_blob blob = {0};
     uint8_t *slot = NULL;
@@ -211,17 +203,18 @@ bool nb_play_expect_flash(struct nb_play *play, const struct nb_step *step, char
     uint8_t erased = 0xFF;
     int rc = play->stage->open_flash(play, &sim, &error);
     if (rc == 0) {
-        rc = nb_slot_erased(sim, region, &erased);
+        region = region_of(play, sim, step->slot);
+        rc = region.size ? nb_slot_erased(sim, &region, &erased) : OTA_E_NO_IMAGE;
         play->stage->close_flash(play, sim);
     }
     if (rc == 0)
-        rc = read_region(play, region, &slot);
+        rc = read_region(play, &region, &slot);
     if (rc == 0 && step->image >= 0)
         rc = nb_kit_image(play->cell->kit, play->script, play->cell, &play->device,
                           &play->script->images[step->image], &blob, &error);
-    uint32_t size = step->image >= 0 ? blob.end : region->size;
+    uint32_t size = step->image >= 0 ? blob.end : region.size;
     uint32_t at = 0;
-    bool good = rc == 0 && size <= region->size;
+    bool good = rc == 0 && size <= region.size;
     if (good && step->image >= 0 && memcmp(slot, blob.data, size) == 0)
         at = size;
     while (good && at < size && slot[at] == (step->image >= 0 ? blob.data[at] : erased))
@@ -251,14 +244,53 @@ bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char 
     return false;
 }
 
+/* Bytes of the image that is on offer which lie in the region. */
+static uint32_t offered_there(const struct nb_play *play, const uint8_t *region, uint32_t size)
+{
+    const struct nb_oracle *oracle = &play->unit->oracle;
+    const struct nb_oracle_image *image =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; image && image->data && i < image->size && i < size; i++)
+        count += image->data[i] == region[i];
+    return count;
+}
+
+/* Where a download goes: the secondary slot, or the place of a store that holds most of what is on
+ * offer. */
+static int read_secondary(struct nb_play *play, struct sim_region *region, uint8_t **out)
+{
+    struct flash_sim *sim = NULL;
+    struct flash_text_error error;
+    uint32_t most = 0;
+    *region = play->device.secondary;
+    if (!play->device.scheme->store)
+        return read_region(play, region, out);
+    int rc = play->stage->open_flash(play, &sim, &error);
+    for (size_t i = 0; rc == 0 && i < STORE_PLACES; i++) {
+        const struct sim_region place = play->places[i];
+        uint8_t *bytes = malloc(place.size ? place.size : 1);
+        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
+        uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
+        if (there > most)
+            *region = place;
+        most = there > most ? there : most;
+        free(bytes);
+    }
+    if (sim)
+        play->stage->close_flash(play, sim);
+    return rc ? rc : read_region(play, region, out);
+}
+
 int nb_play_show_flash(struct nb_play *play)
 {
     uint8_t *primary = NULL;
     uint8_t *secondary = NULL;
     uint8_t *loader = NULL;
+    struct sim_region download;
     int rc = read_region(play, &play->device.primary, &primary);
     if (rc == 0)
-        rc = read_region(play, &play->device.secondary, &secondary);
+        rc = read_secondary(play, &download, &secondary);
     if (rc == 0)
         rc = read_region(play, &play->device.loader, &loader);
     if (rc == 0) {
@@ -266,7 +298,7 @@ int nb_play_show_flash(struct nb_play *play)
             .primary = primary,
             .primary_size = play->device.primary.size,
             .secondary = secondary,
-            .secondary_size = play->device.secondary.size,
+            .secondary_size = download.size,
             .loader_changed = memcmp(loader, play->loader_before, play->device.loader.size) != 0,
         };
         nb_oracle_flash(&play->unit->oracle, &view);

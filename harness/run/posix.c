@@ -105,6 +105,8 @@ static void add_switches(const struct nb_agent_switches *agent,
         arguments[(*count)++] = "--permanent";
     if (agent->stay)
         arguments[(*count)++] = "--stay";
+    if (agent->hold)
+        arguments[(*count)++] = "--hold";
     for (size_t i = 0; i < agent->answers.count; i++) {
         arguments[(*count)++] = "--answer";
         arguments[(*count)++] = agent->answer_words[i];
@@ -153,6 +155,8 @@ static int run_device(struct nb_play *play, bool boot_only, int codes[NB_DEVICES
         rc = nb_net_arguments(&play->net, play->cell->kit, &room, arguments, &count);
     add_switches(&play->script->agent, timings, arguments, &count);
     arguments[count++] = "--fast";
+    if (play->initiate)
+        arguments[count++] = "--initiate";
     if (!play->live_ms)
         arguments[count++] = boot_only ? "--boot-only" : "--once";
     if (play->cut_armed) {
@@ -194,7 +198,8 @@ static const char *cannot(const struct nb_play *play, const struct nb_step *step
     if (nb_act_kind(step->kind) != SIM_ACT_NONE)
         return "a device process decides itself";
     if (step->kind == NB_DEVICE_PUSH)
-        return "a host that pushes is the bench's";
+        return "there is no line for a host that pushes: the bench plays that, in a script without "
+               "a cloud";
     if (step->kind == NB_FAULT_CUT && step->all && !play->cell->cut_count)
         return "trying every cut takes too long on a wall clock";
     return NULL;
@@ -237,6 +242,7 @@ int nb_posix_play(const struct nb_script *script, const struct nb_cell *cell,
                                  .net = {.makers = &nb_servers_posix, .own = &own->net}};
         play->net.world = play->world;
         nb_play_run(play);
+        outcome->longest = (double)play->longest / 1000;
     }
     if (own) {
         posix_world_free(own->world);

@@ -88,6 +88,7 @@ struct nb_outcome {
     uint64_t journal_hash; /* under cell->hash: of the flash journal … */
     uint64_t flash_hash;   /* … and of the flash at the end */
     double seconds;
+    double longest; /* seconds of the longest device step, where devices are processes */
     char notes[NB_NOTE_LINES][NB_LINE]; /* printed as comments, whatever the verdict */
     size_t note_count;
 };
@@ -132,9 +133,6 @@ void nb_run_catch_signals(void);
  * goldens, the goldens' keys. Released with sim_device_free. */
 OTA_MUST_CHECK int nb_cell_device(const struct nb_script *script, const struct nb_cell *cell,
                                   struct sim_device *out, struct flash_text_error *error);
-
-/* The largest img_info.end that the device's scheme accepts. */
-OTA_MUST_CHECK int nb_device_max_end(const struct sim_device *device, uint32_t *max_end);
 
 /* ---- events ------------------------------------------------------------------------------ */
 

@@ -100,7 +100,7 @@ static void need_mosquitto(void)
 {
     struct nb_broker broker;
     char reason[200];
-    if (nb_broker_start(&broker, dir, NULL, reason, sizeof reason) == 0)
+    if (nb_broker_start(&broker, dir, NULL, NB_BROKER_WAITING, reason, sizeof reason) == 0)
         nb_broker_stop(&broker);
     else
         skip();

@@ -63,6 +63,8 @@ static const struct {
      true},
     {{.kind = NB_EXPECT_RESET, .word = "watchdog"}, "reset watchdog", false, true},
     {{.kind = NB_EXPECT_IDLE, .word = "ok"}, "idle ok", false, true},
+    {{.kind = NB_EXPECT_EVENT, .word = "stored"}, "event 25 stored", false, true},
+    {{.kind = NB_EXPECT_EVENT, .word = "stored"}, "event 17 download-success", false, false},
     {{.kind = NB_EXPECT_PAUSE}, "state pause", false, true},
     {{.kind = NB_EXPECT_PAUSE}, "state connect", false, false},
     {{.kind = NB_EXPECT_CHUNK_REQUEST, .value = 12288}, "chunk-request 12288 4096", true, true},

@@ -280,7 +280,9 @@ static void last_words(const struct nb_play *play, char *out, size_t size)
 static const char *cannot(const struct nb_play *play, const struct nb_step *step)
 {
     (void)play;
-    return step->kind == NB_DEVICE_PUSH ? "a host that pushes is the bench's" : NULL;
+    return step->kind == NB_DEVICE_PUSH ? "there is no line for a host that pushes: the bench "
+                                          "plays that, in a script without a cloud"
+                                        : NULL;
 }
 
 static const struct nb_stage virtual_stage = {
@@ -362,7 +364,9 @@ const char *nb_virtual_board(const struct nb_virtual *virtual)
 
 const char *nb_virtual_cannot(struct nb_virtual *virtual, const struct nb_step *step)
 {
-    return step->kind == NB_FAULT_NET ? nb_net_cannot(&virtual->play.net, &step->fault) : NULL;
+    const struct nb_play *play = &virtual->play;
+    const char *why = step->kind == NB_FAULT_NET ? nb_net_cannot(&play->net, &step->fault) : NULL;
+    return why ? why : nb_net_not_for(&play->net, play->script, step);
 }
 
 /* Every play has a world of its own: what happened in an earlier one, its clock and its chance, is
@@ -444,7 +448,7 @@ void nb_virtual_forget(struct nb_virtual *virtual)
 void nb_virtual_memory(const struct nb_virtual *virtual, struct anycloud_memory *out)
 {
     if (virtual->play.net.cloud)
-        anycloud_cloud_memory(virtual->play.net.cloud, out);
+        nb_net_memory(&virtual->play.net, out);
     else
         *out = virtual->memory;
 }
@@ -500,14 +504,13 @@ int nb_virtual_live(struct nb_virtual *virtual, const struct nb_life *life,
         open_network(virtual, outcome) && (!life->trouble || nb_play_front(play, NB_FRONT_FAULTS));
     int rc = good ? 0 : OTA_E_ARGUMENT;
     if (rc == 0) {
-        anycloud_cloud_recall(play->net.cloud, life->remember);
+        nb_net_recall(&play->net, life->remember);
         rc = run_device(play, false, codes);
         (void)play->world->run(play->world->context, play->stage->settle_ms);
         *fired = nb_net_end_step(&play->net, &unfired) == 0;
     }
     *code = rc == OTA_E_TIMEOUT ? OTA_E_TIMEOUT : codes[0];
-    if (play->net.cloud)
-        anycloud_cloud_memory(play->net.cloud, &virtual->memory);
+    nb_net_memory(&play->net, &virtual->memory);
     nb_net_stop(&play->net);
     virtual->life = NULL;
     rc = rc == OTA_E_TIMEOUT ? 0 : rc;

@@ -115,15 +115,6 @@ int nb_parser_order(struct nb_parser *p, const struct nb_step *step)
 
 /* ---- whole scripts ----------------------------------------------------------------------- */
 
-/* Is every value of the list one that these letters begin? */
-static bool all_begin(const struct nb_list *list, const char *letters)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strncmp(list->items[i], letters, strlen(letters)) != 0)
-            return false;
-    return true;
-}
-
 /* What does not go together with `prove`, or NULL. */
 static const char *wrong_proof(const struct nb_parser *p)
 {
@@ -164,12 +155,10 @@ int nb_parser_whole(struct nb_parser *p)
         p->line = p->prove_line;
         return nb_parser_fail(p, p->start, "%s", proof);
     }
-    if (script->nginx && (!script->needs_cloud || !script->data.count || script->agent.direct ||
-                          !all_begin(&script->data, "http") || !all_begin(&script->via, "mqtt"))) {
+    if (script->nginx && !script->needs_cloud) {
         p->line = script->nginx;
         return nb_parser_fail(p, p->start,
-                              "nginx serves images only: expected a job by mqtt, and 'data http', "
-                              "'data https' or both");
+                              "nginx serves what a cloud offers: expected a 'device check'");
     }
     if (script->devices > 1 && !script->needs_cloud)
         return nb_parser_fail(p, p->start, "'devices' are for a cloud: expected a 'device check'");

@@ -276,6 +276,8 @@ static int step_line(struct nb_parser *p, struct nb_line *line)
                 p->words[0].at[p->words[0].length - 1] == '*';
     if (step->kind == NB_DEVICE_PENDING)
         step->permanent = p->word_count == 3;
+    if (step->kind == NB_DEVICE_CHECK)
+        step->initiate = p->word_count == 3;
     if (step->kind == NB_FAULT_NET)
         nb_fault_complete(&step->fault, (enum nb_fault_kind)line->verb->variant);
     step->line = p->line;

@@ -22,6 +22,7 @@
 #define NB_RAW          96  /* bytes of a raw chunk */
 #define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
+#define NB_BASES        4   /* of patches to one image */
 
 /* ---- header ------------------------------------------------------------------------------ */
 
@@ -66,6 +67,7 @@ struct nb_agent_switches {
     bool send_direct;                   /* direct, on the topic of the board */
     uint32_t chunk;                     /* each chunk is asked for, of this size; 0: all at once */
     bool stay;                          /* do not reset when the update is complete */
+    bool hold;                          /* an update that is available waits to be initiated */
     uint32_t seconds[NB_AGENT_TIMINGS]; /* of nb_agent_timing_words; 0: the usual of a test */
     char prefix[32];                    /* of topics, on both sides; "": the device's */
     char board[32];                     /* the same */
@@ -139,12 +141,20 @@ struct nb_image {
     bool port_closed;        /* the job names a port where nobody listens */
     uint32_t chunk;          /* bytes of a data chunk; 0: 4096 */
     enum nb_tar tar;
+    /* what a manifest says of it */
+    int bases[NB_BASES]; /* of patches to it: indices into nb_script.images */
+    size_t base_count;
+    unsigned lie;           /* of nb_manifest_lies; 0: it tells the truth */
+    uint32_t url_length;    /* characters of the image's URL; 0: as it comes */
+    uint32_t manifest_size; /* bytes of the manifest; 0: as it comes */
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
 enum nb_step_kind {
     NB_CLOUD_OFFER,          /* image */
+    NB_CLOUD_ADD,            /* the same, behind what is on offer: the last one counts */
+    NB_CLOUD_ERASE,          /* expect.versions: of the stored image that is to go */
     NB_CLOUD_NONE,           /* `cloud offer none`, `cloud withdraw` */
     NB_DEVICE_LIVE,          /* the device process for value seconds, check after check */
     NB_DEVICE_CHECK,         /* the device process until its check has ended, through all reboots */
@@ -202,6 +212,7 @@ enum nb_expect_kind {
     NB_EXPECT_CONFIRMED,     /* versions */
     NB_EXPECT_RESET,         /* word: install crash watchdog selftest */
     NB_EXPECT_IDLE,          /* word */
+    NB_EXPECT_EVENT,         /* word: of a service */
     NB_EXPECT_PAUSE,         /* the device waits before it tries again */
     NB_EXPECT_CHUNK_REQUEST, /* value: offset */
     NB_EXPECT_CLOUD,         /* text: prefix of a cloud line */
@@ -232,6 +243,7 @@ struct nb_step {
     bool pending;               /* NB_FLASH_IMAGE: with a trailer that asks for installation … */
     bool permanent;             /* … for good. false: as the cell's `install` says */
     bool confirmed;             /* NB_FLASH_IMAGE: with a trailer that says confirmed */
+    bool initiate;              /* NB_DEVICE_CHECK: and what was found before is fetched */
     bool all;                   /* NB_FAULT_CUT, NB_FAULT_FAIL: `@flash:*`, a sweep */
     bool from_end;              /* value counts back from the slot's end */
     enum flash_tear tear;       /* COUNT: none was named */

@@ -1,4 +1,5 @@
 #include "harness/script/verbs.h"
+#include "harness/faults/manifest_lies.h"
 #include "harness/script/words.h"
 
 #include <stdio.h>
@@ -67,13 +68,19 @@ const struct nb_script_verb nb_script_verbs[] = {
     HEADER(LOADER, "loader SWITCH...", "switches of the loader on devices made from a part",
            "loader counter no-validate"),
 
-    STEP(CLOUD_OFFER, "cloud offer IMAGE [OPTION...]", "the cloud offers an image from now on",
+    STEP(CLOUD_OFFER, "cloud offer IMAGE [OFFER...]", "the cloud offers an image from now on",
          "cloud offer v2 size=64K app=crashes"),
+    STEP(CLOUD_ADD, "cloud add IMAGE [OFFER...]",
+         "one more image in the manifest, behind those that are there: the last one counts",
+         "cloud add v3 patch=v1"),
+    STEP(CLOUD_ERASE, "cloud erase VERSION",
+         "the manifest asks for this image to be erased from the store", "cloud erase v2"),
     STEP(CLOUD_NONE, "cloud offer none", "the cloud answers that there is no update",
          "cloud offer none"),
     STEP(CLOUD_NONE, "cloud withdraw", "the same", "cloud withdraw"),
-    STEP(DEVICE_CHECK, "device check",
-         "the device boots and looks for an update, until its check ends, through all reboots",
+    STEP(DEVICE_CHECK, "device check [initiate]",
+         "the device boots and looks for an update, until its check ends, through all reboots; on "
+         "hold it fetches one when told to",
          "device check"),
     STEP(DEVICE_LIVE, "device live VALUE",
          "the device boots and lives for so many seconds, check after check", "device live 3"),
@@ -210,6 +217,8 @@ const struct nb_script_verb nb_script_verbs[] = {
             "@body:50% http etag-change always"),
     NETWORK(NB_HTTP_LONG_HEADERS, "[PLACE] HTTP long-headers [PHASE] [COUNT]",
             "3 KiB of headers, as there may be", "@http long-headers always"),
+    NETWORK(NB_HTTP_LOWER_CASE, "[PLACE] HTTP lower-case [PHASE] [COUNT]",
+            "names of headers in small letters, as they may be", "@http lower-case always"),
     NETWORK(NB_HTTP_CLOSE, "[PLACE] HTTP close [PHASE] [COUNT]",
             "the server closes after its reply, as it may", "@http close always"),
     NETWORK(NB_HTTP_STATUS, "[PLACE] HTTP status VALUE [PHASE] [COUNT]",
@@ -245,6 +254,8 @@ const struct nb_script_verb nb_script_verbs[] = {
            "expect confirmed v2"),
     EXPECT(RESET, "expect reset WHY", "the device resets", "expect reset watchdog"),
     EXPECT(IDLE, "expect idle ERROR", "the session ends with this word", "expect idle no-update"),
+    EXPECT(EVENT, "expect event EVENT", "the service of a Harmony device tells this event",
+           "expect event update-available"),
     EXPECT(PAUSE, "expect pause", "something failed: the device waits before it tries again",
            "expect pause"),
     EXPECT(CHUNK_REQUEST, "expect chunk-request OFFSET", "the device asks for missing data",
@@ -252,6 +263,8 @@ const struct nb_script_verb nb_script_verbs[] = {
     EXPECT(CLOUD, "expect cloud TEXT", "a line of the cloud begins with this text",
            "expect cloud result failure"),
     NEVER(JOB, "never job VERSIONS", "the agent accepts no such job from there on", "never job v2"),
+    NEVER(EVENT, "never event EVENT", "no such event is told from there on",
+          "never event download-start"),
     NEVER(PAUSE, "never pause", "the device has no reason to try anything again from there on",
           "never pause"),
     NEVER(CLOUD, "never cloud TEXT", "no line of the cloud begins with this text from there on",
@@ -345,4 +358,7 @@ void nb_faults_print(void (*line)(void *context, const char *text), void *contex
     for (size_t i = 0; i < nb_script_verb_count; i++)
         if (nb_script_verbs[i].group == NB_GROUP_FAULT)
             print_verb(&nb_script_verbs[i], line, context);
+    line(context, "");
+    line(context, "What a manifest says, in `cloud offer` and `cloud add`:");
+    nb_manifest_lies_print(line, context);
 }

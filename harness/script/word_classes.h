@@ -47,11 +47,15 @@ bool nb_take_count(struct nb_line *line, const char *word, size_t length);
 bool nb_take_phase(struct nb_line *line, const char *word, size_t length);
 bool nb_take_value(struct nb_line *line, const char *word, size_t length);
 
-/* Options of `cloud offer`. */
+/* Options of `cloud offer` and `cloud add`. */
 bool nb_option_connection(struct nb_line *line, const char *value, size_t length);
 bool nb_option_port(struct nb_line *line, const char *value, size_t length);
 bool nb_option_file(struct nb_line *line, const char *value, size_t length);
 bool nb_option_chunk(struct nb_line *line, const char *value, size_t length);
 bool nb_option_tar(struct nb_line *line, const char *value, size_t length);
+bool nb_option_patch(struct nb_line *line, const char *value, size_t length);
+bool nb_option_lie(struct nb_line *line, const char *value, size_t length);
+bool nb_option_url(struct nb_line *line, const char *value, size_t length);
+bool nb_option_manifest(struct nb_line *line, const char *value, size_t length);
 
 #endif

@@ -1,5 +1,6 @@
 #include "harness/script/words.h"
 #include "harness/script/word_classes.h"
+#include "sim/systems.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -380,6 +381,14 @@ static bool take_error(struct nb_line *line, const char *word, size_t length)
     return nb_word_index(word, length, words) >= 0 && expect_word(line, word, length);
 }
 
+static bool take_event(struct nb_line *line, const char *word, size_t length)
+{
+    for (unsigned event = 0; event < OTA_SERVICE_NONE; event++)
+        if (nb_word_is(word, length, ota_service_event_word((enum ota_service_event)event)))
+            return expect_word(line, word, length);
+    return false;
+}
+
 static bool take_result(struct nb_line *line, const char *word, size_t length)
 {
     static const char *const words[] = {"success", "failure", NULL};
@@ -404,7 +413,8 @@ static const struct nb_word_class classes[] = {
     {"LINK", "mqtt, http or https", nb_take_link},
     {"TLS", "none, server, client or what is wrong with the certificate", nb_take_tls},
     {"ASWITCH",
-     "direct, send-direct, no-result, permanent, stay; chunk= prefix= board=; the application's "
+     "direct, send-direct, no-result, permanent, stay, hold; chunk= prefix= board=; the "
+     "application's "
      "stop=STEP done=STEP "
      "fail=STEP; in seconds keep-alive= job-wait= data-wait= connect-wait= next-check= retry= "
      "retry-last=; connect-tries= data-tries=",
@@ -413,9 +423,10 @@ static const struct nb_word_class classes[] = {
     {"SWITCH", "counter, no-validate or accept-older", take_switch},
     {"IMAGE", "an image: v1, v2 ...", nb_take_image},
     {"KNOWN", "an image: v1, v2 ...", nb_take_known},
-    {"OPTION",
-     "size= app= version= counter= key= tamper= extra=; of an offer announce= board= "
-     "connection= port= chunk= file= tar=",
+    {"OPTION", "size= app= version= counter= key= tamper= extra=", nb_take_option},
+    {"OFFER",
+     "an OPTION like size=, or announce= board= connection= port= chunk= file= tar= patch= lie= "
+     "url= manifest=",
      nb_take_option},
     {"PUSH", "crc=wrong, insists, piece= or abort=prepared, written, verified or pending",
      nb_take_push},
@@ -440,9 +451,11 @@ static const struct nb_word_class classes[] = {
     {"HEX", "bytes in hexadecimal", take_hex},
     {"PATCH", "an offset and bytes like 7:58", take_patch},
     {"MS", "milliseconds", take_ms},
+    {"VERSION", "v1 or a version like 1.2.3", take_version},
     {"VERSIONS", "v1, v1|v2 or a version like 1.2.3", take_versions},
     {"STATUS", "trial or confirmed", take_status},
     {"ERROR", "an error word like bad-hash", take_error},
+    {"EVENT", "a service's event like update-available", take_event},
     {"RESULT", "success or failure", take_result},
     {"WHY", "install, crash, watchdog or selftest", take_why},
 };
@@ -457,7 +470,7 @@ const struct nb_word_class *nb_word_class(const char *name, size_t length)
 
 void nb_words_print(void (*line)(void *context, const char *text), void *context)
 {
-    char text[160];
+    char text[400];
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         snprintf(text, sizeof text, "%-12s %s", classes[i].name, classes[i].expected);
         line(context, text);

@@ -128,45 +128,52 @@ static bool option_extra(struct nb_line *line, const char *value, size_t length)
     return nb_word_complain(line, "must be a number of bytes");
 }
 
+static bool option_own_version(struct nb_line *line, const char *value, size_t length)
+{
+    return option_version(line, value, length, &line->image.version);
+}
+
+static bool option_announce(struct nb_line *line, const char *value, size_t length)
+{
+    line->image.has_announce = true;
+    return option_version(line, value, length, &line->image.announce);
+}
+
+static const struct {
+    const char *word;
+    bool of_offer; /* else of any image */
+    bool (*read)(struct nb_line *line, const char *value, size_t length);
+} options[] = {
+    {"size", false, option_size},
+    {"app", false, option_app},
+    {"version", false, option_own_version},
+    {"counter", false, option_counter},
+    {"key", false, option_key},
+    {"tamper", false, option_tamper},
+    {"extra", false, option_extra},
+    {"announce", true, option_announce},
+    {"board", true, option_board},
+    {"connection", true, nb_option_connection},
+    {"port", true, nb_option_port},
+    {"chunk", true, nb_option_chunk},
+    {"file", true, nb_option_file},
+    {"tar", true, nb_option_tar},
+    {"patch", true, nb_option_patch},
+    {"lie", true, nb_option_lie},
+    {"url", true, nb_option_url},
+    {"manifest", true, nb_option_manifest},
+};
+
 static bool read_option(struct nb_line *line, const char *word, size_t length)
 {
     const char *equals = memchr(word, '=', length);
     if (!equals)
         return false;
     size_t key = (size_t)(equals - word);
-    const char *value = equals + 1;
-    size_t rest = length - key - 1;
-    bool cloud = line->verb->kind == NB_CLOUD_OFFER;
-    if (nb_word_is(word, key, "size"))
-        return option_size(line, value, rest);
-    if (nb_word_is(word, key, "app"))
-        return option_app(line, value, rest);
-    if (nb_word_is(word, key, "version"))
-        return option_version(line, value, rest, &line->image.version);
-    if (nb_word_is(word, key, "announce") && cloud) {
-        line->image.has_announce = true;
-        return option_version(line, value, rest, &line->image.announce);
-    }
-    if (nb_word_is(word, key, "connection") && cloud)
-        return nb_option_connection(line, value, rest);
-    if (nb_word_is(word, key, "port") && cloud)
-        return nb_option_port(line, value, rest);
-    if (nb_word_is(word, key, "chunk") && cloud)
-        return nb_option_chunk(line, value, rest);
-    if (nb_word_is(word, key, "file") && cloud)
-        return nb_option_file(line, value, rest);
-    if (nb_word_is(word, key, "tar") && cloud)
-        return nb_option_tar(line, value, rest);
-    if (nb_word_is(word, key, "board") && cloud)
-        return option_board(line, value, rest);
-    if (nb_word_is(word, key, "counter"))
-        return option_counter(line, value, rest);
-    if (nb_word_is(word, key, "key"))
-        return option_key(line, value, rest);
-    if (nb_word_is(word, key, "tamper"))
-        return option_tamper(line, value, rest);
-    if (nb_word_is(word, key, "extra"))
-        return option_extra(line, value, rest);
+    bool offers = line->verb->kind == NB_CLOUD_OFFER || line->verb->kind == NB_CLOUD_ADD;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (nb_word_is(word, key, options[i].word) && (offers || !options[i].of_offer))
+            return options[i].read(line, equals + 1, length - key - 1);
     return false;
 }
 

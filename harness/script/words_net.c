@@ -1,10 +1,16 @@
 #include "harness/script/word_classes.h"
 
+#include "harness/faults/manifest_lies.h"
+
 #include <string.h>
 
-#define MIN_CHUNK   64u
-#define MAX_CHUNK   65536u
-#define MAX_SECONDS 20u
+#define MIN_CHUNK    64u
+#define MAX_CHUNK    65536u
+#define MAX_SECONDS  20u
+#define MIN_URL      30u
+#define MAX_URL      500u
+#define MIN_MANIFEST 200u
+#define MAX_MANIFEST (1024u * 1024u)
 
 const char *const nb_link_words[] = {"", "mqtt", "http", "https", NULL};
 const char *const nb_tls_words[] = {"none",     "server",     "client",      "stranger",
@@ -98,6 +104,8 @@ bool nb_take_agent_switch(struct nb_line *line, const char *word, size_t length)
         line->agent.permanent = true;
     else if (nb_word_is(word, length, "stay"))
         line->agent.stay = true;
+    else if (nb_word_is(word, length, "hold"))
+        line->agent.hold = true;
     else
         return agent_answer(line, word, length) ||
                agent_name(line, "prefix=", word, length, line->agent.prefix) ||
@@ -149,6 +157,41 @@ bool nb_option_tar(struct nb_line *line, const char *value, size_t length)
                                       "no-image, version or other-core");
     line->image.tar = (enum nb_tar)index;
     return true;
+}
+
+/* ---- offers by manifest ------------------------------------------------------------------ */
+
+bool nb_option_patch(struct nb_line *line, const char *value, size_t length)
+{
+    int index = -1;
+    if (line->image.base_count == NB_BASES)
+        return nb_word_complain(line, "patches to more than %d bases", NB_BASES);
+    if (!nb_word_declared(line, value, length, &index))
+        return line->complaint[0] ? false : nb_word_complain(line, "must be an image like v1");
+    line->image.bases[line->image.base_count++] = index;
+    return true;
+}
+
+bool nb_option_lie(struct nb_line *line, const char *value, size_t length)
+{
+    line->image.lie = nb_manifest_lie_find(value, length);
+    return line->image.lie || nb_word_complain(line, "no such lie (nobrick list faults)");
+}
+
+bool nb_option_url(struct nb_line *line, const char *value, size_t length)
+{
+    if (nb_word_number(value, length, false, &line->image.url_length) &&
+        line->image.url_length >= MIN_URL && line->image.url_length <= MAX_URL)
+        return true;
+    return nb_word_complain(line, "must be %u to %u characters", MIN_URL, MAX_URL);
+}
+
+bool nb_option_manifest(struct nb_line *line, const char *value, size_t length)
+{
+    if (nb_word_number(value, length, true, &line->image.manifest_size) &&
+        line->image.manifest_size >= MIN_MANIFEST && line->image.manifest_size <= MAX_MANIFEST)
+        return true;
+    return nb_word_complain(line, "must be %u bytes to 1M", MIN_MANIFEST);
 }
 
 /* ---- pushes ------------------------------------------------------------------------------ */

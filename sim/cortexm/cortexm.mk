@@ -15,6 +15,8 @@ CM_FLAGS := -mcpu=cortex-m3 -mthumb -Os -g -ffunction-sections -fdata-sections -
 CM_WARN  := $(WARN)
 # The loader is small enough only when the compiler sees all of it at once.
 CM_LTO   := -flto -flto-partition=one
+# What makes the agent's code smaller still, at the cost of time.
+CM_SMALL := -fno-move-loop-invariants -fno-schedule-insns2 -fno-if-conversion
 CM_INC   := -I. -isystem $(CM)/include -isystem $(CM_LIBS)/mbedtls/include
 CM_LINK  := $(CM_FLAGS) -nostartfiles -Wl,--gc-sections \
             -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
@@ -33,23 +35,23 @@ CM_LOADER_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                  $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
                  sim/power_on.c sim/device_layout.c sim/line.c \
                  $(CM_DRIVERS) $(addprefix $(CM_GUEST)/,crypto_rsa.c settings.c loader.c)
+# Signatures; the network's part adds to the platform's.
 CM_LOADER_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
                    ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
                    rsa_internal.c sha256.c)
 
 CM_PLATFORM_SRC := $(CM_DRIVERS) sim/device_layout.c sim/line.c \
                    $(addprefix $(CM_GUEST)/,clock.c crypto_rsa.c platform.c random.c)
-CM_PLATFORM_LIB := $(addprefix mbedtls/library/,asn1parse.c asn1write.c bignum.c constant_time.c \
-                     ecdsa.c ecp.c ecp_curves.c md.c oid.c platform.c platform_util.c rsa.c \
-                     rsa_internal.c sha256.c)
+CM_PLATFORM_LIB := $(CM_LOADER_LIB)
 include $(CM_GUEST)/net/net.mk
 
 CM_APPLICATION_SRC := agent/errors.c $(CM_AGENT_BASE) $(call cm_sources,agent/image/*.c) \
                       $(call cm_sources,agent/store/*.c) $(call cm_sources,agent/boot/*.c) \
+                      $(call cm_sources,agent/delta/*.c) \
                       $(call cm_sources,agent/update/*.c) \
                       $(call cm_sources,agent/protocol/*.c) \
-                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c) \
-                      $(addprefix $(CM_GUEST)/,schemes.c systems.c settings.c settings_session.c net/net.c \
+                      $(addprefix sim/,act.c app.c app_tag.c life.c power_on.c push.c systems.c timing.c) \
+                      $(addprefix $(CM_GUEST)/,schemes.c settings.c settings_session.c net/net.c \
                         application.c)
 CM_APPLICATION_LIB := cjson/cJSON.c
 
@@ -69,13 +71,15 @@ CM_MINIMAL_OBJ     := $(call cm_objects,minimal,$(CM_MINIMAL_SRC))
 CM_SCHEME_OBJ      := $(CM_LOADERS:%=$(CM)/obj/loader/scheme-%.o)
 
 $(CM_LOADER_OBJ): CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_loader.h"' $(CM_LTO)
-$(CM_MINIMAL_OBJ): CM_CONFIG := $(CM_LTO)
+# Its parts are constants (parts.h there takes the place of agent/update/parts.h).
+$(CM_MINIMAL_OBJ): CM_CONFIG := -I$(CM_GUEST)/minimal $(CM_LTO) $(CM_SMALL) -fipa-pta
 $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ): \
     CM_CONFIG := -DMBEDTLS_CONFIG_FILE='"$(CM_GUEST)/mbedtls_platform.h"' $(CM_NET_FLAGS)
 $(call cm_objects,platform,$(addprefix lib/,$(CM_PLATFORM_FAST))): CM_CONFIG += -O2
+$(filter $(CM)/obj/application/agent/%,$(CM_APPLICATION_OBJ)): CM_CONFIG += $(CM_SMALL)
 
 $(CM)/flags: FORCE
-	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK))
+	$(call remember,$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $(CM_LINK) $(CM_LTO) $(CM_SMALL))
 
 $(CM_LIBS)/fetched: ci/sources
 	@mkdir -p $(@D) $(CM)/include
@@ -93,7 +97,7 @@ $(filter $(CM)/obj/$(1)/lib/%,$(2)): $(CM)/obj/$(1)/lib/%.o: $(CM_LIBS)/fetched 
 $(filter-out $(CM)/obj/$(1)/lib/%,$(2)): $(CM)/obj/$(1)/%.o: %.c $(CM_LIBS)/fetched $(CM)/flags
 	@mkdir -p $$(@D)
 	$$(call say,ARM,$$<)
-	$$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) $$(CM_CONFIG) -MMD -MP -c $$< -o $$@
+	$$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $$(CM_CONFIG) $(CM_INC) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call cm_rules,loader,$(CM_LOADER_OBJ)))
 $(eval $(call cm_rules,platform,$(CM_PLATFORM_OBJ)))
@@ -169,10 +173,20 @@ CM_PRODUCTS += $(addprefix $(CM_EXAMPLE)/,loader.elf application-1.bin applicati
 # Libraries and the chip are left out: nothing but the agent and its main is counted.
 $(CM)/agent-minimal.elf: $(CM_MINIMAL_OBJ)
 	$(call say,LINK,$@)
-	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
+	$(run)$(CM_CC) $(CM_LINK) $(CM_LTO) $(CM_SMALL) -fipa-pta -nostdlib -Wl,-e,agent_minimal -Wl,-u,agent_minimal \
 	    -Wl,--unresolved-symbols=ignore-all $^ -o $@
 
-# How much RAM the agent's state takes: the size of an object that is nothing else.
+# What a patch costs the processor (ci/patches): a program of its own in the loader's place.
+CM_COST_SRC := $(CM_AGENT_BASE) $(call cm_sources,agent/delta/*.c) sim/line.c \
+               $(addprefix $(CM_GUEST)/,libc.c semihost.c patch_cost.c)
+CM_COST_OBJ := $(call cm_objects,cost,$(CM_COST_SRC))
+$(eval $(call cm_rules,cost,$(CM_COST_OBJ)))
+$(CM)/patch-cost.elf: $(CM_COST_OBJ) $(CM_GUEST)/loader.ld
+	$(call say,LINK,$@)
+	$(run)$(CM_CC) $(CM_LINK) -T $(CM_GUEST)/loader.ld -Wl,-e,patch_cost_start \
+	    -Wl,-Map=$(@:.elf=.map) $(CM_COST_OBJ) -o $@
+
+# How much RAM agents' states take: the sizes of objects that are nothing else.
 $(CM)/agent-state.o: sim/cortexm/guest/agent_state.c $(CM_LIBS)/fetched $(CM)/flags
 	$(run)$(CM_CC) $(CM_FLAGS) $(CM_WARN) $(CM_INC) -MMD -MP -c $< -o $@
 
@@ -187,10 +201,16 @@ cortexm:
 	@echo 'cortexm: skipped, missing: $(CM_MISSING) (sh ci/setup arm)'
 endif
 
-# Writes the table into its page.
+# Writes the table into its page, with the stacks that it measures.
 .PHONY: cortexm-page
-cortexm-page: cortexm
+cortexm-page: $(BUILD)/nobrick cortexm
+	@$(BUILD)/nobrick bench board >$(CM)/board.md
 	@sh ci/sizes $(CM) sim/cortexm/README.md >/dev/null
+
+# The same of the tables of patches.
+.PHONY: cortexm-patches
+cortexm-patches: cortexm $(BUILD)/nobrick
+	@sh ci/patches $(BUILD) agent/delta/README.md
 
 # Every cut on the board, and many kills: hours.
 .PHONY: cortexm-full
@@ -203,4 +223,4 @@ cortexm-if-possible:
 	+@$(MAKE) cortexm || echo 'cortexm: not built, what needs it is skipped' >&2
 
 -include $(patsubst %.o,%.d,$(CM_SCHEME_OBJ) $(CM_LOADER_OBJ) $(CM_PLATFORM_OBJ) $(CM_APPLICATION_OBJ) \
-           $(CM_MINIMAL_OBJ) $(CM)/agent-state.o)
+           $(CM_MINIMAL_OBJ) $(CM_COST_OBJ) $(CM)/agent-state.o)

@@ -4,6 +4,7 @@
 #include "sim/posix/device_flash.h"
 #include "sim/posix/random.h"
 #include "sim/posix/signals.h"
+#include "sim/sysota.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define GOODBYE_MS  1000
 #define STOP_SIGNAL 100 /* behind the life's own reasons to stop */
+#define TYPED_MAX   512
 
 struct device_process {
     const struct posix_device_config *config;
@@ -25,6 +27,8 @@ struct device_process {
     struct posix_http *http;
     int signal_fd;
     int signal_number;
+    char typed[TYPED_MAX]; /* the line that is being typed */
+    size_t typed_length;
     struct sim_life_ports ports;
     struct sim_life life;
 };
@@ -82,6 +86,34 @@ static int watch_signals(struct device_process *process)
     if (process->signal_fd < 0)
         return OTA_E_IO;
     return posix_loop_watch(process->loop, process->signal_fd, on_signal, process);
+}
+
+/* ---- console ----------------------------------------------------------------------------- */
+
+static void print_line(void *context, const char *line)
+{
+    (void)context;
+    printf("%s\n", line);
+    fflush(stdout);
+}
+
+/* One byte at a time: what is typed behind a command that resets is the next life's to read. */
+static void on_typed(void *context, int fd)
+{
+    struct device_process *process = context;
+    char c;
+    if (read(fd, &c, 1) != 1) {
+        posix_loop_unwatch(process->loop, fd);
+        return;
+    }
+    if (c != '\n') {
+        if (process->typed_length + 1 < sizeof process->typed)
+            process->typed[process->typed_length++] = c;
+        return;
+    }
+    process->typed[process->typed_length] = '\0';
+    process->typed_length = 0;
+    sim_sysota(&process->life, process->typed, print_line, NULL);
 }
 
 /* ---- world ------------------------------------------------------------------------------- */
@@ -151,6 +183,11 @@ static int run(struct device_process *process, struct sim_past *past, struct sim
     int code = sim_life_begin(&process->life, &process->config->life, &process->ports, past, end);
     if (code != SIM_LIFE_RUNS)
         return code;
+    if (process->config->console &&
+        posix_loop_watch(process->loop, STDIN_FILENO, on_typed, process) != OTA_OK) {
+        sim_life_end_set(end, false, "the console cannot be read");
+        return 2;
+    }
     int stop = posix_loop_run(process->loop, UINT32_MAX);
     return stop == STOP_SIGNAL ? leave(process, end)
                                : sim_life_finish(&process->life, (enum sim_stop)stop);

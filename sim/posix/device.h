@@ -24,6 +24,7 @@ struct posix_device_config {
     bool has_cut;
     uint32_t cut_operation;
     enum flash_tear cut_tear;
+    bool console;             /* commands are read from standard input (sim/sysota.h) */
     const char *journal_path; /* a line for each flash operation is appended; NULL: none */
     enum ota_log_level log_level;
 };

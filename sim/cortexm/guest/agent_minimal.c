@@ -38,9 +38,6 @@ static char text[OTA_JSON_MAX + 1];
 void agent_minimal(void)
 {
     const struct ota_config config = {
-        .protocol = &ota_anycloud,
-        .ways = {&ota_by_mqtt},
-        .target = &ota_to_slots,
         .identity = chip_identity,
         .topic_prefix = "anycloud",
         .primary = chip_areas[0],

@@ -195,7 +195,7 @@ void application_start(void)
     uart_start();
     int code = live();
     if (guest.settings.log_level >= OTA_LOG_INFO)
-        stack_tell(application_bss_end, application_stack_top);
+        stack_tell("application", application_bss_end, application_stack_top);
     if (code == SIM_LIFE_RESET) {
         guest_retained()->reset = GUEST_RESET_ORDERED;
         board_reset();

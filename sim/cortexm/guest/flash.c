@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define STATUS 4092u /* of the marks: where a chip says that its last operation failed */
+
 static uint8_t *at(uint32_t address)
 {
     return (uint8_t *)(uintptr_t)(BOARD_FLASH + address);
@@ -92,9 +94,11 @@ static bool is_allowed(const struct flash_part *part, uint32_t address, const ui
 
 enum ring { RING_PROGRAM, RING_ERASE };
 
-static void ring(enum ring what)
+/* The operation is over. Did the chip do it? */
+static bool ring(const struct guest_flash *flash, enum ring what)
 {
     BOARD_REGISTER(BOARD_DOORBELL + 4u * (uint32_t)what) = 1;
+    return flash->marks == 0 || BOARD_REGISTER(BOARD_FLASH + flash->marks + STATUS) == 0;
 }
 
 static int program(void *context, uint32_t address, const void *data, uint32_t length)
@@ -114,8 +118,7 @@ static int program(void *context, uint32_t address, const void *data, uint32_t l
     if (!is_allowed(part, address, data, length))
         return OTA_E_FLASH_PROGRAM;
     store(address, data, length);
-    ring(RING_PROGRAM);
-    return memcmp(at(address), data, length) == 0 ? OTA_OK : OTA_E_FLASH_PROGRAM;
+    return ring(flash, RING_PROGRAM) ? OTA_OK : OTA_E_FLASH_PROGRAM;
 }
 
 static int erase(void *context, uint32_t address)
@@ -129,8 +132,7 @@ static int erase(void *context, uint32_t address)
     volatile uint32_t *word = (volatile uint32_t *)(uintptr_t)at(address);
     for (uint32_t i = 0; i < sector.size / sizeof *word; i++)
         word[i] = sector.erased * 0x01010101u;
-    ring(RING_ERASE);
-    return OTA_OK;
+    return ring(context, RING_ERASE) ? OTA_OK : OTA_E_FLASH_ERASE;
 }
 
 static int sync(void *context)

@@ -17,7 +17,8 @@ struct guest_flash {
 
 /* `device` must outlive the driver. At `marks` in the flash window, behind the chips, stands what
  * cannot be read, as a chip would answer with an error: how many ranges, and address and length of
- * each, in words. 0: all can be read. */
+ * each, in words; and 4092 bytes behind that, after an operation, a word that is not 0 when it has
+ * failed, as a chip's status would say. 0: all can be read, and nothing fails. */
 void guest_flash_init(struct guest_flash *flash, const struct sim_device *device, uint32_t marks);
 
 #endif

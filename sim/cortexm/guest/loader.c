@@ -112,7 +112,7 @@ static void boot(struct guest_settings *settings, struct guest_retained *retaine
     int error;
     int code = sim_power_on(&power, &config, &retained->past, &retained->boot, &error);
     if (settings->log_level >= OTA_LOG_INFO)
-        stack_tell(heap_end, loader_stack_top);
+        stack_tell("loader", heap_end, loader_stack_top);
     if (code == SIM_LIFE_RESET)
         board_reset();
     if (code > 0 || settings->life.boot_only)

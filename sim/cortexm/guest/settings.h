@@ -9,13 +9,22 @@
 #include "sim/cortexm/guest/random.h"
 #include "sim/life.h"
 
+/* What an application knows of its loader's scheme. */
+struct guest_scheme {
+    bool reverts;
+    bool in_status;
+    bool store;
+    uint32_t max_end;
+};
+
 struct guest_settings {
     struct sim_device device;
     struct sim_life_config life; /* event and context are the caller's */
-    uint32_t log_level;          /* enum ota_log_level */
-    uint32_t marks;              /* see flash.h */
-    const char *nv;              /* file of the counter; NULL: none */
-    const char *broker;          /* host; NULL: none */
+    struct guest_scheme scheme;
+    uint32_t log_level; /* enum ota_log_level */
+    uint32_t marks;     /* see flash.h */
+    const char *nv;     /* file of the counter; NULL: none */
+    const char *broker; /* host; NULL: none */
     uint32_t broker_port;
     bool broker_tls;
     const char *server;
@@ -67,5 +76,8 @@ const char *guest_setting(const char *key, const char *after);
 /* The bytes of pairs of hexadecimal digits. Their number, or -1: no such pairs, or more than
  * `size`. */
 int guest_setting_bytes(const char *value, uint8_t *out, size_t size);
+
+/* The row that sim_scheme_find gives an application says what that was told. */
+void guest_scheme_tell(const struct guest_scheme *told);
 
 #endif

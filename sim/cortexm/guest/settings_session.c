@@ -25,6 +25,8 @@ static const struct guest_setting_row rows[] = {
     GUEST_SETTING_ROW("no-result", GUEST_SETTING_SWITCH, life.session.no_result),
     GUEST_SETTING_ROW("permanent", GUEST_SETTING_SWITCH, life.session.permanent),
     GUEST_SETTING_ROW("stay", GUEST_SETTING_SWITCH, life.session.stay),
+    GUEST_SETTING_ROW("hold", GUEST_SETTING_SWITCH, life.session.hold),
+    GUEST_SETTING_ROW("initiate", GUEST_SETTING_SWITCH, life.session.initiate),
     GUEST_SETTING_ROW("initial-check", GUEST_SETTING_NUMBER, life.session.timing.initial_check),
     GUEST_SETTING_ROW("next-check", GUEST_SETTING_NUMBER, life.session.timing.next_check),
     GUEST_SETTING_ROW("job-wait", GUEST_SETTING_NUMBER, life.session.timing.job_wait),
@@ -41,6 +43,10 @@ static const struct guest_setting_row rows[] = {
     GUEST_SETTING_ROW("server", GUEST_SETTING_POINTER, server),
     GUEST_SETTING_ROW("server-port", GUEST_SETTING_NUMBER, server_port),
     GUEST_SETTING_ROW("server-tls", GUEST_SETTING_SWITCH, server_tls),
+    GUEST_SETTING_ROW("reverts", GUEST_SETTING_SWITCH, scheme.reverts),
+    GUEST_SETTING_ROW("in-status", GUEST_SETTING_SWITCH, scheme.in_status),
+    GUEST_SETTING_ROW("store", GUEST_SETTING_SWITCH, scheme.store),
+    GUEST_SETTING_ROW("max-end", GUEST_SETTING_NUMBER, scheme.max_end),
     GUEST_SETTING_ROW("act-permanent", GUEST_SETTING_SWITCH, act.permanent),
     GUEST_SETTING_ROW("image", GUEST_SETTING_NUMBER, act.size),
     {NULL, 0, 0},
@@ -96,6 +102,7 @@ int guest_settings_read_all(struct guest_settings *settings)
         if (value != NULL && !guest_setting_set(settings, row, value))
             return OTA_E_ARGUMENT;
     }
+    guest_scheme_tell(&settings->scheme);
     const char *flow = guest_setting("flow", NULL);
     session->flow = flow != NULL && strcmp(flow, "direct") == 0 ? OTA_FLOW_DIRECT : OTA_FLOW_JOB;
     settings->life.timing = timing_of(guest_setting("timing", NULL));

@@ -13,12 +13,13 @@ void stack_paint(uint32_t *bottom)
         *at = PAINT;
 }
 
-void stack_tell(const uint32_t *bottom, const uint32_t *top)
+void stack_tell(const char *program, const uint32_t *bottom, const uint32_t *top)
 {
     struct sim_line line;
     while (bottom < top && *bottom == PAINT)
         bottom++;
-    sim_line_begin(&line, "stack ");
+    sim_line_begin(&line, program);
+    sim_line_text(&line, ": stack ");
     sim_line_number(&line, (uint32_t)(top - bottom) * (uint32_t)sizeof *top);
     sim_line_text(&line, " bytes");
     uart_line(UART_LOG, line.text);

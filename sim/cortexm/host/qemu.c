@@ -14,7 +14,14 @@
 #define MOST_WORDS    64
 #define TEXT_SIZE     640
 #define SETTINGS_ADDR "0x20100000" /* BOARD_SETTINGS of the guest */
-#define IMAGE_ADDR    "0x20200000" /* BOARD_IMAGE */
+
+/* Machines of one memory map: a Cortex-M3 (AN385), and a Cortex-M4 (AN386). */
+static const struct {
+    const char *name;
+    const char *option;
+} machines[] = {{"mps2-an385", "mps2-an385,memory-backend=flash"},
+                {"mps2-an386", "mps2-an386,memory-backend=flash"}};
+#define IMAGE_ADDR "0x20200000" /* BOARD_IMAGE */
 
 /* ---- what is there ----------------------------------------------------------------------- */
 
@@ -71,9 +78,25 @@ static bool is_on_path(const char *program)
     return false;
 }
 
+/* QEMU's option for the machine that $NOBRICK_BOARD names, or for the first one; NULL: it names
+ * none.
+ */
+static const char *machine_option(void)
+{
+    const char *name = getenv("NOBRICK_BOARD");
+    if (name == NULL || *name == '\0')
+        return machines[0].option;
+    for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
+        if (strcmp(name, machines[i].name) == 0)
+            return machines[i].option;
+    return NULL;
+}
+
 const char *cortexm_missing(void)
 {
     char dir[TEXT_SIZE];
+    if (machine_option() == NULL)
+        return "NOBRICK_BOARD names no board that there is: mps2-an385 or mps2-an386";
     if (!is_on_path(QEMU))
         return QEMU " is not installed (package qemu-system-arm)";
     if (!cortexm_programs(dir, sizeof dir))
@@ -156,7 +179,7 @@ static void compose(const struct cortexm_board_config *config, struct command *c
     command->count = 0;
     add(command, QEMU);
     add(command, "-M");
-    add(command, "mps2-an385,memory-backend=flash");
+    add(command, machine_option());
     add_option(command, command->text[0], "-object",
                "memory-backend-file,id=flash,size=16M,share=on,mem-path=", config->flash, "");
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
@@ -178,13 +201,13 @@ static void compose(const struct cortexm_board_config *config, struct command *c
         add(command, *more);
 }
 
-/* In the child. */
+/* In the child. A group of its own: Ctrl-C on a terminal is for whoever started it, who ends it. */
 static void become(const struct cortexm_board_config *config, struct command *command, int in,
                    int out, pid_t parent)
 {
     sigset_t none;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (getppid() != parent || setpgid(0, 0) != 0)
         _exit(127);
     int log = open(config->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||

@@ -47,10 +47,13 @@ bool cortexm_programs(char *out, size_t size);
 /* The plugin that watches its flash lies beside that directory. False: it is not there. */
 bool cortexm_plugin(char *out, size_t size);
 
-/* Why this machine cannot run the board, in words; NULL: it can. Static. */
+/* Why this machine cannot run the board, in words; NULL: it can. Static. $NOBRICK_BOARD chooses
+ * among the boards that there are: mps2-an385 (a Cortex-M3, where it says nothing), mps2-an386 (a
+ * Cortex-M4). */
 const char *cortexm_missing(void);
 
-/* OTA_E_IO with errno set. A QEMU that does not come up ends, with its words in the log. */
+/* Where cortexm_missing() is NULL. OTA_E_IO with errno set. A QEMU that does not come up ends, with
+ * its words in the log. */
 OTA_MUST_CHECK int cortexm_board_start(const struct cortexm_board_config *config,
                                        struct cortexm_board *out);
 

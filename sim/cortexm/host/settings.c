@@ -62,6 +62,10 @@ static void put_device(FILE *out, const struct sim_device *device)
     put_region(out, "factory", &device->factory);
     put_number(out, "attempts", device->attempts);
     put_text(out, "scheme", device->scheme->name);
+    put_switch(out, "reverts", device->scheme->reverts);
+    put_switch(out, "in-status", device->scheme->in_status != NULL);
+    put_switch(out, "store", device->scheme->store);
+    put_number(out, "max-end", sim_device_max_end(device));
     put_number(out, "align", device->format.align);
     put_number(out, "write-size", device->format.write_size);
     put_number(out, "max-sectors", device->format.max_sectors);
@@ -103,6 +107,8 @@ static void put_session(FILE *out, const struct sim_session *session)
     put_switch(out, "no-result", session->no_result);
     put_switch(out, "permanent", session->permanent);
     put_switch(out, "stay", session->stay);
+    put_switch(out, "hold", session->hold);
+    put_switch(out, "initiate", session->initiate);
     put_number(out, "initial-check", timing->initial_check);
     put_number(out, "next-check", timing->next_check);
     put_number(out, "job-wait", timing->job_wait);

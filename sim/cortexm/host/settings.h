@@ -7,20 +7,22 @@
  *                                           then COUNT SECTOR for each run
  *   loader primary secondary journal progress scratch status factory   ADDRESS SIZE
  *   scheme                                  a boot scheme's name
+ *   reverts in-status store max-end         what an application knows of its loader's scheme
  *   align write-size max-sectors header attempts watchdog-ms   number
  *   validate-primary refuse-older security-counter             0 or 1
  *   key (repeats)                           `ecdsa` or `rsa`, and the DER as hexadecimal digits
- *   once boot-only by-http send-direct no-result permanent stay   0 or 1
+ *   once boot-only by-http send-direct no-result permanent stay hold initiate   0 or 1
  *   flow                                    job, direct
  *   timing                                  desk, fast, default
  *   initial-check ... data-tries            milliseconds, or how many
- *   file chunk answer (repeats)             as in struct sim_session
+ *   file chunk, answer (repeats)            as in struct sim_session
  *   broker broker-port broker-tls server server-port server-tls   where they are
  *   ca cert private                         PEM files, as hexadecimal digits
  *   act                                     a word of sim/act.h: the application does that and ends
  *   act-permanent act-version               0 or 1; MAJOR.MINOR.REVISION
  *   image row                               of an act: bytes at BOARD_IMAGE, and what says which
  *                                           image that is, as hexadecimal digits
+ *   marks                                   offset in the flash window, see guest/flash.h
  *   nv                                      path of the counter's file, by semihosting
  *   time                                    seconds since 1970, at the reset
  *   seed                                    32 bytes of chance, as hexadecimal digits

@@ -45,6 +45,9 @@ bool cortexm_has_marks(const struct sim_device *device)
 
 int cortexm_watch_words(const struct cortexm_watch *watch, char out[CORTEXM_WATCH_SIZE])
 {
+    static const char *const failures[] = {[FLASH_FAIL_ERROR] = "error",
+                                           [FLASH_FAIL_SILENT] = "silent",
+                                           [FLASH_FAIL_PARTIAL] = "partial"};
     const struct sim_device *device = watch->device;
     struct text text = {out, CORTEXM_WATCH_SIZE};
     add_path(&text, "", watch->plugin);
@@ -62,6 +65,8 @@ int cortexm_watch_words(const struct cortexm_watch *watch, char out[CORTEXM_WATC
         add_path(&text, ",journal=", watch->journal);
     if (watch->is_cut)
         add(&text, ",cut=op:%u:%s", watch->cut_operation, flash_tear_word(watch->cut_tear));
+    if (watch->is_fail)
+        add(&text, ",fail=%u:%s", watch->fail_operation, failures[watch->failure]);
     add(&text, ",events=/dev/stdout");
     return text.room > 0 ? OTA_OK : OTA_E_NO_SPACE;
 }

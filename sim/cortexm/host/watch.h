@@ -3,6 +3,7 @@
 #ifndef NOBRICK_SIM_CORTEXM_HOST_WATCH_H
 #define NOBRICK_SIM_CORTEXM_HOST_WATCH_H
 
+#include "flashsim/failing.h"
 #include "flashsim/flashsim.h"
 #include "sim/device.h"
 
@@ -19,6 +20,9 @@ struct cortexm_watch {
     bool is_cut;         /* in operation cut_operation … */
     uint32_t cut_operation;
     enum flash_tear cut_tear; /* … like this */
+    bool is_fail;             /* fail_operation fails … */
+    uint32_t fail_operation;
+    enum flash_failure failure; /* … like this */
 };
 
 /* How large a device's flash is, all chips. */

@@ -162,13 +162,31 @@ static int set_cut(struct parser *parser, const char *value)
     return 0;
 }
 
+static int set_fail(struct parser *parser, const char *value)
+{
+    static const char *const kinds[] = {[FLASH_FAIL_ERROR] = "error",
+                                        [FLASH_FAIL_SILENT] = "silent",
+                                        [FLASH_FAIL_PARTIAL] = "partial"};
+    struct plugin_options *options = parser->options;
+    options->fails = true;
+    if (!number(&value, &options->fail_number) || *value++ != ':')
+        return fail(parser, "expected NUMBER:KIND");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(value, kinds[i]) == 0) {
+            options->failure = (enum flash_failure)i;
+            return 0;
+        }
+    }
+    return fail(parser, "no such kind; there are error, silent and partial");
+}
+
 static const struct {
     const char *name;
     int (*set)(struct parser *parser, const char *value);
 } keys[] = {
     {"flash", set_flash}, {"parts", set_parts},       {"part", add_part},     {"base", set_base},
     {"fixed", add_fixed}, {"doorbell", set_doorbell}, {"first", set_first},   {"marks", set_marks},
-    {"cut", set_cut},     {"journal", set_journal},   {"events", set_events},
+    {"cut", set_cut},     {"journal", set_journal},   {"events", set_events}, {"fail", set_fail},
 };
 
 static int parse_one(struct parser *parser)
@@ -202,6 +220,11 @@ int plugin_options_parse(struct plugin_options *options, int count, char *const 
                                 options->marks > PLUGIN_WINDOW_SIZE - PLUGIN_MARKS_SIZE)) {
         snprintf(why, size, "marks=0x%X: does not lie between the chips and the window's end",
                  options->marks);
+        return OTA_E_ARGUMENT;
+    }
+    if (options->fails && (options->marks == 0 || !options->has_doorbell)) {
+        snprintf(why, size, "fail=%u: without doorbell= and marks= no driver is told",
+                 options->fail_number);
         return OTA_E_ARGUMENT;
     }
     return 0;

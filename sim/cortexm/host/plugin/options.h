@@ -11,13 +11,15 @@
  *     first=NUMBER          of the first operation; 0 when not given
  *     cut=store:NUMBER      the power goes before the store of that number (0: the first)
  *     cut=op:NUMBER:TEAR    the power goes in that operation; tears as flashsim names them
- *     journal=FILE          operations are appended, a line each
- *     events=FILE           what is to be told is appended, a line each; else standard error
+ *     fail=NUMBER:KIND      that operation fails: error, silent or partial; needs doorbell and
+ * marks journal=FILE          operations are appended, a line each events=FILE           what is to
+ * be told is appended, a line each; else standard error
  *
  * Numbers are decimal, or hexadecimal after 0x. Texts point into what was parsed. */
 #ifndef NOBRICK_SIM_CORTEXM_PLUGIN_OPTIONS_H
 #define NOBRICK_SIM_CORTEXM_PLUGIN_OPTIONS_H
 
+#include "flashsim/failing.h"
 #include "flashsim/flashsim.h"
 
 #define PLUGIN_MAX_FIXED   4
@@ -50,6 +52,9 @@ struct plugin_options {
     enum plugin_cut cut;
     uint32_t cut_number;
     enum flash_tear cut_tear;
+    bool fails;
+    uint32_t fail_number;
+    enum flash_failure failure;
 };
 
 /* 0; or OTA_E_ARGUMENT, and `why` says in one line what is wrong with which argument. */

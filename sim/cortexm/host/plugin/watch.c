@@ -140,8 +140,16 @@ static void put_marks(struct plugin_watch *watch)
     put_word(table, count);
 }
 
+/* Tells it whether its last operation failed. */
+static void put_status(struct plugin_watch *watch, bool failed)
+{
+    if (watch->options->marks != 0)
+        put_word(watch->window + watch->options->marks + PLUGIN_STATUS, failed);
+}
+
 void plugin_watch_begin(struct plugin_watch *watch)
 {
+    const struct plugin_options *options = watch->options;
     watch->run = (struct plugin_run){0};
     watch->operations = watch->options->first;
     watch->stores = 0;
@@ -149,8 +157,12 @@ void plugin_watch_begin(struct plugin_watch *watch)
     watch->cut_came = false;
     flash_sim_power_on(watch->shadow);
     flash_sim_restart_count(watch->shadow);
+    flash_failing_init(&watch->failing, watch->shadow);
+    if (options->fails)
+        flash_failing_arm(&watch->failing, options->fail_number - options->first, options->failure);
     watch->flash = (struct sim_device_flash){
         .sim = watch->shadow,
+        .inner = &watch->failing.port,
         .operations = &watch->operations,
         .cut = cut,
         .journal = watch->journal != NULL ? pass_journal : NULL,
@@ -160,16 +172,24 @@ void plugin_watch_begin(struct plugin_watch *watch)
     };
     sim_device_flash_init(&watch->flash);
     put_marks(watch);
+    put_status(watch, false);
 }
 
 /* ---- operations -------------------------------------------------------------------------- */
 
-/* The shadow did as the guest has, refused, or lost its power. */
+/* The shadow did as the guest has, refused, failed as it was to, or lost its power. */
 static enum plugin_verdict judge(struct plugin_watch *watch, int result)
 {
     if (watch->is_off) {
         put_back(watch);
         return PLUGIN_POWER_OFF;
+    }
+    if (watch->failing.armed && watch->failing.fired) {
+        flash_failing_disarm(&watch->failing);
+        say(watch, "flash-fail %u", watch->options->fail_number);
+        put_back(watch);
+        put_status(watch, result != 0);
+        return PLUGIN_GOES_ON;
     }
     return result == 0 ? PLUGIN_GOES_ON : PLUGIN_VIOLATION;
 }
@@ -373,6 +393,7 @@ enum plugin_verdict plugin_watch_store(struct plugin_watch *watch, uint32_t addr
 enum plugin_verdict plugin_watch_ring(struct plugin_watch *watch, enum plugin_ring ring)
 {
     const struct plugin_run run = watch->run;
+    put_status(watch, false);
     if (is_empty(&run))
         return PLUGIN_GOES_ON;
     forget_run(watch);
@@ -421,5 +442,8 @@ enum plugin_verdict plugin_watch_end(struct plugin_watch *watch)
             options->cut == PLUGIN_CUT_STORE ? "store" : "operation", options->cut_number,
             options->cut == PLUGIN_CUT_STORE ? (unsigned long long)watch->stores
                                              : watch->operations);
+    if (watch->failing.armed)
+        say(watch, "fail-missed operation %u: there were %u", options->fail_number,
+            watch->operations);
     return PLUGIN_GOES_ON;
 }

@@ -32,8 +32,10 @@ enum plugin_verdict {
  *     0       how many ranges there are
  *     4       address of the first, in the device
  *     8       its length in bytes
- *     12      address of the second, and so on */
-#define PLUGIN_MAX_MARKS ((PLUGIN_MARKS_SIZE - 4) / 8)
+ *     12      address of the second, and so on
+ *     4092    1: the operation that was rung for last has failed; else 0 */
+#define PLUGIN_MAX_MARKS ((PLUGIN_MARKS_SIZE - 8) / 8)
+#define PLUGIN_STATUS    (PLUGIN_MARKS_SIZE - 4)
 
 /* What the flash driver says of the stores that it has just made. */
 enum plugin_ring { PLUGIN_RING_PROGRAM, PLUGIN_RING_ERASE };
@@ -61,6 +63,7 @@ struct plugin_watch {
     void *context;
     /* its own */
     struct sim_device_flash flash;
+    struct flash_failing failing; /* between that and the shadow */
     struct plugin_run run;
     uint32_t operations;
     uint64_t stores;
@@ -80,7 +83,7 @@ enum plugin_verdict plugin_watch_ring(struct plugin_watch *watch, enum plugin_ri
 enum plugin_verdict plugin_watch_register(struct plugin_watch *watch);
 /* The guest was reset: an operation that was going on stays torn. */
 enum plugin_verdict plugin_watch_reset(struct plugin_watch *watch);
-/* The guest's machine ends. Tells of a cut that never came. */
+/* The guest's machine ends. Tells of a cut or an error that never came. */
 enum plugin_verdict plugin_watch_end(struct plugin_watch *watch);
 
 #endif

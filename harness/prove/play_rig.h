@@ -1,37 +1,12 @@
 /* What tests share that play scripts: a kit, for all of a program's tests, and one play of a text.
  */
-#ifndef NOBRICK_HARNESS_PROVE_KIT_RIG_H
-#define NOBRICK_HARNESS_PROVE_KIT_RIG_H
+#ifndef NOBRICK_HARNESS_PROVE_PLAY_RIG_H
+#define NOBRICK_HARNESS_PROVE_PLAY_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "harness/run/kit.h"
+#include "harness/run/kit_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static struct nb_kit *kit;
-
-/* Set-up and end of a group of tests. */
-static inline int make_kit(void **state)
-{
-    (void)state;
-    char reason[NB_LINE];
-    kit = nb_kit_new(reason, sizeof reason);
-    return kit == NULL;
-}
-
-static inline int free_kit(void **state)
-{
-    (void)state;
-    nb_kit_free(kit);
-    return 0;
-}
 
 static inline void parse(const char *text, struct nb_script *script)
 {
