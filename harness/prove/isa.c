@@ -192,6 +192,15 @@ static void foreign_sweep(struct isa *isa)
                     (unsigned long long)misfits);
 }
 
+/* What the script's sweep tries. */
+static const char *tried_word(const struct nb_script *script)
+{
+    bool fails = false;
+    for (size_t i = 0; i < script->step_count; i++)
+        fails = fails || (script->steps[i].all && script->steps[i].kind == NB_FAULT_FAIL);
+    return fails ? "flash errors" : "power cuts";
+}
+
 static void own_sweep(struct isa *isa)
 {
     double begin = nb_seconds();
@@ -202,10 +211,9 @@ static void own_sweep(struct isa *isa)
     }
     sweep(isa);
     nb_note_add(isa->outcome,
-                "%u operations, %llu power cuts of %zu classes on the host, %llu on the board in "
-                "%.1f s",
-                isa->list.operations, (unsigned long long)isa->tried, isa->class_count,
-                (unsigned long long)isa->outcome->points, nb_seconds() - begin);
+                "%u operations, %llu %s of %zu classes on the host, %llu on the board in %.1f s",
+                isa->list.operations, (unsigned long long)isa->tried, tried_word(isa->script),
+                isa->class_count, (unsigned long long)isa->outcome->points, nb_seconds() - begin);
     nb_virtual_free(isa->virtual);
 }
 

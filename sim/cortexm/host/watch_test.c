@@ -25,13 +25,16 @@ static void words_say_it_all(void **state)
                                         .rings = true,
                                         .is_cut = true,
                                         .cut_operation = 17,
-                                        .cut_tear = FLASH_TEAR_HALF};
+                                        .cut_tear = FLASH_TEAR_HALF,
+                                        .is_fail = true,
+                                        .fail_operation = 4,
+                                        .failure = FLASH_FAIL_SILENT};
     char words[CORTEXM_WATCH_SIZE];
     (void)state;
     assert_int_equal(cortexm_watch_words(&watch, words), OTA_OK);
     assert_string_equal(words, "/p.so,flash=/a,,b,parts=/parts,part=w25q128:0x100000,"
                                "fixed=0x0:0x8000,doorbell=0x200ffff0,marks=0xfff000,journal=/j,"
-                               "cut=op:17:half,events=/dev/stdout");
+                               "cut=op:17:half,fail=4:silent,events=/dev/stdout");
 }
 
 /* Nobody rings, and there is no room for marks. */

@@ -57,6 +57,22 @@ static void test_everything(void **state)
     assert_int_equal(options.marks, 0xFFF000);
     assert_int_equal(options.cut, PLUGIN_CUT_STORE);
     assert_int_equal(options.cut_number, 9);
+    assert_false(options.fails);
+    assert_int_equal(parse("flash=f,part=stm32l4,doorbell=4,marks=0xFFF000,fail=3:partial",
+                           &options, why, sizeof why),
+                     0);
+    assert_true(options.fails);
+    assert_int_equal(options.fail_number, 3);
+    assert_int_equal(options.failure, FLASH_FAIL_PARTIAL);
+}
+
+static void test_texts(void **state)
+{
+    struct plugin_options options;
+    char why[400] = "";
+    (void)state;
+    assert_int_equal(parse("flash=f,part=stm32l4,journal=j,events=e", &options, why, sizeof why),
+                     0);
     assert_string_equal(options.journal, "j");
     assert_string_equal(options.events, "e");
 }
@@ -86,6 +102,11 @@ static void test_refusals(void **state)
                                                "the window's end"},
         {"flash=f,part=stm32l4,marks=0x1000000", "marks=0x1000000: does not lie between the chips "
                                                  "and the window's end"},
+        {"flash=f,part=stm32l4,fail=7", "fail=7: expected NUMBER:KIND"},
+        {"flash=f,part=stm32l4,fail=7:loud",
+         "fail=7:loud: no such kind; there are error, silent and partial"},
+        {"flash=f,part=stm32l4,fail=7:error,marks=0xFFF000",
+         "fail=7: without doorbell= and marks= no driver is told"},
         {"flash=f,part=stm32l4,flush=4", "flush=4: no such argument"},
         {"flash=f,part=stm32l4,flas=4", "flas=4: no such argument"},
         {"flash=f,part=stm32l4,base", "base: no such argument"},
@@ -105,6 +126,7 @@ int main(void)
     snprintf(parts, sizeof parts, "parts=%s/parts", data != NULL ? data : "scenarios");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,101 @@ static void test_the_guest_is_told_what_cannot_be_read(void **state)
     rig_free(rig);
 }
 
+/* ---- operations that fail ---------------------------------------------------------------- */
+
+/* A guest whose driver rings and asks; operation `number` fails. */
+static struct rig *failing_rig(struct guest *guest, uint32_t number, enum flash_failure failure)
+{
+    struct rig *rig = rig_new(&rig_parts[0]);
+    uint8_t *window = realloc(rig->got.bytes, PLUGIN_WINDOW_SIZE);
+    assert_non_null(window);
+    rig->got.bytes = window;
+    rig->options.marks = PLUGIN_WINDOW_SIZE - PLUGIN_MARKS_SIZE;
+    rig->options.has_doorbell = true;
+    rig->options.fails = true;
+    rig->options.fail_number = number;
+    rig->options.failure = failure;
+    memset(rig->first, 0, 64);
+    power_on(guest, rig, true);
+    return rig;
+}
+
+static uint8_t status_of(const struct rig *rig)
+{
+    return rig->got.bytes[rig->options.marks + PLUGIN_STATUS];
+}
+
+static void test_a_program_fails(void **state)
+{
+    static const struct {
+        enum flash_failure failure;
+        uint32_t lands; /* bytes of 32 */
+        uint8_t status;
+    } rows[] = {{FLASH_FAIL_ERROR, 0, 1}, {FLASH_FAIL_SILENT, 0, 0}, {FLASH_FAIL_PARTIAL, 16, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct guest guest = {0};
+        struct rig *rig = failing_rig(&guest, 1, rows[i].failure);
+        uint8_t data[32];
+        uint8_t wanted[32];
+        memset(data, 0x5A, sizeof data);
+        memset(wanted, rig->sector.erased, sizeof wanted);
+        memset(wanted, 0x5A, rows[i].lands);
+        fill(&guest, 0, rig->sector.size);
+        ring(&guest, FLASH_OP_ERASE);
+        assert_int_equal(status_of(rig), 0);
+        program(&guest, 0, data, sizeof data);
+        ring(&guest, FLASH_OP_PROGRAM);
+        assert_int_equal(guest.verdict, PLUGIN_GOES_ON);
+        assert_int_equal(status_of(rig), rows[i].status);
+        assert_memory_equal(rig->got.bytes, wanted, sizeof wanted);
+        assert_string_equal(rig->got.events, "flash-fail 1\n");
+        /* The next one is done, and says so. */
+        program(&guest, 64, data, sizeof data);
+        ring(&guest, FLASH_OP_PROGRAM);
+        assert_int_equal(status_of(rig), 0);
+        assert_memory_equal(rig->got.bytes + 64, data, sizeof data);
+        end(&guest);
+        assert_int_equal(guest.verdict, PLUGIN_GOES_ON);
+        assert_string_equal(rig->got.events, "flash-fail 1\n");
+        power_off(&guest);
+        rig_free(rig);
+    }
+}
+
+static void test_an_erase_fails(void **state)
+{
+    static const enum flash_failure failures[] = {FLASH_FAIL_ERROR, FLASH_FAIL_SILENT};
+    (void)state;
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        struct guest guest = {0};
+        struct rig *rig = failing_rig(&guest, 0, failures[i]);
+        fill(&guest, 0, rig->sector.size);
+        ring(&guest, FLASH_OP_ERASE);
+        assert_int_equal(guest.verdict, PLUGIN_GOES_ON);
+        assert_int_equal(status_of(rig), failures[i] == FLASH_FAIL_ERROR);
+        assert_memory_equal(rig->got.bytes, rig->first, rig->sector.size);
+        assert_string_equal(rig->got.journal, "");
+        end(&guest);
+        assert_int_equal(guest.verdict, PLUGIN_GOES_ON);
+        power_off(&guest);
+        rig_free(rig);
+    }
+}
+
+static void test_an_error_that_never_came(void **state)
+{
+    struct guest guest = {0};
+    (void)state;
+    struct rig *rig = failing_rig(&guest, 7, FLASH_FAIL_ERROR);
+    fill(&guest, 0, rig->sector.size);
+    ring(&guest, FLASH_OP_ERASE);
+    end(&guest);
+    assert_string_equal(rig->got.events, "fail-missed operation 7: there were 1\n");
+    power_off(&guest);
+    rig_free(rig);
+}
+
 /* ---- from one machine to the next -------------------------------------------------------- */
 
 static void test_an_operation_that_a_reset_broke(void **state)
@@ -490,6 +585,9 @@ int main(void)
         cmocka_unit_test(test_the_power_goes_at_any_store),
         cmocka_unit_test(test_half_a_word_cannot_be_read),
         cmocka_unit_test(test_the_guest_is_told_what_cannot_be_read),
+        cmocka_unit_test(test_a_program_fails),
+        cmocka_unit_test(test_an_erase_fails),
+        cmocka_unit_test(test_an_error_that_never_came),
         cmocka_unit_test(test_a_cut_that_never_comes_is_told),
         cmocka_unit_test(test_an_operation_that_a_reset_broke),
         cmocka_unit_test(test_a_change_without_a_store),
