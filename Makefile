@@ -41,7 +41,7 @@ ifeq ($(V),1)
 say = @:
 run :=
 else
-say = @printf '%-4s %s\n' $(1) $(2)
+say = @printf '%-4s %s\n' $(1) '$(2)'
 run := @
 endif
 

@@ -33,8 +33,9 @@ static inline uint64_t step(uint64_t lane, const uint8_t *bytes, unsigned number
     return (rotate(lane, 29) ^ word) * odd[number];
 }
 
-static uint64_t hash_bytes(const uint8_t *bytes, uint32_t length)
+uint64_t flash_hash(const void *data, uint32_t length)
 {
+    const uint8_t *bytes = data;
     /* Lanes by name: as an array the compiler makes slow vector products of them. */
     uint64_t a = odd[1];
     uint64_t b = odd[2];
@@ -58,7 +59,7 @@ static uint64_t hash_bytes(const uint8_t *bytes, uint32_t length)
 
 static uint64_t hash_piece(const struct flash_piece *piece, const struct flash_view *view)
 {
-    uint64_t hash = hash_bytes(view->bytes + piece->offset, piece->length);
+    uint64_t hash = flash_hash(view->bytes + piece->offset, piece->length);
     uint32_t end = piece->offset + piece->length;
     if (view->faults == NULL ||
         (!flash_is_faulty(piece->region, view->faults, piece->offset, end) &&
@@ -124,7 +125,7 @@ static uint64_t hash_counts(const struct flash_piece *piece, const struct flash_
     unsigned shift = piece->region->unit_shift;
     uint32_t first = piece->offset >> shift;
     uint32_t last = (piece->offset + piece->length - 1) >> shift;
-    return hash_bytes(view->counts + first, last - first + 1);
+    return flash_hash(view->counts + first, last - first + 1);
 }
 
 static uint64_t state_of(const struct flash_piece *piece, const struct flash_view *view)

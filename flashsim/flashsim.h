@@ -251,6 +251,9 @@ uint32_t flash_sim_unreadable(const struct flash_sim *sim, uint32_t from, uint32
  * snapshot, not of fingerprints: who searches states adds it to them. */
 uint64_t flash_sim_marks(const struct flash_sim *sim);
 
+/* 64-bit hash of some bytes, as blocks are hashed. Not a cryptographic one. */
+uint64_t flash_hash(const void *data, uint32_t length);
+
 /* 64-bit fingerprint of the range's content, readability and stability, kept up to date as flash
  * changes: equal content at an equal address gives an equal value. Cost: one step a sector. */
 uint64_t flash_sim_fingerprint(const struct flash_sim *sim, uint32_t address, uint32_t length);

@@ -195,6 +195,9 @@ void app_notice_line(const struct ota_notice *notice, char out[APP_LINE])
         else
             snprintf(out, APP_LINE, "reported failure %s", word);
         break;
+    case OTA_NOTICE_PATCH:
+        snprintf(out, APP_LINE, "patch %s", word);
+        break;
     case OTA_NOTICE_ERASED:
         if (notice->code == OTA_OK)
             snprintf(out, APP_LINE, "erased %u.%u.%u", v->major, v->minor, v->revision);

@@ -210,13 +210,21 @@ static inline struct boot_result rig_boot(struct rig *rig, uint8_t major)
 #define RIG_MOMENTS 1024u
 #define RIG_WILD    1u /* the first cuts, among any number, that may tear in any way */
 
+/* How a state came about. */
+struct rig_way {
+    enum flash_tear tear; /* NONE: by a boot without a cut */
+    struct flash_op op;   /* that was cut; without its data */
+};
+
+static const struct rig_way rig_booted = {.tear = FLASH_TEAR_NONE};
+
 struct rig_state {
     struct flash_snapshot *content;
     unsigned cuts; /* the fewest that lead here */
     bool done;
     size_t next; /* after a boot without a cut */
     size_t from; /* the boot that was cut, or led here; itself: the beginning */
-    char how[48];
+    struct rig_way way;
     uint8_t major;
     bool trial;
 };
@@ -267,7 +275,7 @@ static inline enum flash_tear rig_force(void *context, struct flash_sim *sim,
 
 /* The state that flash is in now; new ones are added. */
 static inline size_t rig_state(struct rig_search *search, unsigned cuts, size_t from,
-                               const char *how)
+                               const struct rig_way *way)
 {
     struct flash_sim *sim = search->rig->sim;
     uint64_t print = flash_sim_fingerprint(sim, 0, flash_sim_size(sim));
@@ -279,14 +287,13 @@ static inline size_t rig_state(struct rig_search *search, unsigned cuts, size_t 
         if (cuts < state->cuts) {
             state->cuts = cuts;
             state->from = from;
-            snprintf(state->how, sizeof state->how, "%s", how);
+            state->way = *way;
         }
         return search->buckets[bucket] - 1;
     }
     assert_true(search->count < RIG_STATES);
-    search->states[search->count] =
-        (struct rig_state){.content = flash_sim_snapshot(sim), .cuts = cuts, .from = from};
-    snprintf(search->states[search->count].how, sizeof search->states[0].how, "%s", how);
+    search->states[search->count] = (struct rig_state){
+        .content = flash_sim_snapshot(sim), .cuts = cuts, .from = from, .way = *way};
     search->buckets[bucket] = ++search->count;
     return search->count - 1;
 }
@@ -303,7 +310,7 @@ static inline void rig_cut(struct rig_search *search, struct rig_moment *moment,
                            enum flash_tear tear, size_t from)
 {
     unsigned cuts = search->states[from].cuts + 1;
-    char how[48];
+    const struct rig_way way = {tear, moment->op};
     struct flash_sim *sim = search->rig->sim;
     const struct flash_port *port = flash_sim_port(sim);
     if (!search->torn && tear != FLASH_TEAR_BEFORE && tear != FLASH_TEAR_AFTER)
@@ -318,10 +325,7 @@ static inline void rig_cut(struct rig_search *search, struct rig_moment *moment,
     assert_int_equal(err, OTA_E_POWER);
     flash_sim_observe(sim, NULL, NULL);
     flash_sim_power_on(sim);
-    snprintf(how, sizeof how, "cut %u %s: %s 0x%x %u", moment->op.index, flash_tear_word(tear),
-             moment->op.kind == FLASH_OP_ERASE ? "erase" : "program", moment->op.address,
-             moment->op.length);
-    (void)rig_state(search, cuts, from, how);
+    (void)rig_state(search, cuts, from, &way);
 }
 
 /* Boots once from the state; every way to cut that boot is a state, and so is its end. */
@@ -341,7 +345,7 @@ static inline void rig_expand(struct rig_search *search, size_t index)
     state->major = result.image.header.version.major;
     state->trial = result.trial;
     assert_true(rig_holds(rig, &rig->config.primary, state->major));
-    state->next = rig_state(search, state->cuts, index, "boot");
+    state->next = rig_state(search, state->cuts, index, &rig_booted);
     for (size_t i = 0; i < search->moment_count; i++) {
         for (size_t t = 0; t < search->moments[i].tear_count; t++)
             rig_cut(search, &search->moments[i], search->moments[i].tears[t], index);
@@ -352,8 +356,16 @@ static inline void rig_expand(struct rig_search *search, size_t index)
 /* How the state came about, the last step first. */
 static inline void rig_tell(const struct rig_search *search, size_t index)
 {
-    for (; index != 0; index = search->states[index].from)
-        fprintf(stderr, "%s: %s\n", search->rig->shape->name, search->states[index].how);
+    for (; index != 0; index = search->states[index].from) {
+        const struct rig_way *way = &search->states[index].way;
+        fprintf(stderr, "%s: ", search->rig->shape->name);
+        if (way->tear == FLASH_TEAR_NONE)
+            fprintf(stderr, "boot\n");
+        else
+            fprintf(stderr, "cut %u %s: %s 0x%x %u\n", way->op.index, flash_tear_word(way->tear),
+                    way->op.kind == FLASH_OP_ERASE ? "erase" : "program", way->op.address,
+                    way->op.length);
+    }
 }
 
 /* From the present content: every state that cuts can reach is booted, none fails to boot, and
@@ -365,7 +377,7 @@ static inline unsigned rig_close(struct rig *rig, bool torn, uint8_t major, size
     search.buckets = calloc(RIG_BUCKETS, sizeof *search.buckets);
     search.moments = calloc(RIG_MOMENTS, sizeof *search.moments);
     assert_true(search.states != NULL && search.buckets != NULL && search.moments != NULL);
-    (void)rig_state(&search, 0, 0, "");
+    (void)rig_state(&search, 0, 0, &rig_booted);
     for (unsigned cuts = 0, open = 1; open; cuts++) {
         open = 0;
         for (bool found = true; found;) { /* boots without a cut may lead to more of this depth */

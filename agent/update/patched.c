@@ -62,7 +62,9 @@ static bool find(struct ota_agent *agent)
     memcpy(patch, offer->digest, sizeof patch);
     memcpy(target, offer->target_digest, sizeof target);
     patched->active = false;
+    patched->missed = false;
     for (size_t i = 0; !patched->active && (error == 0 || error == OTA_E_JOB_FIELD); i++) {
+        patched->missed = i > 0 && memcmp(patched->spoiled, stored->row.digest, sizeof target) != 0;
         error = protocol->patch((const uint8_t *)agent->text, (size_t)agent->text_length, i,
                                 &patched->offer);
         patched->active = error == 0 && is_way(agent, offer);
@@ -120,6 +122,8 @@ static int choose(struct ota_agent *agent)
     patched->fetched = false;
     patched->begun = false;
     patched->place = agent->config.secondary;
+    if (patched->active || patched->missed)
+        ota_notify(agent, OTA_NOTICE_PATCH, patched->active ? 0 : OTA_E_NO_IMAGE);
     if (!patched->active || agent->progress.total == 0 ||
         lay_out(patched, agent->progress.total, &area) != 0)
         return 0;
@@ -131,6 +135,7 @@ static int spoil(struct ota_agent *agent, int error, const char *fault)
 {
     struct ota_patched *patched = agent->config.stored->patched;
     ota_log(agent, OTA_LOG_WARNING, fault, error);
+    ota_notify(agent, OTA_NOTICE_PATCH, error);
     memcpy(patched->spoiled, patched->offer.target_digest, sizeof patched->spoiled);
     return OTA_E_CHANGED;
 }
@@ -199,6 +204,8 @@ static int go_on(struct ota_agent *agent)
         return ota_apply_step(&patched->apply);
     int error = begin(agent);
     patched->begun = error == 0;
+    if (error == 0)
+        ota_notify(agent, OTA_NOTICE_PATCH, 0);
     return error != 0 ? error : 1;
 }
 
@@ -219,6 +226,7 @@ static int make(struct ota_agent *agent)
         patched->sessions = 0;
         agent->config.secondary = patched->place;
         agent->total = patched->apply.written;
+        ota_notify(agent, OTA_NOTICE_PATCH, 0);
     }
     return left;
 }

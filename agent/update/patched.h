@@ -35,6 +35,7 @@ extern const struct ota_patches ota_patches;
 struct ota_patched {
     const struct ota_patches *calls; /* &ota_patches: the caller's */
     bool takes_later_format;         /* the caller's, too: patches of jojodiff 0.8.4 and later */
+    bool missed;                     /* there are patches, and what they are for is not here */
     bool active;                     /* what is fetched is the patch `offer` … */
     uint8_t base;                    /* … to the image of that place */
     bool fetched;                    /* all of it is there … */

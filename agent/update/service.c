@@ -14,6 +14,12 @@ enum phase {
     FOUND,    /* UPDATE_AVAILABLE */
     FETCHING, /* DOWNLOAD_START */
     FETCHED,  /* DOWNLOAD_SUCCESS */
+    PATCH_FOUND,
+    PATCH_FETCHING,
+    PATCH_FETCHED,
+    PATCH_VERIFYING,
+    APPLYING,
+    MADE, /* PATCH_COMPLETED */
     VERIFYING,
     STORING,
     OVER, /* all has been told */
@@ -48,6 +54,27 @@ static const struct event_row rows[] = {
     {FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_STOPPED, OTA_SERVICE_NONE, OVER},
     {FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_NO_SPACE, OTA_SERVICE_STORE_FULL, OVER},
     {FOUND, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_TRIGGER_FAILED, OVER},
+    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_PATCH_START, PATCH_FOUND},
+    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_E_NO_IMAGE, OTA_SERVICE_PATCH_BASE_NOT_FOUND, FOUND},
+    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_PEEK, ANY, OTA_SERVICE_DOWNLOAD_START,
+     PATCH_FETCHING},
+    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_ERASE, ANY, OTA_SERVICE_DOWNLOAD_START,
+     PATCH_FETCHING},
+    {PATCH_FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_STOPPED, OTA_SERVICE_NONE, OVER},
+    {PATCH_FOUND, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_TRIGGER_FAILED, OVER},
+    {PATCH_FETCHING, OTA_NOTICE_STATE, OTA_STATE_VERIFY, ANY, OTA_SERVICE_DOWNLOAD_SUCCESS,
+     PATCH_FETCHED},
+    {PATCH_FETCHED, OTA_NOTICE_STATE, OTA_STATE_VERIFY, ANY, OTA_SERVICE_PATCH_VERIFY_START,
+     PATCH_VERIFYING},
+    {PATCH_FETCHING, OTA_NOTICE_PATCH, ANY, ANY, OTA_SERVICE_DOWNLOAD_FAILED, FOUND},
+    {PATCH_FETCHING, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_DOWNLOAD_FAILED, OVER},
+    {APPLYING, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_PATCH_COMPLETED, MADE},
+    {MADE, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_VERIFY_START, VERIFYING},
+    {APPLYING, OTA_NOTICE_PATCH, ANY, ANY, OTA_SERVICE_PATCH_VERIFY_FAILED, FOUND},
+    {APPLYING, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_PATCH_VERIFY_FAILED, OVER},
+    {PATCH_VERIFYING, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_PATCH_VERIFY_SUCCESS, APPLYING},
+    {PATCH_VERIFYING, OTA_NOTICE_PATCH, ANY, ANY, OTA_SERVICE_PATCH_VERIFY_FAILED, FOUND},
+    {PATCH_VERIFYING, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_PATCH_VERIFY_FAILED, OVER},
     {FETCHING, OTA_NOTICE_STATE, OTA_STATE_VERIFY, ANY, OTA_SERVICE_DOWNLOAD_SUCCESS, FETCHED},
     {FETCHED, OTA_NOTICE_STATE, OTA_STATE_VERIFY, ANY, OTA_SERVICE_VERIFY_START, VERIFYING},
     {FETCHING, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_DOWNLOAD_FAILED, OVER},
@@ -73,7 +100,7 @@ static bool fits(const struct event_row *row, uint8_t phase, const struct ota_no
 /* A session that was offered something and lost it on the way says so at its end. */
 static void end_session(struct ota_service *service)
 {
-    if (service->phase == FOUND || service->phase == FETCHING)
+    if (service->phase >= FOUND && service->phase <= PATCH_FETCHING)
         tell(service, OTA_SERVICE_DOWNLOAD_FAILED);
     service->phase = RESTING;
     service->asked = false;
@@ -108,7 +135,8 @@ static enum ota_answer decide(struct ota_service *service, const struct ota_ques
     const struct ota_service_config *config = &service->config;
     bool unwanted = question->ask == OTA_ASK_STEP && strcmp(question->state, "query") == 0 &&
                     is_unwanted(service);
-    bool held = question->ask == OTA_ASK_SUCCESS && service->phase == FOUND &&
+    bool found = service->phase == FOUND || service->phase == PATCH_FOUND;
+    bool held = question->ask == OTA_ASK_SUCCESS && found &&
                 strcmp(question->state, "parse") == 0 && !config->auto_update && !service->initiate;
     if (held)
         service->waiting = true;
@@ -243,9 +271,18 @@ static void lead(struct ota_service *service, const struct ota_source *server)
 static enum ota_service_event status(const struct ota_service *service)
 {
     static const enum ota_service_event told[] = {
-        [CHECKING] = OTA_SERVICE_CHECK_START,    [FOUND] = OTA_SERVICE_UPDATE_AVAILABLE,
-        [FETCHING] = OTA_SERVICE_DOWNLOAD_START, [FETCHED] = OTA_SERVICE_DOWNLOAD_SUCCESS,
-        [VERIFYING] = OTA_SERVICE_VERIFY_START,  [STORING] = OTA_SERVICE_VERIFY_SUCCESS,
+        [CHECKING] = OTA_SERVICE_CHECK_START,
+        [FOUND] = OTA_SERVICE_UPDATE_AVAILABLE,
+        [FETCHING] = OTA_SERVICE_DOWNLOAD_START,
+        [FETCHED] = OTA_SERVICE_DOWNLOAD_SUCCESS,
+        [PATCH_FOUND] = OTA_SERVICE_PATCH_START,
+        [PATCH_FETCHING] = OTA_SERVICE_DOWNLOAD_START,
+        [PATCH_FETCHED] = OTA_SERVICE_DOWNLOAD_SUCCESS,
+        [PATCH_VERIFYING] = OTA_SERVICE_PATCH_VERIFY_START,
+        [APPLYING] = OTA_SERVICE_PATCH_VERIFY_SUCCESS,
+        [MADE] = OTA_SERVICE_PATCH_COMPLETED,
+        [VERIFYING] = OTA_SERVICE_VERIFY_START,
+        [STORING] = OTA_SERVICE_VERIFY_SUCCESS,
         [OVER] = OTA_SERVICE_WAITING_FOR_CORE,
     };
     if (service->phase != RESTING)

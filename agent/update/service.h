@@ -13,8 +13,8 @@
 
 #include "agent/protocol/protocol.h"
 
-/* The original's numbers. 0 to 3 are never told, they are what one asks for (`status`); nor are 13
- * to 15 and 22 to 24 without patches. */
+/* The original's numbers. 0 to 3 are never told, they are what one asks for (`status`). 24 is told
+ * of a patch that cannot be applied, too: the original has no word for that. */
 enum ota_service_event {
     OTA_SERVICE_IDLE,
     OTA_SERVICE_WAITING_FOR_NETWORK,

@@ -67,6 +67,9 @@ enum ota_notice_type {
     OTA_NOTICE_PENDING,   /* version: the loader will install it */
     OTA_NOTICE_CONFIRMED, /* version */
     OTA_NOTICE_REPORTED,  /* code: 0 Success was delivered, else Failure (with the reason) */
+    OTA_NOTICE_PATCH,     /* code: 0 the patch will be fetched, then: it is what was promised, then:
+                           * the image is made of it; NO_IMAGE: what patches are for is not here;
+                           * else why the image is fetched instead */
     OTA_NOTICE_ERASED,    /* version: a stored image was forgotten; code: 0, or why it was not */
     OTA_NOTICE_IDLE,      /* code: how the session ended; 0: updated, NO_UPDATE: nothing new */
 };

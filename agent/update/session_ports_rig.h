@@ -224,7 +224,7 @@ static inline void rig_notify(void *context, const struct ota_notice *notice)
         [OTA_NOTICE_PROGRESS] = "progress", [OTA_NOTICE_REFUSED] = "refused",
         [OTA_NOTICE_PENDING] = "pending",   [OTA_NOTICE_CONFIRMED] = "confirmed",
         [OTA_NOTICE_REPORTED] = "reported", [OTA_NOTICE_IDLE] = "idle",
-        [OTA_NOTICE_ERASED] = "erased",
+        [OTA_NOTICE_ERASED] = "erased",     [OTA_NOTICE_PATCH] = "patch",
     };
     const struct img_version *v = &notice->version;
     struct rig *rig = context;

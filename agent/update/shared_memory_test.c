@@ -11,7 +11,7 @@ static union {
 } shared;
 
 const struct ota_program ota_program = {
-    .crc32 = ota_crc32_by_words, .json = shared.bytes, .json_size = sizeof shared.bytes};
+    .crc32 = ota_crc32_by_nibbles, .json = shared.bytes, .json_size = sizeof shared.bytes};
 
 #define OTHER_LINK "\"Connection\": \"HTTP\", \"Server\": \"store\", \"File\": \"/other.bin\""
 

@@ -240,6 +240,13 @@ static int load(struct device_options *options, struct sim_device *device, uint8
     struct posix_device_config *config = &options->config;
     if (nb_device_load("device", options->device, device) != OTA_OK)
         return 2;
+    if (device->foreign != NULL) {
+        fprintf(stderr,
+                "nobrick device: %s: its firmware is somebody else's, which runs on the board only "
+                "(nobrick run --world cortexm)\n",
+                options->device);
+        return 2;
+    }
     if (rename_device(device->board, "--board", options->board) != 0 ||
         rename_device(device->topic_prefix, "--prefix", options->prefix) != 0)
         return 2;

@@ -66,14 +66,8 @@ static int acts_program(void *context, uint32_t address, const void *data, uint3
         acts->hash = nb_mix(acts->hash, 1);
     uint32_t place = in_records(acts->search, address) ? 0 : address;
     acts->hash = nb_mix(acts->hash, (uint64_t)place << 32 | length);
-    for (uint32_t i = is_formal(acts->search->machine, address) ? length : 0; i < length;) {
-        uint64_t word = 0;
-        uint32_t size = length - i < sizeof word ? length - i : sizeof word;
-        memcpy(&word, (const uint8_t *)data + i, size);
-        acts->hash = (acts->hash ^ word) * 0x9E3779B97F4A7C15u;
-        acts->hash ^= acts->hash >> 29;
-        i += size;
-    }
+    if (!is_formal(acts->search->machine, address))
+        acts->hash = nb_mix(acts->hash, flash_hash(data, length));
     int err = acts->port->program(acts->port->context, address, data, length);
     return note_error(acts, err);
 }

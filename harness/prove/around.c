@@ -1,26 +1,13 @@
 #include "harness/prove/around.h"
+#include "flashsim/flashsim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct nb_around) % 4 == 0, "hashed in words");
-
-static uint32_t hash(const struct nb_around *around)
-{
-    uint64_t sum = 0;
-    for (size_t at = 0; at < sizeof *around; at += 4) {
-        uint32_t word;
-        memcpy(&word, (const char *)around + at, sizeof word);
-        sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
-        sum ^= sum >> 29;
-    }
-    return (uint32_t)(sum >> 32);
-}
-
 /* Where it is, or the free place for it. */
 static uint32_t place_of(const struct nb_arounds *arounds, const struct nb_around *around)
 {
-    uint32_t at = hash(around) & (arounds->place_count - 1);
+    uint32_t at = (uint32_t)flash_hash(around, sizeof *around) & (arounds->place_count - 1);
     while (arounds->places[at] != UINT32_MAX &&
            memcmp(arounds->items[arounds->places[at]], around, sizeof *around) != 0)
         at = (at + 1) & (arounds->place_count - 1);

@@ -1,10 +1,6 @@
 /* The list of the ways to cut a step, and the sweep over it in the virtual world. */
 #include "harness/prove/cuts.h"
-
-#include "harness/run/kit_rig.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "harness/prove/play_rig.h"
 
 #define UPDATE "title T\ncloud offer v2 size=4K\n@flash:* cut\ndevice check\n"
 
@@ -77,35 +73,23 @@ static void test_list_of_errors(void **state)
     flash_sim_close(sim);
 }
 
-static struct nb_outcome *sweep(const char *text, struct nb_cell *cell, int expected)
-{
-    struct nb_script script;
-    struct flash_text_error error;
-    struct nb_outcome *outcome = calloc(1, sizeof *outcome);
-    assert_non_null(outcome);
-    snprintf(cell->world, sizeof cell->world, "virtual");
-    cell->kit = kit;
-    assert_int_equal(nb_script_parse(text, strlen(text), "t.ota", &script, &error), 0);
-    assert_int_equal(nb_cuts_sweep(&script, cell, outcome), expected);
-    nb_script_free(&script);
-    return outcome;
-}
-
 /* Each N-th of them, the first one always. */
 static void test_every_nth(void **state)
 {
     struct nb_cell cell = {.sample = 400};
     (void)state;
-    struct nb_outcome *some = sweep(UPDATE "until stable boot v1|v2\n", &cell, 0);
+    struct nb_outcome *some =
+        play_text(nb_cuts_sweep, UPDATE "until stable boot v1|v2\n", &cell, 0);
     cell.sample = 200;
-    struct nb_outcome *more = sweep(UPDATE "until stable boot v1|v2\n", &cell, 0);
+    struct nb_outcome *more =
+        play_text(nb_cuts_sweep, UPDATE "until stable boot v1|v2\n", &cell, 0);
     assert_int_equal(some->verdict, NB_PASS);
     assert_int_equal(more->verdict, NB_PASS);
     assert_string_equal(some->cuts, "");
     assert_true(some->points > 2);
     assert_in_range(more->points, 2 * some->points - 1, 2 * some->points);
     cell.sample = 1000000;
-    struct nb_outcome *one = sweep(UPDATE "until stable boot v1|v2\n", &cell, 0);
+    struct nb_outcome *one = play_text(nb_cuts_sweep, UPDATE "until stable boot v1|v2\n", &cell, 0);
     assert_int_equal(one->points, 1);
     free(some);
     free(more);
@@ -121,7 +105,7 @@ static void test_failure_repeats(void **state)
     struct nb_script script;
     struct flash_text_error error;
     (void)state;
-    struct nb_outcome *outcome = sweep(text, &cell, 0);
+    struct nb_outcome *outcome = play_text(nb_cuts_sweep, text, &cell, 0);
     assert_int_equal(outcome->verdict, NB_FAIL);
     assert_true(outcome->points > 2);
     assert_string_equal(outcome->cuts, "0.before");
@@ -144,7 +128,8 @@ static void test_fails_without_cuts(void **state)
 {
     struct nb_cell cell = {.sample = 400};
     (void)state;
-    struct nb_outcome *outcome = sweep(UPDATE "until stable boot v1\n", &cell, 0);
+    struct nb_outcome *outcome =
+        play_text(nb_cuts_sweep, UPDATE "until stable boot v1\n", &cell, 0);
     assert_int_equal(outcome->verdict, NB_FAIL);
     assert_int_equal(outcome->points, 0);
     assert_string_equal(outcome->cuts, "");
@@ -156,7 +141,8 @@ static void test_stopped(void **state)
     struct nb_cell cell = {.sample = 400};
     (void)state;
     nb_run_stop = 2;
-    struct nb_outcome *outcome = sweep(UPDATE "until stable boot v1|v2\n", &cell, OTA_E_CANCELLED);
+    struct nb_outcome *outcome =
+        play_text(nb_cuts_sweep, UPDATE "until stable boot v1|v2\n", &cell, OTA_E_CANCELLED);
     nb_run_stop = 0;
     assert_int_equal(outcome->points, 0);
     free(outcome);
@@ -167,8 +153,9 @@ static void test_nothing_to_cut(void **state)
 {
     struct nb_cell cell = {0};
     (void)state;
-    struct nb_outcome *outcome =
-        sweep("title T\ncloud offer none\n@flash:* cut\ndevice check\nexpect boot v1\n", &cell, 0);
+    struct nb_outcome *outcome = play_text(
+        nb_cuts_sweep, "title T\ncloud offer none\n@flash:* cut\ndevice check\nexpect boot v1\n",
+        &cell, 0);
     assert_int_equal(outcome->points, 0);
     assert_int_equal(outcome->verdict, NB_VACUOUS);
     assert_non_null(strstr(outcome->reason, "does nothing to the flash"));

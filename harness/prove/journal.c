@@ -155,15 +155,7 @@ static uint64_t op_key(const struct nb_run *run, const struct flash_op *op)
     uint64_t key =
         nb_mix(run->print, (uint64_t)*run->search->machine->counter << 8 | run->cut_phase);
     key = nb_mix(key, (uint64_t)op->address << 32 | op->length << 1 | op->kind);
-    for (uint32_t i = 0; op->data != NULL && i < op->length;) {
-        uint64_t word = 0;
-        uint32_t size = op->length - i < sizeof word ? op->length - i : sizeof word;
-        memcpy(&word, op->data + i, size);
-        key = (key ^ word) * 0x9E3779B97F4A7C15u;
-        key ^= key >> 29;
-        i += size;
-    }
-    return key;
+    return op->data != NULL ? nb_mix(key, flash_hash(op->data, op->length)) : key;
 }
 
 /* What the run did last leads to this operation, or to its end. */

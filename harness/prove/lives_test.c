@@ -1,11 +1,7 @@
 /* Whole lives: what a life depends on, and what `prove` says of updates. */
 #include "harness/prove/life.h"
 #include "harness/prove/lives.h"
-
-#include "harness/run/kit_rig.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "harness/prove/play_rig.h"
 
 #define HEAD                                                                                       \
     "title T\nreq STOR-02\nsystem anycloud\ndevice anycloud-small-rows\n"                          \
@@ -22,22 +18,9 @@ static struct nb_cell cell_of(const char *via, const char *data)
     return cell;
 }
 
-static void parse(const char *text, struct nb_script *script)
-{
-    struct flash_text_error error;
-    if (nb_script_parse(text, strlen(text), "t.ota", script, &error) != 0)
-        fail_msg("%u: %s", error.line, error.message);
-}
-
 static struct nb_outcome *prove(const char *text, struct nb_cell *cell)
 {
-    struct nb_script script;
-    struct nb_outcome *outcome = calloc(1, sizeof *outcome);
-    assert_non_null(outcome);
-    parse(text, &script);
-    assert_int_equal(nb_virtual_run(&script, cell, outcome), 0);
-    nb_script_free(&script);
-    return outcome;
+    return play_text(nb_virtual_run, text, cell, 0);
 }
 
 /* ---- lives ------------------------------------------------------------------------------- */

@@ -106,6 +106,8 @@ void nb_plugin_reset(struct nb_plugin *plugin)
 
 /* ---- guard ---- */
 
+uint32_t nb_plugin_cpu_ms = 2000;
+
 static struct {
     sigjmp_buf back;
     volatile sig_atomic_t inside; /* the plugin's code runs */
@@ -177,9 +179,10 @@ static void release_signals(void)
     (void)sigaltstack(&none, NULL);
 }
 
-static void set_timers(time_t cpu_s, time_t tick_s)
+static void set_timers(uint32_t cpu_ms, time_t tick_s)
 {
-    const struct itimerval cpu = {.it_value.tv_sec = cpu_s};
+    const struct itimerval cpu = {.it_value = {.tv_sec = (time_t)(cpu_ms / 1000),
+                                               .tv_usec = (suseconds_t)(cpu_ms % 1000) * 1000}};
     const struct itimerval wall = {.it_value.tv_sec = tick_s, .it_interval.tv_sec = tick_s};
     setitimer(ITIMER_VIRTUAL, &cpu, NULL);
     setitimer(ITIMER_REAL, &wall, NULL);
@@ -214,7 +217,7 @@ void nb_plugin_run(struct nb_plugin *plugin, const struct nobrick_flash *flash,
     guard.idle = 0;
     if (sigsetjmp(guard.back, 0) == 0) {
         guard.inside = 1;
-        set_timers(NB_PLUGIN_CPU_S, 1);
+        set_timers(nb_plugin_cpu_ms, 1);
         boot->address = plugin->boot(flash);
     } else {
         boot->signal = guard.signal;

@@ -1,25 +1,12 @@
 /* `prove` on the real loader: verdicts, what is masked, and that what failed repeats. */
+#include "harness/prove/play_rig.h"
 #include "harness/prove/prove.h"
-
-#include "harness/run/kit_rig.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define HEAD "title T\nreq STOR-02\nslot 20K\nflash slot0 v1 size=4K\nflash slot1 v2 size=6K"
 
 static struct nb_outcome *play(const char *text, struct nb_cell *cell)
 {
-    struct nb_script script;
-    struct flash_text_error error;
-    struct nb_outcome *outcome = calloc(1, sizeof *outcome);
-    assert_non_null(outcome);
-    snprintf(cell->world, sizeof cell->world, "virtual");
-    cell->kit = kit;
-    assert_int_equal(nb_script_parse(text, strlen(text), "t.ota", &script, &error), 0);
-    assert_int_equal(nb_bench_run(&script, cell, outcome), 0);
-    nb_script_free(&script);
-    return outcome;
+    return play_text(nb_bench_run, text, cell, 0);
 }
 
 static void test_masked_as_unmasked(void **state)

@@ -1,5 +1,6 @@
 /* `nobrick run --world cortexm` as a whole: what it skips and why, what it names in replay ids,
  * what it leaves behind. What needs the board is skipped where that cannot run. */
+#include "harness/cli/verbs.h"
 #include "harness/run/run.h"
 #include "sim/cortexm/host/qemu.h"
 
@@ -208,6 +209,10 @@ static void scripts_end_as_they_should(void **state)
 /* Their firmware runs on the board only, and has to be for it. */
 static void foreign_firmware_needs_the_board(void **state)
 {
+    char device[PATH];
+    char flash[PATH];
+    char *argv[] = {
+        (char[]){"device"}, (char[]){"--device"}, device, (char[]){"--flash"}, flash, NULL};
     (void)state;
     write_text("theirs.elf", "no program");
     write_text("one.bin", "one");
@@ -216,6 +221,10 @@ static void foreign_firmware_needs_the_board(void **state)
     expect_text("# SKIP the device's firmware is somebody else's: it needs the cortexm world");
     assert_int_equal(run_foreign("posix"), 77);
     expect_text("# SKIP the device's firmware is somebody else's: it needs the cortexm world");
+    snprintf(device, sizeof device, "%s", file("theirs.device"));
+    snprintf(flash, sizeof flash, "%s", file("flash"));
+    assert_int_equal(finish(start(nb_cmd_device, argv)), 2);
+    expect_text("its firmware is somebody else's, which runs on the board only");
     skip_without_board();
     assert_int_equal(run_foreign("cortexm"), 2);
     expect_text("/theirs.elf: is no ELF file");
