@@ -7,9 +7,9 @@ NOBRICK_STARTED="${NOBRICK_STARTED:+$NOBRICK_STARTED }$mark"
 export NOBRICK_STARTED
 parts=
 
-still_running() { # the pids of what bears the mark
-    env -u NOBRICK_STARTED grep -lsF "$mark" /proc/[0-9]*/environ |
-        sed 's|^/proc/||; s|/environ$||'
+still_running() { # the pids of what bears the mark; those who look do not
+    env -u NOBRICK_STARTED sh -c 'grep -lsF "$1" /proc/[0-9]*/environ | sed "s|^/proc/||; s|/environ$||"' \
+        sh "$mark"
 }
 
 end_started() {

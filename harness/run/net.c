@@ -33,7 +33,7 @@ static int check_links(const struct nb_net *net, const struct nb_script *script,
                        char reason[NB_LINE])
 {
     const struct nb_side *side = net->side;
-    if (!side->has_broker && uses(net, NB_LINK_MQTT)) {
+    if (!side->has_broker && (net->via == NB_LINK_MQTT || net->data == NB_LINK_MQTT)) {
         snprintf(reason, NB_LINE, "%s's cloud has no broker: expected via and data http or https",
                  side->system);
         return OTA_E_ARGUMENT;
@@ -55,6 +55,14 @@ int nb_net_choose(struct nb_net *net, const struct nb_script *script, const stru
     if (via < 0 || data < 0 || tls < 0) {
         snprintf(reason, NB_LINE, "via=%.20s data=%.20s tls=%.20s: no such word", cell->via,
                  cell->data, cell->tls);
+        return OTA_E_ARGUMENT;
+    }
+    const char *spoken = cell->system[0]        ? cell->system
+                         : script->system.count ? script->system.items[0]
+                                                : device->system;
+    if (strcmp(spoken, device->system) != 0) {
+        snprintf(reason, NB_LINE, "line %u: the device is one of %s, not of %s",
+                 script->system.line, device->system, spoken);
         return OTA_E_ARGUMENT;
     }
     net->side = nb_side_find(device->system);

@@ -175,6 +175,59 @@ static void virtual_runs_end_as_they_should(void **state)
     exit_code_and_words_are_right(true, "virtual");
 }
 
+/* What is on offer, and what comes of it: a cloud says what it cannot offer, and where it stands.
+ */
+static void what_no_cloud_can_offer_is_told(void **state)
+{
+#define HARMONY "title T\nsystem harmony\n"
+#define CHECK   "device check\nexpect boot v1\n"
+    static const char *const offers[][2] = {
+        {"title T\ncloud add v2\n" CHECK,
+         "line 2: `cloud add v2`: is about a manifest, and AnyCloud's cloud has none"},
+        {"title T\ncloud offer v2 lie=empty\n" CHECK,
+         "line 2: `cloud offer v2 lie=empty`: is about a manifest"},
+        {"title T\ncloud erase v1\n" CHECK, "line 2: `cloud erase v1`: is about a manifest"},
+        {HARMONY "cloud offer v2\n@chunk:1 drop\n" CHECK,
+         "line 4: `@chunk:1 drop`: is about messages of a broker"},
+        {HARMONY "cloud offer v2\n@http expire 403\n" CHECK,
+         "line 4: `@http expire 403`: links to Harmony's files do not expire"},
+        {HARMONY "cloud offer v2 tar=good\n" CHECK,
+         "line 3: `cloud offer v2 tar=good`: Harmony's manifest has no"},
+        {HARMONY "cloud offer v2 connection=mqtt\n" CHECK,
+         "line 3: `cloud offer v2 connection=mqtt`: needs a broker"},
+        {HARMONY "via mqtt\ncloud offer v2\n" CHECK, "harmony's cloud has no broker"},
+        {HARMONY "device anycloud-nrf52840\ncloud offer v2\n" CHECK,
+         "line 2: the device is one of anycloud, not of harmony"},
+        {HARMONY "cloud offer v2 lie=patch-newer\n" CHECK, "this lie is about a patch"},
+        {HARMONY "cloud offer v2 lie=empty\ncloud add v3\n" CHECK,
+         "line 4: a lie is told of the last entry"},
+        {HARMONY "cloud offer v2 manifest=200\n" CHECK,
+         "line 3: the manifest is longer than manifest=200"},
+        {HARMONY "cloud offer v2 file=/version-two.bin url=30\n" CHECK,
+         "line 3: a URL of 30 characters is too short"},
+        {HARMONY "cloud offer v2 key=none lie=bad-signature\n" CHECK,
+         "line 3: lie=bad-signature: there is nothing in the manifest to tell it of"},
+        {HARMONY "cloud offer v2\ncloud add v3\ncloud add v4\ncloud add v5\ncloud add v6\n" CHECK,
+         "line 7: there are four entries already"},
+        {HARMONY "cloud offer v2 file=/ota.json\n" CHECK,
+         "line 3: /ota.json is another file already"},
+        {HARMONY "cloud offer v2 size=9K\ncloud add v2 size=10K\n" CHECK,
+         "line 4: /v2.bin is another file already"},
+        {"title T\nconformance nginx\nvia http\ndata http\ncloud offer v2\n" CHECK,
+         "line 2: nginx serves images only"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        int code = run_script_in("virtual", offers[i][0]);
+        if (code != 2 || !strstr(output, offers[i][1]))
+            print_error("%s--- exit %d\n%s", offers[i][0], code, output);
+        assert_int_equal(code, 2);
+        assert_non_null(strstr(output, offers[i][1]));
+    }
+#undef HARMONY
+#undef CHECK
+}
+
 static void posix_runs_end_as_they_should(void **state)
 {
     (void)state;
@@ -454,6 +507,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(bench_runs_end_as_they_should),
         cmocka_unit_test(virtual_runs_end_as_they_should),
         cmocka_unit_test(posix_runs_end_as_they_should),
+        cmocka_unit_test(what_no_cloud_can_offer_is_told),
         cmocka_unit_test(every_cut_of_an_update_is_tried),
         cmocka_unit_test(what_is_expected_is_expected_of_every_device),
         cmocka_unit_test(missing_mosquitto_is_a_visible_skip),

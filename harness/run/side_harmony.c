@@ -18,6 +18,7 @@
 /* One entry of the manifest, and the texts that it points to. */
 struct entry {
     struct harmony_entry what;
+    const uint8_t *image; /* its bytes; the kit's */
     char url[FILE_HOST_PATH];
     struct harmony_patch patches[NB_BASES];
     char patch_urls[NB_BASES][64];
@@ -85,6 +86,19 @@ static int choose_path(const struct nb_image *image, const char *origin, char *o
     return 0;
 }
 
+/* Every file has a path of its own. */
+static int check_path(const struct side *side, const struct entry *entry, const char *path,
+                      char reason[NB_LINE])
+{
+    bool taken = strcmp(path, HARMONY_MANIFEST_PATH) == 0;
+    for (size_t i = 0; i < side->count; i++)
+        taken = taken || (side->entries[i].image != entry->image &&
+                          strcmp(side->entries[i].url, entry->url) == 0);
+    if (taken)
+        snprintf(reason, NB_LINE, "%.100s is another file already: expected file=", path);
+    return taken ? OTA_E_ARGUMENT : 0;
+}
+
 static int read_row(const struct nb_blob *blob, struct img_row *row, char reason[NB_LINE])
 {
     int rc = img_row_decode(blob->row, row);
@@ -139,12 +153,16 @@ static int describe(struct nb_net *net, const struct nb_offered *offered, struct
     int rc = read_row(offered->blob, &row, reason);
     if (rc == 0)
         rc = choose_path(image, origin, path, sizeof path, reason);
+    if (rc)
+        return rc;
+    entry->image = offered->blob->data;
+    if (snprintf(entry->url, sizeof entry->url, "%s%s", origin, path) >= (int)sizeof entry->url)
+        return OTA_E_NO_SPACE;
+    rc = check_path(net->cloud, entry, path, reason);
     if (rc == 0)
         rc = put(net, path, offered->blob->data, offered->blob->size, FILE_TYPE);
     if (rc)
         return rc;
-    if (snprintf(entry->url, sizeof entry->url, "%s%s", origin, path) >= (int)sizeof entry->url)
-        return OTA_E_NO_SPACE;
     entry->what = (struct harmony_entry){.version = row.version,
                                          .url = entry->url,
                                          .is_signed = row.is_signed,
