@@ -134,8 +134,7 @@ static int normalise_store(struct flash_sim *sim, const struct sim_device *devic
         struct ota_ring half;
         rc = ota_ring_open(&half, halves[i].kind, &halves[i].area, record);
         if (rc == 0)
-            rc = normalise(sim, &half, record,
-                           half.sequence == store.twin.sequence ? last : 1);
+            rc = normalise(sim, &half, record, half.sequence == store.twin.sequence ? last : 1);
     }
     return rc;
 }

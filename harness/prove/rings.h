@@ -16,8 +16,8 @@
 #include "flashsim/flashsim.h"
 #include "sim/device.h"
 
-/* Puts the device's rings into that form, by flash_sim_put: journal, progress, directory. A negative ota_err when they
- * cannot be read as rings. */
+/* Puts the device's rings into that form, by flash_sim_put: journal, progress, directory. A
+ * negative ota_err when they cannot be read as rings. */
 OTA_MUST_CHECK int nb_rings_normalise(struct flash_sim *sim, const struct sim_device *device);
 
 #endif

@@ -387,8 +387,8 @@ void nb_oracle_event(struct nb_oracle *oracle, const char *line)
 
 /* ---- what lies in flash ------------------------------------------------------------------ */
 
-/* Of eight bytes at once: those that are zero in their difference. No carry leaves its byte, and the
- * product adds up the bytes that are 1. */
+/* Of eight bytes at once: those that are zero in their difference. No carry leaves its byte, and
+ * the product adds up the bytes that are 1. */
 static uint32_t equal_of_word(const uint8_t *a, const uint8_t *b)
 {
     const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
@@ -439,9 +439,9 @@ void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view
         violate(oracle, "the primary slot does not hold the image that runs, byte for byte");
     if (oracle->progress_live && oracle->offered >= 0 && !oracle->tampered) {
         const struct nb_oracle_image *image = &oracle->images[oracle->offered];
-        uint32_t there =
-            image->data ? nb_oracle_equal_bytes(image, view->secondary, view->secondary_size)
-                        : UINT32_MAX;
+        uint32_t there = image->data
+                             ? nb_oracle_equal_bytes(image, view->secondary, view->secondary_size)
+                             : UINT32_MAX;
         if (oracle->progress > there && !image->packed)
             violate(oracle, "progress says %u bytes, but %u lie in flash", oracle->progress, there);
     }
