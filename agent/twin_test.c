@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/twin.h"
-#include "flashsim/flashsim.h"
+#include "flashsim/cut_rig.h"
 
 #include <string.h>
 
@@ -206,23 +206,6 @@ static void records_go_on_where_the_number_wraps(void **state)
 }
 
 /* ---- cuts -------------------------------------------------------------------------------- */
-
-struct cut {
-    uint32_t op;
-    size_t tear; /* which of those that fit */
-    enum flash_tears kind;
-    size_t tears; /* how many there were */
-};
-
-static enum flash_tear cut_at(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    struct cut *cut = context;
-    enum flash_tear tears[FLASH_TEAR_COUNT];
-    if (op->index != cut->op)
-        return FLASH_TEAR_NONE;
-    cut->tears = flash_sim_tears_of(sim, op, cut->kind, tears);
-    return cut->tear < cut->tears ? tears[cut->tear] : FLASH_TEAR_NONE;
-}
 
 /* What the loader settled on stays: for every later read, and when the half that had it is lost. */
 static void stays_settled(struct flash_sim *sim, const struct flash_area *area, uint32_t old)

@@ -3,6 +3,7 @@
 #define NOBRICK_AGENT_BOOT_BOOT_RIG_H
 
 #include "agent/boot/boot.h"
+#include "agent/boot/mix_rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,40 +86,14 @@ static inline int ram_sector(void *context, uint32_t address, struct flash_secto
     return 0;
 }
 
-/* Not SHA-256, but a function of every byte: the loader only compares. */
-static inline void mix(const uint8_t *data, size_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    uint64_t h = 1469598103934665603u;
-    for (size_t i = 0; i < length; i++)
-        h = (h ^ data[i]) * 1099511628211u;
-    for (size_t i = 0; i < CRYPTO_SHA256_SIZE; i++)
-        digest[i] = (uint8_t)(h >> (8 * (i % 8)));
-}
-
-static inline int test_sha256(void *context, const void *data, size_t length,
-                              uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    (void)context;
-    mix(data, length, digest);
-    return 0;
-}
-
-static inline int test_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
-                                    uint32_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
+static inline int ram_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
+                                   uint32_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
 {
     struct world *world = context;
     (void)flash;
     world->hashes++;
-    mix(world->bytes + address, length, digest);
+    rig_mix(world->bytes + address, length, digest);
     return 0;
-}
-
-static inline int test_verify(void *context, const struct crypto_key *key,
-                              const uint8_t digest[CRYPTO_SHA256_SIZE], const uint8_t *signature,
-                              size_t signature_size)
-{
-    (void)context, (void)key, (void)digest, (void)signature, (void)signature_size;
-    return OTA_E_IMG_SIGNATURE;
 }
 
 static inline int counter_get(void *context, uint32_t *value)
@@ -145,7 +120,7 @@ static inline int set_up(void **state)
     memset(world.bytes, 0xFF, sizeof world.bytes);
     world.flash =
         (struct flash_port){&world, ram_read, ram_program, ram_erase, ram_sync, ram_sector};
-    world.crypto = (struct crypto_port){&world, test_sha256, test_sha256_flash, test_verify};
+    world.crypto = (struct crypto_port){&world, rig_sha256, ram_sha256_flash, rig_verify};
     world.nv = (struct nv_port){&world, counter_get, counter_raise};
     world.config = (struct boot_config){
         .scheme = &boot_swap_move,
@@ -209,7 +184,7 @@ static inline uint32_t put_image(unsigned slot, uint8_t major, uint32_t payload,
     put16(tlv + 2, 40);
     put16(tlv + 4, IMG_TLV_SHA256);
     put16(tlv + 6, CRYPTO_SHA256_SIZE);
-    mix(at, (size_t)(tlv - at), tlv + 8);
+    rig_mix(at, (size_t)(tlv - at), tlv + 8);
     return (uint32_t)(tlv + 40 - at);
 }
 

@@ -4,6 +4,7 @@
 #define NOBRICK_AGENT_BOOT_SWAP_RIG_H
 
 #include "agent/boot/boot.h"
+#include "agent/boot/mix_rig.h"
 #include "agent/image/status.h"
 #include "flashsim/flashsim.h"
 
@@ -46,24 +47,6 @@ struct rig {
     struct rig_image images[3]; /* by major version; 0 is not used */
 };
 
-/* Not SHA-256, but a function of every byte: the loader only compares. */
-static inline void rig_mix(const uint8_t *data, size_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    uint64_t h = 1469598103934665603u;
-    for (size_t i = 0; i < length; i++)
-        h = (h ^ data[i]) * 1099511628211u;
-    for (size_t i = 0; i < CRYPTO_SHA256_SIZE; i++)
-        digest[i] = (uint8_t)(h >> (8 * (i % 8)));
-}
-
-static inline int rig_sha256(void *context, const void *data, size_t length,
-                             uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    (void)context;
-    rig_mix(data, length, digest);
-    return 0;
-}
-
 static inline int rig_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
                                    uint32_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
 {
@@ -73,14 +56,6 @@ static inline int rig_sha256_flash(void *context, const struct flash_port *flash
     int err = flash->read(flash->context, address, bytes, length);
     rig_mix(bytes, length, digest);
     return err;
-}
-
-static inline int rig_verify(void *context, const struct crypto_key *key,
-                             const uint8_t digest[CRYPTO_SHA256_SIZE], const uint8_t *signature,
-                             size_t signature_size)
-{
-    (void)context, (void)key, (void)digest, (void)signature, (void)signature_size;
-    return OTA_E_IMG_SIGNATURE;
 }
 
 static inline struct flash_part rig_part(const struct rig_shape *shape, uint32_t sector,

@@ -4,13 +4,9 @@
 #define NOBRICK_AGENT_DELTA_APPLY_RIG_H
 
 #include "agent/delta/apply.h"
+#include "agent/sha256_rig.h"
 #include "flashsim/flashsim.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-#include <openssl/sha.h>
 #include <string.h>
 
 #define SECTOR     256u
@@ -125,25 +121,6 @@ static inline void sample_make(struct sample *sample, uint32_t seed)
 }
 
 /* ---- the device ---------------------------------------------------------------------------- */
-
-static inline int rig_sha256(void *context, const void *data, size_t length,
-                             uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    (void)context;
-    SHA256(data, length, digest);
-    return 0;
-}
-
-static inline int rig_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
-                                   uint32_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    uint8_t data[AREA];
-    (void)context;
-    assert_true(length <= sizeof data);
-    int err = flash->read(flash->context, address, data, length);
-    SHA256(data, length, digest);
-    return err;
-}
 
 static inline void rig_open(struct rig *rig)
 {

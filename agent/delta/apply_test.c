@@ -1,6 +1,7 @@
 /* Patches in flash: the right image or an error, the base as it was, and a cut that costs what came
  * after the last point. */
 #include "agent/delta/apply_rig.h"
+#include "flashsim/cut_rig.h"
 #include "flashsim/failing.h"
 
 #include <stdio.h>
@@ -187,23 +188,6 @@ static void target_may_not_reach_what_lies_above_it(void **state)
 }
 
 /* ---- cuts ---------------------------------------------------------------------------------- */
-
-struct cut {
-    uint32_t op;
-    size_t tear; /* which of those that fit */
-    enum flash_tears kind;
-    size_t tears; /* how many there were */
-};
-
-static enum flash_tear cut_at(void *context, struct flash_sim *sim, const struct flash_op *op)
-{
-    struct cut *cut = context;
-    enum flash_tear tears[FLASH_TEAR_COUNT];
-    if (op->index != cut->op)
-        return FLASH_TEAR_NONE;
-    cut->tears = flash_sim_tears_of(sim, op, cut->kind, tears);
-    return cut->tear < cut->tears ? tears[cut->tear] : FLASH_TEAR_NONE;
-}
 
 static struct rig *rig_with(const struct sample *sample)
 {

@@ -4,14 +4,10 @@
 #ifndef NOBRICK_AGENT_STORE_STORE_RIG_H
 #define NOBRICK_AGENT_STORE_STORE_RIG_H
 
+#include "agent/sha256_rig.h"
 #include "agent/store/store.h"
 #include "flashsim/flashsim.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-#include <openssl/sha.h>
 #include <string.h>
 
 #define SECTOR           1024u
@@ -21,7 +17,7 @@
 #define DIRECTORY        (IMAGES + 4u * PLACE)
 #define FACTORY          (DIRECTORY + 4u * SECTOR)
 #define TOTAL            (FACTORY + SECTOR)
-#define SIZE_OF(version) (2000u + 100u * (version))
+#define SIZE_OF(version) (2000u + 100u * ((version) % 20u))
 
 struct rig {
     struct flash_sim *sim;
@@ -30,25 +26,6 @@ struct rig {
     struct store_config config;
     struct store store;
 };
-
-static inline int rig_sha256(void *context, const void *data, size_t length,
-                             uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    (void)context;
-    SHA256(data, length, digest);
-    return 0;
-}
-
-static inline int rig_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
-                                   uint32_t length, uint8_t digest[CRYPTO_SHA256_SIZE])
-{
-    uint8_t data[EXECUTION];
-    (void)context;
-    assert_true(length <= sizeof data);
-    int err = flash->read(flash->context, address, data, length);
-    SHA256(data, length, digest);
-    return err;
-}
 
 /* The rig's signatures: r is the digest with its highest bit off, s is 1. */
 static inline void rig_sign(const uint8_t digest[CRYPTO_SHA256_SIZE], uint8_t out[IMG_RS_SIZE])

@@ -196,6 +196,43 @@ static inline void harmony_new_story(struct rig *rig)
     rig->cut_at = UINT32_MAX;
 }
 
+/* One life with everything answered at once; ends at a reset, in idle, or when the power is cut. */
+static inline void harmony_live(struct rig *rig, const char *manifest)
+{
+    rig_boot(rig);
+    for (unsigned i = 0; i < 400 && rig->agent.state != OTA_STATE_RESET; i++) {
+        bool idle = rig->agent.state == OTA_STATE_IDLE;
+        if (flash_sim_is_off(rig->sim) || (idle && rig_count(rig, "idle ") > 0))
+            return;
+        if (idle)
+            rig_event(rig, OTA_EVENT_CHECK, 0);
+        else if (rig->agent.state == OTA_STATE_QUERY)
+            rig_serve_text(rig, manifest);
+        else if (rig->agent.state == OTA_STATE_PROBE)
+            rig_status(rig, 200);
+        else if (rig->requested)
+            rig_serve(rig);
+        else
+            rig_timer(rig);
+    }
+}
+
+/* Such a life with operation `at` of it cut. Fills `cuts`, unless it is NULL, with all ways to cut
+ * it, of which AFTER is the last. False: there is no such operation. */
+static inline bool harmony_live_to_cut(struct rig *rig, const char *manifest, uint32_t at,
+                                       enum flash_tear tear, enum flash_tear *cuts)
+{
+    harmony_new_story(rig);
+    flash_sim_restart_count(rig->sim);
+    rig->cut_at = at;
+    rig->cut = tear;
+    harmony_live(rig, manifest);
+    bool reached = flash_sim_is_off(rig->sim);
+    if (reached && cuts != NULL)
+        memcpy(cuts, rig->cuts, rig->cut_count * sizeof cuts[0]);
+    return reached;
+}
+
 /* Status of the stored image of that version. */
 static inline uint8_t harmony_status(uint32_t version)
 {

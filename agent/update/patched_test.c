@@ -88,12 +88,18 @@ static void offer(struct rig *rig, struct digests *digests, uint32_t base, uint8
     serve(rig, patch, patch_size);
 }
 
+/* As RAM is after a reset. */
+static void forget(void)
+{
+    memset(&patched, 0, sizeof patched);
+    patched.calls = &ota_patches;
+}
+
 static struct rig *begin(struct digests *digests)
 {
     struct rig *rig = harmony_rig_new();
     offer(rig, digests, 1, 1, 2);
-    memset(&patched, 0, sizeof patched);
-    patched.calls = &ota_patches;
+    forget();
     harmony_stored.patched = &patched;
     return rig;
 }
@@ -336,8 +342,7 @@ static void a_reset_goes_on_where_it_was(void **state)
     for (int i = 0; i < 200 && patched.apply.pointed < 32768; i++)
         rig_timer(rig);
     assert_int_equal(patched.apply.pointed, 32768);
-    memset(&patched, 0, sizeof patched);
-    patched.calls = &ota_patches;
+    forget();
     assert_int_equal(harmony_power_on(rig), 1);
     boot(rig);
     check(rig, &digests);
@@ -351,49 +356,20 @@ static void a_reset_goes_on_where_it_was(void **state)
     end(rig);
 }
 
-/* One life with everything answered at once; ends at a reset, in idle, or when the power is cut. */
-static void live(struct rig *rig, const struct digests *digests)
-{
-    char manifest[1500];
-    manifest_of(digests, manifest);
-    memset(&patched, 0, sizeof patched);
-    patched.calls = &ota_patches;
-    rig_boot(rig);
-    for (unsigned i = 0; i < 400 && rig->agent.state != OTA_STATE_RESET; i++) {
-        bool idle = rig->agent.state == OTA_STATE_IDLE;
-        if (flash_sim_is_off(rig->sim) || (idle && rig_count(rig, "idle ") > 0))
-            return;
-        if (idle)
-            rig_event(rig, OTA_EVENT_CHECK, 0);
-        else if (rig->agent.state == OTA_STATE_QUERY)
-            rig_serve_text(rig, manifest);
-        else if (rig->agent.state == OTA_STATE_PROBE)
-            rig_status(rig, 200);
-        else if (rig->requested)
-            rig_serve(rig);
-        else
-            rig_timer(rig);
-    }
-}
-
 /* A session with operation `at` cut; after some boots v2 runs, made of the patch, and nothing was
  * refused on the way. False: there is no such operation. */
 static bool cut_once(uint32_t at, enum flash_tear tear, enum flash_tear *cuts)
 {
+    char manifest[1500];
     struct digests digests;
     struct rig *rig = begin(&digests);
-    harmony_new_story(rig);
-    flash_sim_restart_count(rig->sim);
-    rig->cut_at = at;
-    rig->cut = tear;
-    live(rig, &digests);
-    bool reached = flash_sim_is_off(rig->sim);
-    if (reached && cuts != NULL)
-        memcpy(cuts, rig->cuts, rig->cut_count * sizeof cuts[0]);
+    manifest_of(&digests, manifest);
+    bool reached = harmony_live_to_cut(rig, manifest, at, tear, cuts);
     for (unsigned boots = 0; boots < 4; boots++) {
         harmony_new_story(rig);
         harmony_power_on(rig);
-        live(rig, &digests);
+        forget();
+        harmony_live(rig, manifest);
         assert_int_equal(rig_count(rig, "refused"), 0);
         assert_int_equal(rig_count(rig, "> get fw.example.com:8000/v2.bin"), 0);
     }

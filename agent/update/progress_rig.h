@@ -12,7 +12,6 @@
 #include "agent/update/progress.h"
 #include "flashsim/flashsim.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 

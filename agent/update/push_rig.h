@@ -2,19 +2,11 @@
 #ifndef NOBRICK_AGENT_UPDATE_PUSH_RIG_H
 #define NOBRICK_AGENT_UPDATE_PUSH_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "agent/boot/boot.h"
+#include "agent/sha256_rig.h"
 #include "agent/update/push.h"
 #include "flashsim/flashsim.h"
 
-#include <openssl/sha.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SLOT     32768u
@@ -62,23 +54,6 @@ static inline enum flash_tear observe(void *context, struct flash_sim *sim,
     struct bench *bench = context;
     (void)sim;
     return op->index == bench->cut_at ? bench->cut : FLASH_TEAR_NONE;
-}
-
-static inline int sha256(void *context, const void *data, size_t length, uint8_t digest[32])
-{
-    (void)context;
-    SHA256(data, length, digest);
-    return 0;
-}
-
-static inline int sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
-                               uint32_t length, uint8_t digest[32])
-{
-    static uint8_t bytes[SLOT];
-    (void)context;
-    int error = flash->read(flash->context, address, bytes, length);
-    SHA256(bytes, length, digest);
-    return error;
 }
 
 static inline int verify(void *context, const struct crypto_key *key, const uint8_t digest[32],
@@ -133,7 +108,7 @@ static inline void bench_configure(struct bench *bench, const struct shape *shap
                                           sizeof KEY_TEXT - 1};
     const struct flash_port *flash = flash_sim_port(bench->sim);
     const char *reason = "";
-    bench->crypto = (struct crypto_port){bench, sha256, sha256_flash, verify};
+    bench->crypto = (struct crypto_port){bench, rig_sha256, rig_sha256_flash, verify};
     bench->area = (struct flash_area){flash, 2 * SLOT, PROGRESS};
     bench->boot = (struct boot_config){.scheme = shape->scheme,
                                        .primary = {flash, 0, SLOT},

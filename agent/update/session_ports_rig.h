@@ -3,18 +3,11 @@
 #ifndef NOBRICK_AGENT_UPDATE_SESSION_PORTS_RIG_H
 #define NOBRICK_AGENT_UPDATE_SESSION_PORTS_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "agent/protocol/anycloud.h"
+#include "agent/sha256_rig.h"
 #include "agent/update/session_state.h"
 #include "flashsim/flashsim.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,23 +181,6 @@ static inline void rig_log(void *context, enum ota_log_level level, const char *
     (void)level;
     (void)text;
     (void)code;
-}
-
-static inline int rig_sha256(void *context, const void *data, size_t length, uint8_t digest[32])
-{
-    (void)context;
-    SHA256(data, length, digest);
-    return 0;
-}
-
-static inline int rig_sha256_flash(void *context, const struct flash_port *flash, uint32_t address,
-                                   uint32_t length, uint8_t digest[32])
-{
-    static uint8_t bytes[RIG_SLOT];
-    (void)context;
-    int error = flash->read(flash->context, address, bytes, length);
-    SHA256(bytes, length, digest);
-    return error;
 }
 
 static inline int rig_verify(void *context, const struct crypto_key *key, const uint8_t digest[32],

@@ -267,23 +267,34 @@ static void two_versions_may_have_one_name(void **state)
 
 /* ---- power -------------------------------------------------------------------------------- */
 
-static void a_reset_goes_on_where_it_was(void **state)
+/* On, and one chunk of v2 is in flash. */
+static void boot_to_first_chunk(struct rig *rig)
 {
-    struct rig *rig = *state;
     boot(rig);
     harmony_check(rig);
     rig_serve(rig);
     rig_erase(rig);
     rig_expect(rig, "progress 4096 9800");
+}
+
+static void rest_installs(struct rig *rig)
+{
+    rig_serve_all(rig);
+    rig_expect(rig, "pending 2.0.0");
+    harmony_install(rig);
+}
+
+static void a_reset_goes_on_where_it_was(void **state)
+{
+    struct rig *rig = *state;
+    boot_to_first_chunk(rig);
     assert_int_equal(harmony_power_on(rig), 1);
     boot(rig);
     harmony_check(rig);
     rig_expect(rig, "progress 4096 9800");
     rig_erase(rig);
     rig_expect(rig, "> get fw.example.com:8000/v2.bin 4096-9799 if \"one\"");
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-    harmony_install(rig);
+    rest_installs(rig);
 }
 
 /* Of one version, at one address, and of one size: the digest says that it is another. */
@@ -291,28 +302,18 @@ static void another_build_begins_anew(void **state)
 {
     struct rig *rig = *state;
     rig->etag = "";
-    boot(rig);
-    harmony_check(rig);
-    rig_serve(rig);
-    rig_erase(rig);
-    rig_expect(rig, "progress 4096 9800");
+    boot_to_first_chunk(rig);
     harmony_offer(rig, 2, 9800, 77);
     boot(rig);
     harmony_check(rig);
     rig_expect(rig, "> get fw.example.com:8000/v2.bin 0-4095");
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-    harmony_install(rig);
+    rest_installs(rig);
 }
 
-/* To the first request after a link has expired with a chunk in flash, and a manifest from `url`.
- */
+/* The link expires, and a new manifest says `url`. */
 static void renew(struct rig *rig, const char *url)
 {
     char manifest[1024];
-    rig_serve(rig);
-    rig_erase(rig);
-    rig_expect(rig, "progress 4096 9800");
     rig_status(rig, 403);
     rig_timer(rig);
     rig_expect(rig, "> get /ota.json 0-");
@@ -324,65 +325,30 @@ static void renew(struct rig *rig, const char *url)
 static void a_link_that_expires_is_asked_for_anew(void **state)
 {
     struct rig *rig = *state;
-    boot(rig);
-    harmony_check(rig);
+    boot_to_first_chunk(rig);
     renew(rig, "http://cdn.example.com/v2.bin?token=2");
     rig_expect(rig, "> get cdn.example.com:80/v2.bin?token=2 4096-9799 if \"one\"");
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-    harmony_install(rig);
+    rest_installs(rig);
 }
 
 static void another_build_behind_a_new_link_begins_anew(void **state)
 {
     struct rig *rig = *state;
     rig->etag = "";
-    boot(rig);
-    harmony_check(rig);
-    rig_serve(rig);
-    rig_erase(rig);
-    rig_status(rig, 403);
-    rig_timer(rig);
+    boot_to_first_chunk(rig);
     harmony_offer(rig, 2, 9800, 77);
-    char manifest[1024];
-    harmony_manifest(rig, manifest);
-    rig_serve_text(rig, manifest);
+    renew(rig, HARMONY_URL);
     rig_expect(rig, "> get fw.example.com:8000/v2.bin 0-4095");
-    rig_serve_all(rig);
-    rig_expect(rig, "pending 2.0.0");
-    harmony_install(rig);
-}
-
-/* One life with everything answered at once; ends at a reset, in idle, or when the power is cut. */
-static void live(struct rig *rig)
-{
-    char manifest[1024];
-    harmony_manifest(rig, manifest);
-    rig_boot(rig);
-    for (unsigned i = 0; i < 400 && rig->agent.state != OTA_STATE_RESET; i++) {
-        bool idle = rig->agent.state == OTA_STATE_IDLE;
-        if (flash_sim_is_off(rig->sim) || (idle && rig_count(rig, "idle ") > 0))
-            return;
-        if (idle)
-            rig_event(rig, OTA_EVENT_CHECK, 0);
-        else if (rig->agent.state == OTA_STATE_QUERY)
-            rig_serve_text(rig, manifest);
-        else if (rig->agent.state == OTA_STATE_PROBE)
-            rig_status(rig, 200);
-        else if (rig->requested)
-            rig_serve(rig);
-        else
-            rig_timer(rig);
-    }
+    rest_installs(rig);
 }
 
 /* From a cut on, v2 is there and confirmed after some boots, and nothing was refused on the way. */
-static void ends_well(struct rig *rig)
+static void ends_well(struct rig *rig, const char *manifest)
 {
     for (unsigned boots = 0; boots < 4; boots++) {
         harmony_new_story(rig);
         harmony_power_on(rig);
-        live(rig);
+        harmony_live(rig, manifest);
         assert_int_equal(rig_count(rig, "refused"), 0);
     }
     assert_int_equal(harmony_status(2), IMG_ROW_VALID);
@@ -395,20 +361,15 @@ static void ends_well(struct rig *rig)
  * NULL, with all ways to cut it. False: there is no such operation. */
 static bool cut_once(bool trial, uint32_t at, enum flash_tear tear, enum flash_tear *cuts)
 {
+    char manifest[1024];
     struct rig *rig = harmony_rig_new();
+    harmony_manifest(rig, manifest);
     if (trial) {
-        live(rig);
+        harmony_live(rig, manifest);
         assert_int_equal(harmony_power_on(rig), 2);
     }
-    harmony_new_story(rig);
-    flash_sim_restart_count(rig->sim);
-    rig->cut_at = at;
-    rig->cut = tear;
-    live(rig);
-    bool reached = flash_sim_is_off(rig->sim);
-    if (reached && cuts != NULL)
-        memcpy(cuts, rig->cuts, rig->cut_count * sizeof cuts[0]);
-    ends_well(rig);
+    bool reached = harmony_live_to_cut(rig, manifest, at, tear, cuts);
+    ends_well(rig, manifest);
     rig_free(rig);
     return reached;
 }

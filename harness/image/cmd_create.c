@@ -1,8 +1,6 @@
-#include "harness/image/atomic_file.h"
 #include "harness/image/image.h"
 #include "harness/image/image_cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,14 +43,6 @@ static const char *const PAD_HELP =
     "example:\n"
     "  nobrick image create --size 64K --version 2.0.0 -o v2.img\n"
     "  nobrick image pad --slot-size 128K --pending -o v2.slot v2.img\n";
-
-static int write_output(const char *part, const char *path, const uint8_t *data, size_t size)
-{
-    if (nb_atomic_file_write(path, data, size) < 0) {
-        return nb_image_complain(part, "%s: %s", path, strerror(errno));
-    }
-    return 0;
-}
 
 /* A number option's value into *out. 0, or 2 after saying what is wrong with it. */
 static int take_number(const char *part, const char *option, uint64_t max, uint64_t *out)
@@ -203,7 +193,7 @@ int nb_image_cmd_create(int argc, char **argv)
     if (nb_image_create(&o.spec, &image, &size, reason, sizeof reason) < 0) {
         code = nb_image_complain("create", "%s", reason);
     } else {
-        code = write_output("create", o.output, image, size);
+        code = nb_image_write("create", o.output, image, size);
     }
     free(payload);
     free(image);
@@ -320,7 +310,7 @@ static int pad_file(const char *path, const struct pad_options *o)
     } else if (err < 0) {
         code = nb_image_complain("pad", "%s: %s", path, ota_err_text(err));
     } else {
-        code = write_output("pad", o->output, slot, o->slot_size);
+        code = nb_image_write("pad", o->output, slot, o->slot_size);
     }
     free(image);
     free(slot);

@@ -1,8 +1,6 @@
-#include "harness/image/atomic_file.h"
 #include "harness/image/image_cli.h"
 #include "harness/image/patch.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +45,18 @@ struct two_files {
     bool help;
 };
 
+static int take(void *context, int option)
+{
+    struct two_files *files = context;
+    if (option == 'o')
+        files->output = optarg;
+    else if (option == 'h')
+        files->help = true;
+    else if (strcmp(optarg, "jojodiff") != 0)
+        return nb_image_complain(files->part, "--format %s: jojodiff is the only one", optarg);
+    return 0;
+}
+
 static int parse(int argc, char **argv, struct two_files *files)
 {
     static const struct option options[] = {
@@ -56,21 +66,11 @@ static int parse(int argc, char **argv, struct two_files *files)
         {NULL, 0, NULL, 0},
     };
     bool has_format = strcmp(files->part, "diff") == 0;
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:h", options + !has_format, NULL)) != -1) {
-        if (option == 'o') {
-            files->output = optarg;
-        } else if (option == 'h') {
-            files->help = true;
-            return 0;
-        } else if (option != 'f') {
-            return nb_image_bad_option(files->part, option, argv);
-        } else if (strcmp(optarg, "jojodiff") != 0) {
-            return nb_image_complain(files->part, "--format %s: jojodiff is the only one", optarg);
-        }
-    }
+    const struct nb_image_options wanted = {files->part, options + !has_format, take,
+                                            files,       &files->help,          NB_IMAGE_FILES};
+    int code = nb_image_take_options(&wanted, argc, argv);
+    if (code != 0 || files->help)
+        return code;
     if (argc - optind != 2)
         return nb_image_complain(files->part, "needs exactly %s (--help)", files->names);
     if (files->output == NULL)
@@ -86,13 +86,6 @@ static int parse(int argc, char **argv, struct two_files *files)
 static struct nb_bytes bytes(const struct two_files *files, int which)
 {
     return (struct nb_bytes){files->data[which], files->sizes[which]};
-}
-
-static int write_output(const struct two_files *files, const uint8_t *data, size_t size)
-{
-    if (nb_atomic_file_write(files->output, data, size) < 0)
-        return nb_image_complain(files->part, "%s: %s", files->output, strerror(errno));
-    return 0;
 }
 
 /* The patch is applied before it is written: one that does not make NEW would be found by the
@@ -119,7 +112,7 @@ static int diff(const struct two_files *files)
         return nb_image_complain("diff", "%s", ota_err_text(err));
     int code = check_patch(files, (struct nb_bytes){data, size});
     if (code == 0)
-        code = write_output(files, data, size);
+        code = nb_image_write(files->part, files->output, data, size);
     if (code == 0)
         printf("%s: %zu bytes for %zu (%.1f %%)\n", files->output, size, files->sizes[1],
                files->sizes[1] > 0 ? 100.0 * (double)size / (double)files->sizes[1] : 0.0);
@@ -139,7 +132,7 @@ static int patch(const struct two_files *files)
                 ota_err_word(err), fault != NULL ? fault : ota_err_text(err));
         return err == OTA_E_NO_SPACE ? 2 : 1;
     }
-    int code = write_output(files, data, size);
+    int code = nb_image_write(files->part, files->output, data, size);
     free(data);
     return code;
 }

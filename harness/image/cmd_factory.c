@@ -46,8 +46,9 @@ struct job {
     bool help;
 };
 
-static int take(struct job *job, int option, char **argv)
+static int take(void *context, int option)
 {
+    struct job *job = context;
     switch (option) {
     case 'd':
         job->device = optarg;
@@ -78,7 +79,8 @@ static int take(struct job *job, int option, char **argv)
                    : nb_image_complain(PART, "--version %s: not a number from 1 to 4294967295",
                                        optarg);
     default:
-        return nb_image_bad_option(PART, option, argv);
+        job->help = true;
+        return 0;
     }
 }
 
@@ -95,18 +97,9 @@ static int parse(int argc, char **argv, struct job *job)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int code = 0;
-    int option;
-    optind = 0;
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":o:k:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            job->help = true;
-            return 0;
-        }
-        code = take(job, option, argv);
-    }
-    if (code != 0)
+    const struct nb_image_options wanted = {PART, options, take, job, &job->help, NB_IMAGE_FILES};
+    int code = nb_image_take_options(&wanted, argc, argv);
+    if (code != 0 || job->help)
         return code;
     if (job->device == NULL || !job->has_version)
         return nb_image_complain(PART, "needs --device FILE|PRESET and --version N (--help)");
@@ -114,22 +107,6 @@ static int parse(int argc, char **argv, struct job *job)
         return nb_image_complain(PART, "needs -o ALL.hex, --flash FILE or both (--help)");
     if (argc - optind < 1 || argc - optind > FILES_MAX)
         return nb_image_complain(PART, "needs 1 to %d files (--help)", FILES_MAX);
-    return 0;
-}
-
-static int read_files(char **paths, int count, struct nb_hex *hex)
-{
-    for (int i = 0; i < count; i++) {
-        char reason[400] = "";
-        uint8_t *text;
-        size_t length;
-        if (nb_image_read(PART, paths[i], &text, &length) < 0)
-            return 2;
-        int err = nb_hex_add(hex, (const char *)text, length, paths[i], reason, sizeof reason);
-        free(text);
-        if (err != 0)
-            return nb_image_complain(PART, "%s", reason[0] ? reason : ota_err_text(err));
-    }
     return 0;
 }
 
@@ -157,7 +134,7 @@ static int make(const struct job *job, const struct sim_device *device, char **p
     struct img_row row = {.version = (uint32_t)job->version};
     char reason[400] = "";
     memcpy(row.name, job->name, strlen(job->name) + 1);
-    int code = read_files(paths, count, &hex);
+    int code = nb_image_read_hex(PART, paths, count, &hex);
     int err = code == 0 ? nb_factory_add_row(&hex, device, (uint32_t)job->base, job->key, &row,
                                              reason, sizeof reason)
                         : 0;

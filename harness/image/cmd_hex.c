@@ -1,9 +1,7 @@
-#include "harness/image/atomic_file.h"
 #include "harness/image/harmony.h"
 #include "harness/image/hex.h"
 #include "harness/image/image_cli.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -52,7 +50,7 @@ struct job {
     const char *part; /* "hex2bin", "bin2hex", "merge", "sign" */
     const char *output;
     const char *key;
-    const char *paths[FILES_MAX];
+    char **paths;
     int path_count;
     uint32_t base;
     uint32_t size;
@@ -85,6 +83,27 @@ static int check(const struct job *job, int count)
     return 0;
 }
 
+static int take(void *context, int option)
+{
+    struct job *job = context;
+    switch (option) {
+    case 'o':
+        job->output = optarg;
+        return 0;
+    case 'k':
+        job->key = optarg;
+        return 0;
+    case 'b':
+        job->has_base = true;
+        return parse_number(job, "base", optarg, &job->base);
+    case 's':
+        return parse_number(job, "size", optarg, &job->size);
+    default:
+        job->help = true;
+        return 0;
+    }
+}
+
 static int parse(int argc, char **argv, struct job *job)
 {
     static const struct option options[] = {
@@ -92,55 +111,30 @@ static int parse(int argc, char **argv, struct job *job)
         {"output", required_argument, NULL, 'o'}, {"key", required_argument, NULL, 'k'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
-    int code = 0;
-    int option;
-    optind = 0;
-    opterr = 0;
+    const struct nb_image_options wanted = {argv[0], options,    take,
+                                            job,     &job->help, NB_IMAGE_FILES};
     job->part = argv[0];
-    while (code == 0 && (option = getopt_long(argc, argv, ":o:k:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            job->help = true;
-            return 0;
-        }
-        if (option == 'o')
-            job->output = optarg;
-        else if (option == 'k')
-            job->key = optarg;
-        else if (option == 'b')
-            code = parse_number(job, "base", optarg, &job->base);
-        else if (option == 's')
-            code = parse_number(job, "size", optarg, &job->size);
-        else
-            code = nb_image_bad_option(job->part, option, argv);
-        job->has_base = job->has_base || option == 'b';
-    }
-    if (code == 0)
-        code = check(job, argc - optind);
-    for (int i = optind; code == 0 && i < argc; i++)
-        job->paths[job->path_count++] = argv[i];
+    int code = nb_image_take_options(&wanted, argc, argv);
+    if (code != 0 || job->help)
+        return code;
+    code = check(job, argc - optind);
+    job->paths = argv + optind;
+    job->path_count = argc - optind;
     return code;
 }
 
-static int write_output(const struct job *job, const void *data, size_t size)
+int nb_image_read_hex(const char *part, char **paths, int count, struct nb_hex *hex)
 {
-    if (nb_atomic_file_write(job->output, data, size) < 0)
-        return nb_image_complain(job->part, "%s: %s", job->output, strerror(errno));
-    return 0;
-}
-
-/* Adds all files; 0 or the exit code. */
-static int read_hex(const struct job *job, struct nb_hex *hex)
-{
-    for (int i = 0; i < job->path_count; i++) {
-        char reason[300] = "";
+    for (int i = 0; i < count; i++) {
+        char reason[400] = "";
         uint8_t *text;
         size_t length;
-        if (nb_image_read(job->part, job->paths[i], &text, &length) < 0)
+        if (nb_image_read(part, paths[i], &text, &length) < 0)
             return 2;
-        int err = nb_hex_add(hex, (const char *)text, length, job->paths[i], reason, sizeof reason);
+        int err = nb_hex_add(hex, (const char *)text, length, paths[i], reason, sizeof reason);
         free(text);
         if (err != 0)
-            return nb_image_complain(job->part, "%s", reason[0] ? reason : ota_err_text(err));
+            return nb_image_complain(part, "%s", reason[0] ? reason : ota_err_text(err));
     }
     return 0;
 }
@@ -151,7 +145,7 @@ static int write_hex(const struct job *job, const struct nb_hex *hex)
     size_t length = 0;
     int err = nb_hex_print(hex, &text, &length);
     int code = err != 0 ? nb_image_complain(job->part, "%s", ota_err_text(err))
-                        : write_output(job, text, length);
+                        : nb_image_write(job->part, job->output, text, length);
     free(text);
     return code;
 }
@@ -159,7 +153,7 @@ static int write_hex(const struct job *job, const struct nb_hex *hex)
 static int merge(const struct job *job)
 {
     struct nb_hex hex = {0};
-    int code = read_hex(job, &hex);
+    int code = nb_image_read_hex(job->part, job->paths, job->path_count, &hex);
     if (code == 0)
         code = write_hex(job, &hex);
     nb_hex_free(&hex);
@@ -199,7 +193,7 @@ static uint32_t usual_size(const struct nb_hex *hex, uint32_t base)
 static int to_bin(const struct job *job)
 {
     struct nb_hex hex = {0};
-    int code = read_hex(job, &hex);
+    int code = nb_image_read_hex(job->part, job->paths, job->path_count, &hex);
     uint32_t size = job->size != 0 ? job->size : usual_size(&hex, job->base);
     if (code == 0 && (size == 0 || size > NB_IMAGE_FILE_MAX))
         code = nb_image_complain(job->part, "%s: nothing lies at 0x%08X", job->paths[0], job->base);
@@ -208,7 +202,7 @@ static int to_bin(const struct job *job)
         code = nb_image_complain(job->part, "no memory for %u bytes", size);
     if (code == 0) {
         size_t outside = nb_hex_fill(&hex, job->base, size, data);
-        code = write_output(job, data, size);
+        code = nb_image_write(job->part, job->output, data, size);
         if (code == 0)
             printf("%s: %u bytes from 0x%08X; %zu pieces of %s lie outside\n", job->output, size,
                    job->base, outside, job->paths[0]);

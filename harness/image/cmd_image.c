@@ -1,4 +1,5 @@
 #include "harness/files/files.h"
+#include "harness/image/atomic_file.h"
 #include "harness/image/image.h"
 #include "harness/image/image_cli.h"
 #include "sim/crypto_openssl.h"
@@ -60,7 +61,8 @@ int nb_image_complain(const char *part, const char *format, ...)
     return 2;
 }
 
-int nb_image_bad_option(const char *part, int option, char *const *argv)
+/* The line for an option that getopt_long did not take. */
+static int bad_option(const char *part, int option, char *const *argv)
 {
     const char *what = argv[optind - 1];
 
@@ -70,18 +72,41 @@ int nb_image_bad_option(const char *part, int option, char *const *argv)
     return nb_image_complain(part, "unknown option %s (--help)", what);
 }
 
+/* Those of the options that may be written short, as getopt wants them. */
+static const char *short_options(const struct option *options, char out[8])
+{
+    char *end = out;
+
+    *end++ = ':';
+    for (const struct option *option = options; option->name != NULL; option++) {
+        if (option->val == 'o' || option->val == 'k' || option->val == 'h') {
+            *end++ = (char)option->val;
+            if (option->has_arg == required_argument) {
+                *end++ = ':';
+            }
+        }
+    }
+    *end = '\0';
+    return out;
+}
+
 int nb_image_take_options(const struct nb_image_options *wanted, int argc, char **argv)
 {
+    char text[8];
+    const char *letters = short_options(wanted->options, text);
     int option;
 
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:h", wanted->options, NULL)) != -1) {
-        int code = option == '?' || option == ':' ? nb_image_bad_option(wanted->part, option, argv)
+    while ((option = getopt_long(argc, argv, letters, wanted->options, NULL)) != -1) {
+        int code = option == '?' || option == ':' ? bad_option(wanted->part, option, argv)
                                                   : wanted->take(wanted->context, option);
         if (code != 0 || *wanted->help) {
             return code;
         }
+    }
+    if (wanted->files == NB_IMAGE_FILES) {
+        return 0;
     }
     if (wanted->files == 0 && optind != argc) {
         return nb_image_complain(wanted->part, "what is '%s'? (--help)", argv[optind]);
@@ -101,6 +126,13 @@ int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *si
         return err;
     }
     return OTA_OK;
+}
+
+int nb_image_write(const char *part, const char *path, const void *data, size_t size)
+{
+    return nb_atomic_file_write(path, data, size) < 0
+               ? nb_image_complain(part, "%s: %s", path, strerror(errno))
+               : 0;
 }
 
 void nb_image_print_refusal(const char *part, const char *path, int err,
@@ -153,6 +185,7 @@ struct trusted {
     uint8_t *der[KEYS_MAX];
     const char *paths[KEYS_MAX];
     size_t count;
+    bool help;
 };
 
 static int trust(struct trusted *trusted, const char *path)
@@ -169,6 +202,17 @@ static int trust(struct trusted *trusted, const char *path)
         return nb_image_complain("verify", "%s: not a PEM public key (P-256 or RSA-2048)", path);
     }
     trusted->paths[trusted->count++] = path;
+    return 0;
+}
+
+static int take_verify_option(void *context, int option)
+{
+    struct trusted *trusted = context;
+
+    if (option == 'k') {
+        return trust(trusted, optarg);
+    }
+    trusted->help = true;
     return 0;
 }
 
@@ -213,26 +257,13 @@ int nb_image_cmd_verify(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct trusted trusted = {.count = 0};
-    int result = -1;
-    int option;
+    const struct nb_image_options wanted = {"verify", options,       take_verify_option,
+                                            &trusted, &trusted.help, 1};
+    int result = nb_image_take_options(&wanted, argc, argv);
 
-    optind = 0;
-    opterr = 0;
-    while (result < 0 && (option = getopt_long(argc, argv, ":k:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(VERIFY_HELP, stdout);
-            result = 0;
-        } else if (option == 'k') {
-            int code = trust(&trusted, optarg);
-            result = code != 0 ? code : -1;
-        } else {
-            result = nb_image_bad_option("verify", option, argv);
-        }
-    }
-    if (result < 0 && argc - optind != 1) {
-        result = nb_image_complain("verify", "needs exactly one FILE (--help)");
-    }
-    if (result < 0) {
+    if (trusted.help) {
+        fputs(VERIFY_HELP, stdout);
+    } else if (result == 0) {
         result = verify_file(argv[optind], &trusted);
     }
     for (size_t i = 0; i < trusted.count; i++) {

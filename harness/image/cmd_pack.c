@@ -1,9 +1,7 @@
-#include "harness/image/atomic_file.h"
 #include "harness/image/image.h"
 #include "harness/image/image_cli.h"
 #include "harness/image/pack.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,12 +132,9 @@ static int pack(const struct members *members, const struct pack_options *o)
     if (err < 0) {
         return nb_image_complain("pack", "%s", ota_err_text(err));
     }
-    err = nb_atomic_file_write(o->output, archive, size);
+    int code = nb_image_write("pack", o->output, archive, size);
     free(archive);
-    if (err < 0) {
-        return nb_image_complain("pack", "%s: %s", o->output, strerror(errno));
-    }
-    return 0;
+    return code;
 }
 
 int nb_image_cmd_pack(int argc, char **argv)

@@ -36,6 +36,20 @@ struct job {
     bool help;
 };
 
+static int take(void *context, int option)
+{
+    struct job *job = context;
+    if (option == 'd')
+        job->device = optarg;
+    else if (option == 'o')
+        job->directory = optarg;
+    else if (option == 'f')
+        job->fat = optarg;
+    else
+        job->help = true;
+    return 0;
+}
+
 static int parse(int argc, char **argv, struct job *job)
 {
     static const struct option options[] = {
@@ -45,25 +59,11 @@ static int parse(int argc, char **argv, struct job *job)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int code = 0;
-    int option;
-    optind = 0;
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 'h') {
-            job->help = true;
-            return 0;
-        }
-        if (option == 'd')
-            job->device = optarg;
-        else if (option == 'o')
-            job->directory = optarg;
-        else if (option == 'f')
-            job->fat = optarg;
-        else
-            code = nb_image_bad_option(PART, option, argv);
-    }
-    if (code == 0 && job->device == NULL)
+    const struct nb_image_options wanted = {PART, options, take, job, &job->help, NB_IMAGE_FILES};
+    int code = nb_image_take_options(&wanted, argc, argv);
+    if (code != 0 || job->help)
+        return code;
+    if (job->device == NULL)
         code = nb_image_complain(PART, "needs --device FILE|PRESET (--help)");
     if (code == 0 && optind == argc)
         code = nb_image_complain(PART, "needs the device's FLASH as one file or one for each chip "

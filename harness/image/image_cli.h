@@ -6,6 +6,7 @@
 #define NOBRICK_HARNESS_IMAGE_IMAGE_CLI_H
 
 #include "agent/image/mcuboot.h"
+#include "harness/image/hex.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -30,15 +31,14 @@ int nb_image_cmd_show(int argc, char **argv);
 int nb_image_complain(const char *part, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The line for an option that getopt_long did not take ('?' or ':' in `option`). Returns 2. */
-int nb_image_bad_option(const char *part, int option, char *const *argv);
-
 /* Gives each option of argv to `take`, which returns 0, or 2 after saying what is wrong, and may
- * set *help: then nothing more is looked at. Behind the options stand `files` names, 0 or 1, the
- * first at argv[optind]. Returns 0, or 2 after saying what is wrong. */
+ * set *help: then nothing more is looked at. Behind the options stand `files` names, 0, 1 or
+ * NB_IMAGE_FILES (whoever calls counts them), the first at argv[optind]. Returns 0, or 2 after
+ * saying what is wrong. */
+#define NB_IMAGE_FILES (-1)
 struct nb_image_options {
     const char *part;
-    const struct option *options; /* long ones; of the short ones -o and -h are known */
+    const struct option *options; /* long ones; 'o', 'k' and 'h' may be written short */
     int (*take)(void *context, int option);
     void *context;
     const bool *help;
@@ -48,6 +48,12 @@ int nb_image_take_options(const struct nb_image_options *wanted, int argc, char 
 
 /* Reads the file, or prints why not. 0 or OTA_E_IO. */
 OTA_MUST_CHECK int nb_image_read(const char *part, const char *path, uint8_t **data, size_t *size);
+
+/* Adds all that these Intel HEX files hold. Returns 0, or 2 after saying what is wrong. */
+int nb_image_read_hex(const char *part, char **paths, int count, struct nb_hex *hex);
+
+/* Writes the file as nb_atomic_file_write does. Returns 0, or 2 after saying why not. */
+int nb_image_write(const char *part, const char *path, const void *data, size_t size);
 
 /* Prints `nobrick image PART: FILE: refused: WORD at offset 0x… (FIELD): text` on stderr. */
 void nb_image_print_refusal(const char *part, const char *path, int err,

@@ -201,25 +201,27 @@ static int show_file(const char *path)
     return 0;
 }
 
+/* There is no other option. */
+static int take_help(void *context, int option)
+{
+    (void)option;
+    *(bool *)context = true;
+    return 0;
+}
+
 int nb_image_cmd_show(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int option;
+    bool help = false;
+    const struct nb_image_options wanted = {"show", options, take_help, &help, &help, 1};
+    int code = nb_image_take_options(&wanted, argc, argv);
 
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(SHOW_HELP, stdout);
-            return 0;
-        }
-        return nb_image_bad_option("show", option, argv);
+    if (help) {
+        fputs(SHOW_HELP, stdout);
+        return 0;
     }
-    if (argc - optind != 1) {
-        return nb_image_complain("show", "needs exactly one FILE (--help)");
-    }
-    return show_file(argv[optind]);
+    return code != 0 ? code : show_file(argv[optind]);
 }

@@ -93,7 +93,7 @@ static int sweep(const struct nb_script *script, struct nb_cell *cell, bool comp
         if (nb_run_stop == 0)
             fprintf(stderr, "nobrick bench: the sweep did not pass: %s\n",
                     err != 0 ? ota_err_text(err) : outcome.reason);
-        return 1;
+        return err != 0 ? 2 : 1;
     }
     double crypto = costs->hash + costs->verify;
     out->cuts = outcome.points;
@@ -132,11 +132,13 @@ static int run_rounds(struct nb_kit *kit, const struct nb_script *script, struct
         int err = measure(kit, script, cell, &costs);
         if (err != 0) {
             fprintf(stderr, "nobrick bench: %s\n", ota_err_text(err));
-            return 1;
+            return 2;
         }
-        if (sweep(script, cell, true, &costs, &computed[i]) != 0 ||
-            sweep(script, cell, false, &costs, &remembered[i]) != 0)
-            return 1;
+        int code = sweep(script, cell, true, &costs, &computed[i]);
+        if (code == 0)
+            code = sweep(script, cell, false, &costs, &remembered[i]);
+        if (code != 0)
+            return code;
     }
     printf("one validation: SHA-256 %.1f us, ECDSA P-256 %.1f us (the last of %d rounds)\n\n",
            costs.hash * 1e6, costs.verify * 1e6, ROUNDS);
@@ -155,7 +157,7 @@ static int bench_sweep(struct nb_kit *kit)
         .world = "virtual", .part = "nrf52840", .scheme = "swap-move", .kit = kit};
     if (nb_script_parse(permanent_swap, strlen(permanent_swap), "bench", &script, &error) != 0) {
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
-        return 1;
+        return 2;
     }
     int result = run_rounds(kit, &script, &cell);
     nb_script_free(&script);
@@ -203,7 +205,7 @@ int nb_cmd_bench(int argc, char **argv)
     nb_run_catch_signals(); /* Ctrl-C must not leave the kit's directory behind */
     char reason[160];
     struct nb_kit *kit = nb_kit_new(reason, sizeof reason);
-    int result = kit == NULL ? 1 : 0;
+    int result = kit == NULL ? 2 : 0;
     if (kit == NULL)
         fprintf(stderr, "nobrick bench: %s\n", reason);
     for (size_t i = first; result == 0 && i < (argc > 1 ? first + 1 : count); i++) {

@@ -1,5 +1,5 @@
 /* What `nobrick bench` leaves behind when it is stopped: nothing. And what it makes of a device
- * that ends before all is there. */
+ * that ends before all is there, and of a machine that lets it write nothing. */
 #include "harness/prove/bench.h"
 
 #include <dirent.h>
@@ -79,33 +79,48 @@ static void a_download_that_is_stopped(void **state)
     stop("download", SIGINT);
 }
 
-/* A device that fetches one range and ends has no rate. */
-static void a_device_that_gives_up(void **state)
+/* Ends with that code and says this first, when the environment has that variable. */
+static void ends(const char *what, const char *variable, const char *value, int code,
+                 const char *words)
 {
     char verb[] = "bench";
-    char word[] = "download";
+    char word[16];
     char *argv[] = {verb, word, NULL};
     char said[400] = "";
     FILE *file = tmpfile();
     int status;
-    (void)state;
+    snprintf(word, sizeof word, "%s", what);
     assert_non_null(file);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        setenv(GIVES_UP, "1", 1);
+        setenv(variable, value, 1);
         if (freopen("/dev/null", "w", stdout) == NULL || dup2(fileno(file), STDERR_FILENO) < 0)
             _exit(126);
         exit(nb_cmd_bench(2, argv));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_equal(WEXITSTATUS(status), code);
     rewind(file);
     assert_non_null(fgets(said, sizeof said, file));
-    assert_non_null(strstr(said, "HTTP, ranges of 64 KiB: no end of the download"));
+    assert_non_null(strstr(said, words));
     fclose(file);
+}
+
+/* A device that fetches one range and ends has no rate. */
+static void a_device_that_gives_up(void **state)
+{
+    (void)state;
+    ends("download", GIVES_UP, "1", 1, "HTTP, ranges of 64 KiB: no end of the download");
+}
+
+/* No figure is bad then: none was taken. */
+static void a_machine_without_room(void **state)
+{
+    (void)state;
+    ends("sweep", "TMPDIR", "/dev/full", 2, "nobrick bench: cannot make a directory in /dev/full");
 }
 
 static void fetch_a_range(int argc, char **argv)
@@ -129,6 +144,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_sweep_that_is_stopped),
         cmocka_unit_test(a_download_that_is_stopped),
         cmocka_unit_test(a_device_that_gives_up),
+        cmocka_unit_test(a_machine_without_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ int nb_closing_times(struct nb_kit *kit)
     struct flash_text_error error = {0};
     if (nb_script_parse(UPDATE, strlen(UPDATE), "closure", &script, &error) != 0) {
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
-        return 1;
+        return 2;
     }
     bool good = true;
     printf("| closure | states | edges | depth | seconds, one core | states/s | edges/s |\n"

@@ -288,12 +288,12 @@ int nb_bench_costs(struct nb_kit *kit)
     struct flash_text_error error = {0};
     if (nb_script_parse(update, strlen(update), "costs", &script, &error) != 0) {
         fprintf(stderr, "nobrick bench: line %u: %s\n", error.line, error.message);
-        return 1;
+        return 2;
     }
     printf("| part | scheme | programs | erases | modelled s | most erases of a sector | updates "
            "until worn | programs to revert | erases | s |\n"
            "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     int err = run_cells(&script, kit);
     nb_script_free(&script);
-    return err == 0 ? 0 : 1;
+    return err == 0 ? 0 : 2;
 }

@@ -398,8 +398,9 @@ int nb_throughput(struct nb_kit *kit)
     };
     struct bench bench = {.kit = kit, .cell = {.world = "posix", .data = "http", .kit = kit}};
     char reason[NB_LINE];
-    bool good = set_up(&bench, reason);
-    if (good)
+    bool ready = set_up(&bench, reason);
+    bool good = ready;
+    if (ready)
         printf("\n| %u MiB to the device | device MB/s | peer MB/s | device to peer |\n"
                "|---|---:|---:|---:|\n",
                bench.image.size >> 20);
@@ -413,5 +414,5 @@ int nb_throughput(struct nb_kit *kit)
         return 128 + nb_run_stop;
     if (!good)
         fprintf(stderr, "nobrick bench: %s\n", reason);
-    return good ? 0 : 1;
+    return good ? 0 : ready ? 1 : 2;
 }

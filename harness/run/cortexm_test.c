@@ -166,6 +166,10 @@ static const struct {
      "# SKIP v2 of 4096 bytes has no room for the board's program of"},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:3 fail\ndevice boot\nexpect boot v2\n",
      0, "\nok 1 - "},
+    /* The erase of what is erased: nobody but the chip's status says that it failed. */
+    {"title T\nworld cortexm\nscheme ranked\nflash slot1 v2\n@flash:0 fail\ndevice pending\n"
+     "device boot\nexpect boot v1 confirmed\n",
+     0, "\nok 1 - "},
     {"title T\nworld cortexm\nflash slot1 v2 pending\n@flash:9999 fail\ndevice boot\n"
      "expect boot v2\n",
      3, "the flash error armed for it never fired"},
