@@ -17,6 +17,7 @@
 #define MOST_HEADER  1024u /* of a message, and what else comes */
 #define MOST_MORE    32768u
 #define LEAST_RATE   65536u
+#define PAST_END     416u /* the status of a range that begins behind the end */
 
 /* ---- what a device must bear ------------------------------------------------------------- */
 
@@ -157,7 +158,8 @@ static bool makes_anew(const struct nb_step *step)
         return true;
     return step->kind == NB_FAULT_NET &&
            (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
-            step->fault.kind == NB_HTTP_IGNORE_RANGE);
+            step->fault.kind == NB_HTTP_IGNORE_RANGE ||
+            (step->fault.kind == NB_HTTP_STATUS && step->fault.value == PAST_END));
 }
 
 bool nb_is_fault(const struct nb_step *step)
@@ -257,6 +259,14 @@ static bool is_past_end(const struct nb_trace_line *line)
     return line->cloud && length > 4 && strcmp(line->text + length - 4, " 416") == 0;
 }
 
+/* Is what is fetched from here on something else: the next image, or an image after its patch, or
+ * the patch after its image? */
+static bool fetches_another(const struct nb_trace_line *line)
+{
+    return !line->cloud &&
+           (strncmp(line->text, "pending ", 8) == 0 || strncmp(line->text, "patch ", 6) == 0);
+}
+
 /* Does what was fetched become less within the step, for no such reason? NULL, or the line that
  * says so. */
 static const char *falls_back(const struct nb_trace *trace, unsigned step)
@@ -264,7 +274,7 @@ static const char *falls_back(const struct nb_trace *trace, unsigned step)
     unsigned long before = 0;
     for (size_t i = 0; i < trace->count; i++) {
         const struct nb_trace_line *line = &trace->lines[i];
-        if (line->step == step && is_past_end(line))
+        if (line->step == step && (is_past_end(line) || fetches_another(line)))
             before = 0;
         if (line->cloud || line->step != step)
             continue;

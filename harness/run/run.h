@@ -128,6 +128,9 @@ double nb_cpu_seconds(void);
 extern volatile int nb_run_stop;
 void nb_run_catch_signals(void);
 
+/* The system whose cloud is played in a cell; NULL: the device's own, for the script names none. */
+const char *nb_cell_system(const struct nb_script *script, const struct nb_cell *cell);
+
 /* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
  * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with
  * goldens, the goldens' keys. Released with sim_device_free. */
