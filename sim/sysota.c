@@ -109,6 +109,16 @@ static void set(struct console *console)
 
 /* ---- get --------------------------------------------------------------------------------- */
 
+/* As the original counts it: of what there is to read, how much has come out. */
+static void say_patch(const struct console *console)
+{
+    const struct ota_patched *patched = console->life->stored.patched;
+    if (patched == NULL || !patched->active || !patched->begun)
+        return;
+    uint64_t all = (uint64_t)patched->job.base_size + patched->job.patch_size;
+    say(console, "patch         %u %%", (unsigned)(100u * (uint64_t)patched->apply.written / all));
+}
+
 static void get_info(struct console *console)
 {
     const struct sim_life *life = console->life;
@@ -116,11 +126,15 @@ static void get_info(struct console *console)
     const struct ota_agent *agent = &life->app.agent;
     const struct ota_config *config = &agent->config;
     enum ota_service_event status = calls(console)->status(&life->service);
+    enum ota_service_state state = calls(console)->state(&life->service);
     bool tls = config->connection == OTA_BY_HTTPS;
     bool given = config->http_host != NULL;
     say(console, "status        %u %s", (unsigned)status, ota_service_event_word(status));
+    say(console, "service       %u %s", (unsigned)state, ota_service_state_word(state));
+    say(console, "core          %s", ota_core_state_word(calls(console)->core(&life->service)));
     say(console, "total         %u", agent->total);
     say(console, "downloaded    %u", agent->done);
+    say_patch(console);
     say(console, "url           http%s://%s:%u%s", tls ? "s" : "",
         given ? config->http_host : life->ports->server.host,
         given ? config->http_port : life->ports->server.port, config->http_file);
@@ -185,28 +199,31 @@ static void getfs(struct console *console)
         help(console);
 }
 
-static void send(struct console *console, enum ota_service_message message)
-{
-    int error = sim_life_message(console->life, message);
-    if (error != OTA_OK)
-        say(console, "sysota %s: %s", console->words[1], ota_err_text(error));
-}
-
 static const struct verb {
     const char *word;
     void (*run)(struct console *console); /* NULL: the message is sent */
     enum ota_service_message message;
+    const char *nothing; /* … and is about an image that there is not */
 } verbs[] = {
-    {"set", set, 0},
-    {"get", get, 0},
-    {"getfs", getfs, 0},
-    {"help", help, 0},
-    {"check", NULL, OTA_SERVICE_CHECK},
-    {"initiate", NULL, OTA_SERVICE_INITIATE},
-    {"reset", NULL, OTA_SERVICE_RESET},
-    {"factory-reset", NULL, OTA_SERVICE_FACTORY_RESET},
-    {"rollback", NULL, OTA_SERVICE_ROLLBACK},
+    {"set", set, 0, NULL},
+    {"get", get, 0, NULL},
+    {"getfs", getfs, 0, NULL},
+    {"help", help, 0, NULL},
+    {"check", NULL, OTA_SERVICE_CHECK, NULL},
+    {"initiate", NULL, OTA_SERVICE_INITIATE, NULL},
+    {"reset", NULL, OTA_SERVICE_RESET, "no image waits for a reset"},
+    {"factory-reset", NULL, OTA_SERVICE_FACTORY_RESET, "the store has no factory image"},
+    {"rollback", NULL, OTA_SERVICE_ROLLBACK, "the factory image runs: there is none behind it"},
 };
+
+static void send(struct console *console, const struct verb *verb)
+{
+    int error = sim_life_message(console->life, verb->message);
+    if (error == OTA_E_NO_IMAGE && verb->nothing != NULL)
+        say(console, "sysota %s: %s", verb->word, verb->nothing);
+    else if (error != OTA_OK)
+        say(console, "sysota %s: %s", verb->word, ota_err_text(error));
+}
 
 static void split(struct console *console, const char *line)
 {
@@ -230,7 +247,7 @@ static void run(struct console *console)
             if (verbs[i].run != NULL)
                 verbs[i].run(console);
             else
-                send(console, verbs[i].message);
+                send(console, &verbs[i]);
             return;
         }
     say(console, "sysota: no such command: %s", console->words[1]);

@@ -2,7 +2,8 @@
  *
  *   sysota set PERIODIC AUTO-RESET AUTO-UPDATE INTERVAL URL    0 or 1, 0 or 1, 0 or 1, seconds,
  *                                   http[s]://…: fewer from the right; until the next reset
- *   sysota get info                 status, bytes, address and switches
+ *   sysota get info                 status, where the original's service and core would be, bytes,
+ *                                   how far a patch was applied, address and switches
  *   sysota getfs info               what lies in the store; not while a session is under way
  *   sysota help                     also sysotahelp, or sysota alone
  *

@@ -64,6 +64,8 @@ static void switches_are_set_and_shown(void **state)
     struct bench *bench = *state;
     type(bench, "sysota get info");
     answers(bench, "status        3 waiting-for-period\n");
+    answers(bench, "service       6 wait-timer\n");
+    answers(bench, "core          idle\n");
     answers(bench, "url           http://127.0.0.1:8000/ota.json\n");
     answers(bench, "periodic      1\n");
     answers(bench, "interval      86400\n");
@@ -72,6 +74,7 @@ static void switches_are_set_and_shown(void **state)
     assert_true(bench->life.app.agent.config.stay_after_complete);
     type(bench, "sysota  get\tinfo\r");
     answers(bench, "status        0 idle\n");
+    answers(bench, "service       16 idle\n");
     answers(bench, "url           https://fw.example.com:8443/d/ota.json\n");
     answers(bench, "periodic      0\n");
     answers(bench, "interval      60\n");
@@ -92,6 +95,8 @@ static void the_next_check_goes_where_it_was_told(void **state)
     type(bench, "sysota check");
     assert_string_equal(bench->printed, "");
     rig_expect(bench->rig, "> get h:81/m.json 0-");
+    type(bench, "sysota get info");
+    answers(bench, "service       18 connect\n"); /* nobody tells the service here */
     type(bench, "sysota initiate");
     answers(bench, "sysota initiate: not possible in the present state\n");
     type(bench, "sysota getfs info");
@@ -118,7 +123,8 @@ static void what_is_wrong_is_named(void **state)
         {"sysota set 0 0 0 7201", "sysota set: the interval is 1 to 7200 seconds, not 7201\n"},
         {"sysota set 0 0 0 1 ftp://h/", "sysota set: ftp://h/: not supported"},
         {"sysota set factory sign AA==", "sysota set: the factory signs its image"},
-        {"sysota reset", "sysota reset: no slot holds an image"},
+        {"sysota reset", "sysota reset: no image waits for a reset\n"},
+        {"sysota rollback", "sysota rollback: the factory image runs: there is none behind it\n"},
         {"sysota", "sysota set PERIODIC"},
         {"sysotahelp", "sysota set PERIODIC"},
         {"sysota get", "sysota set PERIODIC"},

@@ -103,6 +103,31 @@ static void confirmed_update_stays_and_costs_nothing(void **state)
     tear_down(&device);
 }
 
+/* B7 of the original: from 100 on it installs what runs once more, at every boot. */
+static void no_version_is_installed_twice(void **state)
+{
+    static const uint32_t versions[] = {9, 10, 16, 99, 100, 255, 256, 1000, 65535, 65536};
+    struct device device;
+    struct boot_result result;
+    (void)state;
+    set_up(&device);
+    boot_to(&device, 1);
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        const struct img_version version = img_harmony_version(versions[i]);
+        assert_int_equal(rig_insert(&device.rig, versions[i], false), 0);
+        assert_int_equal(boot_go(&device.config, &result), 0);
+        assert_true(result.trial);
+        confirm(&device);
+        flash_sim_restart_count(device.rig.sim);
+        for (int boot = 0; boot < 3; boot++) {
+            assert_int_equal(boot_go(&device.config, &result), 0);
+            assert_memory_equal(&result.image.header.version, &version, sizeof version);
+        }
+        assert_int_equal(flash_sim_op_count(device.rig.sim), 0);
+    }
+    tear_down(&device);
+}
+
 static void image_that_never_confirms_gets_its_starts(void **state)
 {
     struct device device;
@@ -185,6 +210,27 @@ static void factory_reset_forgets_all_or_is_refused(void **state)
     tear_down(&device);
 }
 
+/* B17 of the original: without a signature it crashes, and runs the image after the next reset. */
+static void factory_image_that_nobody_signed_is_not_gone_back_to(void **state)
+{
+    struct device device;
+    struct img_row row;
+    uint8_t raw[IMG_ROW_SIZE];
+    (void)state;
+    set_up(&device);
+    boot_to(&device, 1);
+    update_to(&device, 2);
+    assert_int_equal(store_row(&device.rig.store, STORE_FACTORY, &row), 0);
+    row.is_signed = false;
+    img_row_encode(&row, raw);
+    assert_int_equal(flash_sim_put(device.rig.sim, FACTORY, raw, sizeof raw), 0);
+    assert_int_equal(store_open(&device.rig.store, &device.rig.config), 0);
+    assert_int_equal(store_factory_reset(&device.rig.store), 0);
+    assert_int_equal(boot_to(&device, 2).refused, OTA_E_IMG_NO_SIGNATURE);
+    assert_int_equal(boot_to(&device, 2).refused, 0);
+    tear_down(&device);
+}
+
 static void rolled_back_image_does_not_come_again(void **state)
 {
     struct device device;
@@ -234,11 +280,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(factory_image_is_kept_at_the_first_boot),
         cmocka_unit_test(confirmed_update_stays_and_costs_nothing),
+        cmocka_unit_test(no_version_is_installed_twice),
         cmocka_unit_test(image_that_never_confirms_gets_its_starts),
         cmocka_unit_test(ranks_lead_down_to_the_factory_image),
         cmocka_unit_test(damaged_installation_is_done_again),
         cmocka_unit_test(bad_stored_image_costs_the_running_one_nothing),
         cmocka_unit_test(factory_reset_forgets_all_or_is_refused),
+        cmocka_unit_test(factory_image_that_nobody_signed_is_not_gone_back_to),
         cmocka_unit_test(rolled_back_image_does_not_come_again),
         cmocka_unit_test(tampered_factory_image_never_runs),
         cmocka_unit_test(lost_directory_leads_to_the_factory_image),

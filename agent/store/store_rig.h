@@ -17,7 +17,7 @@
 #define DIRECTORY        (IMAGES + 4u * PLACE)
 #define FACTORY          (DIRECTORY + 4u * SECTOR)
 #define TOTAL            (FACTORY + SECTOR)
-#define SIZE_OF(version) (2000u + 100u * (version))
+#define SIZE_OF(version) (2000u + 100u * ((version) % 20u))
 
 struct rig {
     struct flash_sim *sim;

@@ -14,7 +14,9 @@ enum phase {
     FOUND,    /* UPDATE_AVAILABLE */
     FETCHING, /* DOWNLOAD_START */
     FETCHED,  /* DOWNLOAD_SUCCESS */
+    PATCH_MISSED,
     PATCH_FOUND,
+    PATCH_STARTING, /* PATCH_START */
     PATCH_FETCHING,
     PATCH_FETCHED,
     PATCH_VERIFYING,
@@ -49,17 +51,19 @@ static const struct event_row rows[] = {
     {CHECKING, OTA_NOTICE_ERASED, ANY, ANY, OTA_SERVICE_ERASE_FAILED, OVER},
     {CHECKING, OTA_NOTICE_IDLE, ANY, OTA_E_NO_UPDATE, OTA_SERVICE_UPDATE_NOT_AVAILABLE, RESTING},
     {CHECKING, OTA_NOTICE_IDLE, ANY, ANY, OTA_SERVICE_CHECK_FAILED, RESTING},
+    {PATCH_MISSED, OTA_NOTICE_STATE, OTA_STATE_PEEK, ANY, OTA_SERVICE_PATCH_BASE_NOT_FOUND, FOUND},
+    {PATCH_MISSED, OTA_NOTICE_STATE, OTA_STATE_ERASE, ANY, OTA_SERVICE_PATCH_BASE_NOT_FOUND, FOUND},
+    {PATCH_MISSED, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_NONE, FOUND},
     {FOUND, OTA_NOTICE_STATE, OTA_STATE_PEEK, ANY, OTA_SERVICE_DOWNLOAD_START, FETCHING},
     {FOUND, OTA_NOTICE_STATE, OTA_STATE_ERASE, ANY, OTA_SERVICE_DOWNLOAD_START, FETCHING},
     {FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_STOPPED, OTA_SERVICE_NONE, OVER},
     {FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_NO_SPACE, OTA_SERVICE_STORE_FULL, OVER},
     {FOUND, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_TRIGGER_FAILED, OVER},
-    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_PATCH_START, PATCH_FOUND},
-    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_E_NO_IMAGE, OTA_SERVICE_PATCH_BASE_NOT_FOUND, FOUND},
-    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_PEEK, ANY, OTA_SERVICE_DOWNLOAD_START,
-     PATCH_FETCHING},
-    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_ERASE, ANY, OTA_SERVICE_DOWNLOAD_START,
-     PATCH_FETCHING},
+    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_OK, OTA_SERVICE_NONE, PATCH_FOUND},
+    {FOUND, OTA_NOTICE_PATCH, ANY, OTA_E_NO_IMAGE, OTA_SERVICE_NONE, PATCH_MISSED},
+    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_PEEK, ANY, OTA_SERVICE_PATCH_START, PATCH_STARTING},
+    {PATCH_FOUND, OTA_NOTICE_STATE, OTA_STATE_ERASE, ANY, OTA_SERVICE_PATCH_START, PATCH_STARTING},
+    {PATCH_STARTING, OTA_NOTICE_STATE, ANY, ANY, OTA_SERVICE_DOWNLOAD_START, PATCH_FETCHING},
     {PATCH_FOUND, OTA_NOTICE_REFUSED, ANY, OTA_E_STOPPED, OTA_SERVICE_NONE, OVER},
     {PATCH_FOUND, OTA_NOTICE_REFUSED, ANY, ANY, OTA_SERVICE_TRIGGER_FAILED, OVER},
     {PATCH_FETCHING, OTA_NOTICE_STATE, OTA_STATE_VERIFY, ANY, OTA_SERVICE_DOWNLOAD_SUCCESS,
@@ -135,7 +139,8 @@ static enum ota_answer decide(struct ota_service *service, const struct ota_ques
     const struct ota_service_config *config = &service->config;
     bool unwanted = question->ask == OTA_ASK_STEP && strcmp(question->state, "query") == 0 &&
                     is_unwanted(service);
-    bool found = service->phase == FOUND || service->phase == PATCH_FOUND;
+    bool found =
+        service->phase == FOUND || service->phase == PATCH_FOUND || service->phase == PATCH_MISSED;
     bool held = question->ask == OTA_ASK_SUCCESS && found &&
                 strcmp(question->state, "parse") == 0 && !config->auto_update && !service->initiate;
     if (held)
@@ -268,26 +273,64 @@ static void lead(struct ota_service *service, const struct ota_source *server)
     config->http_file = service->server.path;
 }
 
-static enum ota_service_event status(const struct ota_service *service)
+/* ---- what an application shows ----------------------------------------------------------- */
+
+static const struct view {
+    uint8_t event; /* enum ota_service_event */
+    uint8_t state; /* enum ota_service_state */
+    uint8_t core;  /* enum ota_core_state */
+} views[] = {
+    [CHECKING] = {OTA_SERVICE_CHECK_START, OTA_SERVICE_STATE_READ_JSON, OTA_CORE_IDLE},
+    [FOUND] = {OTA_SERVICE_UPDATE_AVAILABLE, OTA_SERVICE_STATE_TRIGGER, OTA_CORE_IDLE},
+    [FETCHING] = {OTA_SERVICE_DOWNLOAD_START, OTA_SERVICE_STATE_WAIT_CORE, OTA_CORE_DOWNLOAD_IMAGE},
+    [FETCHED] = {OTA_SERVICE_DOWNLOAD_SUCCESS, OTA_SERVICE_STATE_WAIT_CORE, OTA_CORE_VERIFY},
+    [PATCH_MISSED] = {OTA_SERVICE_UPDATE_AVAILABLE, OTA_SERVICE_STATE_TRIGGER,
+                      OTA_CORE_SEARCH_PATCH_BASE},
+    [PATCH_FOUND] = {OTA_SERVICE_UPDATE_AVAILABLE, OTA_SERVICE_STATE_TRIGGER,
+                     OTA_CORE_SEARCH_PATCH_BASE},
+    [PATCH_STARTING] = {OTA_SERVICE_PATCH_START, OTA_SERVICE_STATE_WAIT_CORE,
+                        OTA_CORE_DOWNLOAD_IMAGE},
+    [PATCH_FETCHING] = {OTA_SERVICE_DOWNLOAD_START, OTA_SERVICE_STATE_WAIT_CORE,
+                        OTA_CORE_DOWNLOAD_IMAGE},
+    [PATCH_FETCHED] = {OTA_SERVICE_DOWNLOAD_SUCCESS, OTA_SERVICE_STATE_WAIT_CORE,
+                       OTA_CORE_VERIFY_PATCH},
+    [PATCH_VERIFYING] = {OTA_SERVICE_PATCH_VERIFY_START, OTA_SERVICE_STATE_WAIT_CORE,
+                         OTA_CORE_VERIFY_PATCH},
+    [APPLYING] = {OTA_SERVICE_PATCH_VERIFY_SUCCESS, OTA_SERVICE_STATE_WAIT_CORE,
+                  OTA_CORE_PATCH_BUILD},
+    [MADE] = {OTA_SERVICE_PATCH_COMPLETED, OTA_SERVICE_STATE_WAIT_CORE, OTA_CORE_VERIFY},
+    [VERIFYING] = {OTA_SERVICE_VERIFY_START, OTA_SERVICE_STATE_WAIT_CORE, OTA_CORE_VERIFY},
+    [STORING] = {OTA_SERVICE_VERIFY_SUCCESS, OTA_SERVICE_STATE_WAIT_CORE, OTA_CORE_DATABASE_ENTRY},
+    [OVER] = {OTA_SERVICE_WAITING_FOR_CORE, OTA_SERVICE_STATE_UPDATE_USER, OTA_CORE_UPDATE_USER},
+};
+
+static struct view view(const struct ota_service *service)
 {
-    static const enum ota_service_event told[] = {
-        [CHECKING] = OTA_SERVICE_CHECK_START,
-        [FOUND] = OTA_SERVICE_UPDATE_AVAILABLE,
-        [FETCHING] = OTA_SERVICE_DOWNLOAD_START,
-        [FETCHED] = OTA_SERVICE_DOWNLOAD_SUCCESS,
-        [PATCH_FOUND] = OTA_SERVICE_PATCH_START,
-        [PATCH_FETCHING] = OTA_SERVICE_DOWNLOAD_START,
-        [PATCH_FETCHED] = OTA_SERVICE_DOWNLOAD_SUCCESS,
-        [PATCH_VERIFYING] = OTA_SERVICE_PATCH_VERIFY_START,
-        [APPLYING] = OTA_SERVICE_PATCH_VERIFY_SUCCESS,
-        [MADE] = OTA_SERVICE_PATCH_COMPLETED,
-        [VERIFYING] = OTA_SERVICE_VERIFY_START,
-        [STORING] = OTA_SERVICE_VERIFY_SUCCESS,
-        [OVER] = OTA_SERVICE_WAITING_FOR_CORE,
-    };
+    struct view resting = {OTA_SERVICE_IDLE, OTA_SERVICE_STATE_IDLE, OTA_CORE_IDLE};
     if (service->phase != RESTING)
-        return told[service->phase];
-    return service->config.periodic ? OTA_SERVICE_WAITING_FOR_PERIOD : OTA_SERVICE_IDLE;
+        return views[service->phase];
+    if (service->config.periodic)
+        resting = (struct view){OTA_SERVICE_WAITING_FOR_PERIOD, OTA_SERVICE_STATE_WAIT_TIMER,
+                                OTA_CORE_IDLE};
+    if (service->agent->state != OTA_STATE_IDLE)
+        resting.state = OTA_SERVICE_STATE_CONNECT;
+    return resting;
 }
 
-const struct ota_service_calls ota_service = {begin, notice, decide, message, set, lead, status};
+static enum ota_service_event status(const struct ota_service *service)
+{
+    return (enum ota_service_event)view(service).event;
+}
+
+static enum ota_service_state state(const struct ota_service *service)
+{
+    return (enum ota_service_state)view(service).state;
+}
+
+static enum ota_core_state core(const struct ota_service *service)
+{
+    return (enum ota_core_state)view(service).core;
+}
+
+const struct ota_service_calls ota_service = {begin, notice, decide, message, set,
+                                              lead,  status, state,  core};

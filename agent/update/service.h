@@ -48,6 +48,31 @@ enum ota_service_event {
     OTA_SERVICE_NONE,
 };
 
+/* Of the original's states of its service, by its numbers, those in which a session here can be
+ * found. What it does in between (10 to 12, 14, 15) is done within one call. */
+enum ota_service_state {
+    OTA_SERVICE_STATE_WAIT_TIMER = 6,
+    OTA_SERVICE_STATE_TRIGGER = 8,
+    OTA_SERVICE_STATE_WAIT_CORE = 9,
+    OTA_SERVICE_STATE_UPDATE_USER = 13,
+    OTA_SERVICE_STATE_IDLE = 16,
+    OTA_SERVICE_STATE_CONNECT = 18,
+    OTA_SERVICE_STATE_READ_JSON = 19,
+};
+
+/* … and of its core, in the order in which it comes to them; they have no numbers that an
+ * application would see. */
+enum ota_core_state {
+    OTA_CORE_IDLE,
+    OTA_CORE_SEARCH_PATCH_BASE,
+    OTA_CORE_DOWNLOAD_IMAGE,
+    OTA_CORE_VERIFY_PATCH,
+    OTA_CORE_PATCH_BUILD,
+    OTA_CORE_VERIFY,
+    OTA_CORE_DATABASE_ENTRY,
+    OTA_CORE_UPDATE_USER,
+};
+
 /* The original's numbers, too. */
 enum ota_service_message {
     OTA_SERVICE_CHECK = 1, /* look for an update now */
@@ -93,11 +118,16 @@ struct ota_service_calls {
     void (*lead)(struct ota_service *service, const struct ota_source *server);
     /* What an application shows: IDLE, WAITING_FOR_PERIOD, or what was told last. */
     enum ota_service_event (*status)(const struct ota_service *service);
+    /* Where the original would be now. */
+    enum ota_service_state (*state)(const struct ota_service *service);
+    enum ota_core_state (*core)(const struct ota_service *service);
 };
 
 extern const struct ota_service_calls ota_service;
 
-/* "download-start"; static. */
+/* "download-start", "wait-timer", "verify-patch"; static. */
 const char *ota_service_event_word(enum ota_service_event event);
+const char *ota_service_state_word(enum ota_service_state state);
+const char *ota_core_state_word(enum ota_core_state state);
 
 #endif

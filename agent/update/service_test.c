@@ -8,6 +8,7 @@ struct bench {
     struct ota_service service;
     struct ota_service_config config;
     char events[400];
+    char states[400]; /* service and core at each of these */
 };
 
 static void tell(void *context, enum ota_service_event event)
@@ -16,6 +17,10 @@ static void tell(void *context, enum ota_service_event event)
     size_t length = strlen(bench->events);
     assert_true(event > OTA_SERVICE_WAITING_FOR_PERIOD && event < OTA_SERVICE_NONE);
     snprintf(bench->events + length, sizeof bench->events - length, "%u ", (unsigned)event);
+    length = strlen(bench->states);
+    snprintf(bench->states + length, sizeof bench->states - length, "%u %s, ",
+             (unsigned)ota_service.state(&bench->service),
+             ota_core_state_word(ota_service.core(&bench->service)));
 }
 
 static void on_notice(void *context, const struct ota_notice *notice)
@@ -100,6 +105,8 @@ static void an_update_is_told_as_the_original_tells_it(void **state)
     rig_timer(bench->rig);
     serve(bench);
     told(bench, ALL);
+    assert_string_equal(bench->states, "19 idle, 8 idle, 9 download-image, 9 verify, 9 verify, "
+                                       "9 database-entry, 13 update-user, ");
     rig_expect(bench->rig, "> reset");
     assert_int_equal(harmony_power_on(bench->rig), 2);
     boot(bench);
@@ -302,6 +309,10 @@ static void every_event_has_a_word(void **state)
         assert_non_null(ota_service_event_word((enum ota_service_event)i));
     assert_string_equal(ota_service_event_word(OTA_SERVICE_STORE_FULL), "store-full");
     assert_int_equal(OTA_SERVICE_STORE_FULL, 28);
+    assert_string_equal(ota_service_state_word(OTA_SERVICE_STATE_READ_JSON), "read-json");
+    assert_string_equal(ota_service_state_word((enum ota_service_state)7), "unknown");
+    for (unsigned i = 0; i <= OTA_CORE_UPDATE_USER; i++)
+        assert_string_not_equal(ota_core_state_word((enum ota_core_state)i), "unknown");
 }
 
 int main(void)

@@ -36,3 +36,33 @@ const char *ota_service_event_word(enum ota_service_event event)
     };
     return (unsigned)event <= OTA_SERVICE_NONE ? words[event] : "unknown";
 }
+
+const char *ota_service_state_word(enum ota_service_state state)
+{
+    static const char *const words[] = {
+        [OTA_SERVICE_STATE_WAIT_TIMER] = "wait-timer",
+        [OTA_SERVICE_STATE_TRIGGER] = "trigger",
+        [OTA_SERVICE_STATE_WAIT_CORE] = "wait-core",
+        [OTA_SERVICE_STATE_UPDATE_USER] = "update-user",
+        [OTA_SERVICE_STATE_IDLE] = "idle",
+        [OTA_SERVICE_STATE_CONNECT] = "connect",
+        [OTA_SERVICE_STATE_READ_JSON] = "read-json",
+    };
+    bool known = (unsigned)state < sizeof words / sizeof words[0] && words[state] != NULL;
+    return known ? words[state] : "unknown";
+}
+
+const char *ota_core_state_word(enum ota_core_state state)
+{
+    static const char *const words[] = {
+        [OTA_CORE_IDLE] = "idle",
+        [OTA_CORE_SEARCH_PATCH_BASE] = "search-patch-base",
+        [OTA_CORE_DOWNLOAD_IMAGE] = "download-image",
+        [OTA_CORE_VERIFY_PATCH] = "verify-patch",
+        [OTA_CORE_PATCH_BUILD] = "patch-build",
+        [OTA_CORE_VERIFY] = "verify",
+        [OTA_CORE_DATABASE_ENTRY] = "database-entry",
+        [OTA_CORE_UPDATE_USER] = "update-user",
+    };
+    return (unsigned)state <= OTA_CORE_UPDATE_USER ? words[state] : "unknown";
+}

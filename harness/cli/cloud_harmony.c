@@ -63,7 +63,7 @@ static struct fetched read_line(const struct publisher *publisher, const char *l
 
 static enum ota_log_level level_of(const char *line, const struct fetched *fetched)
 {
-    if (fetched->file != NULL && !fetched->is_manifest && fetched->is_part)
+    if (fetched->file != NULL && !fetched->is_manifest && !fetched->to_the_end)
         return OTA_LOG_DEBUG;
     return strncmp(line, "bad ", 4) == 0 ? OTA_LOG_WARNING : OTA_LOG_INFO;
 }

@@ -34,7 +34,7 @@ static const char *const help =
     "  --client-ca FILE      PEM: HTTPS clients must show a certificate signed by it\n"
     "  --updates N           end when an image or a patch was fetched to its last byte N times\n"
     "  --log LEVEL           error warning notice info (default) debug\n"
-    "  -v                    a line for each part of a file too: --log debug\n"
+    "  -v                    a line for each part of a file, not only the last one: --log debug\n"
     "  --events FD           write event lines to that descriptor\n"
     "\n"
     "What devices of the original would not get along with is told, and served all the same.\n"

@@ -220,6 +220,12 @@ static int check_factory(const struct device_options *options, const uint8_t *im
     }
     if (exists && !options->anew)
         fprintf(stderr, "nobrick device: %s exists: --factory is not used\n", flash);
+    else if (options->config.life.device->scheme->store && options->trusted_count > 0 &&
+             options->factory_key == NULL) {
+        fprintf(stderr, "nobrick device: --trust refuses a factory image that is not signed: give "
+                        "--factory-key, too\n");
+        return 2;
+    }
     return 0;
 }
 

@@ -78,9 +78,10 @@ static const char *const help =
     "  --log LEVEL           error (default) warning notice info debug\n"
     "  -v                    say more: every event, and --log debug\n"
     "\n"
-    "example:\n"
+    "examples:\n"
     "  nobrick image create --size 64K --version 1.0.0 -o v1.img\n"
-    "  nobrick device --device anycloud-nrf52840 --flash dev.bin --factory v1.img --boot-only\n";
+    "  nobrick device --device anycloud-nrf52840 --flash dev.bin --factory v1.img --boot-only\n"
+    "  nobrick device --system harmony --flash wfi32.bin --factory v1.img --boot-only\n";
 
 static int usage(const char *what, const char *value)
 {

@@ -339,6 +339,7 @@ static bool patch_object(cJSON *root, cJSON *entry)
 /* EQL of more than any base has; data without an operator, which newer versions of the tool write;
  * a patch cut off within a length. */
 static const uint8_t too_far[] = {0xA7, 0xA3, 0xFE, 0x7F, 0xFF, 0xFF, 0xFF};
+static const uint8_t beyond[] = {0xA7, 0xA3, 0xFD, 0x80, 0x00};
 static const uint8_t newer[] = {0x41, 0x42, 0x43, 0xA7, 0xA3, 0x10};
 static const uint8_t cut_off[] = {0xA7, 0xA3, 0xFE, 0x00};
 
@@ -420,6 +421,9 @@ const struct nb_manifest_lie nb_manifest_lies[] = {
      .of_patch = true,
      .tree = patch_object},
     {.word = "patch-too-far", .what = "the patch copies more than there is", PATCH_FILE(too_far)},
+    {.word = "patch-beyond",
+     .what = "it copies 32 KiB, which fit, of a base that has less",
+     PATCH_FILE(beyond)},
     {.word = "patch-newer", .what = "it is of a newer format", PATCH_FILE(newer)},
     {.word = "patch-cut-off", .what = "it ends within a length", PATCH_FILE(cut_off)},
     {.word = "patch-empty", .what = "it is empty", .of_patch = true, .patch = cut_off},

@@ -13,10 +13,12 @@
  *                                             Digest are not looked at. Always written: the
  *                                             original takes its absence for the last value
  *   Patch          array     no               patches to Version, scanned from the last to the
- * first BaseVersion    number  yes              of a stored image BaseVerDigest  string  yes its
- * SHA-256, 64 hex digits, lower case as in Digest PatchURL       string  yes              of the
- * jojodiff patch PatchDigest    string  yes              SHA-256 of the patch TargetDigest   string
- * yes              SHA-256 of what it makes: the image
+ *                                             first
+ *     BaseVersion    number  yes              of a stored image
+ *     BaseVerDigest  string  yes              its SHA-256, 64 hex digits, lower case as in Digest
+ *     PatchURL       string  yes              of the jojodiff patch
+ *     PatchDigest    string  yes              SHA-256 of the patch
+ *     TargetDigest   string  yes              SHA-256 of what it makes: the image
  *
  * Keys are matched in any case by the original; it takes the first of two equal ones. */
 #ifndef NOBRICK_HARNESS_PEERS_HARMONY_MANIFEST_H

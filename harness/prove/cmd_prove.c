@@ -29,8 +29,8 @@ static const char help[] =
     "                   128 KiB slots, 4 KiB sectors\n"
     "  --device FILE    this device (file or preset)\n"
     "  --plugin SO      a bootloader of yours, on the device that --device FILE describes\n"
-    "  --update         whole updates with a network, from the download to the report "
-    "(anycloud/prove-*.ota)\n"
+    "  --update         whole updates with a network, from the download to the report, of each\n"
+    "                   system (anycloud/prove-*.ota, harmony/prove-*.ota)\n"
     "  --faults         such updates under each single fault of cloud and network in turn\n"
     "  --request NAME   test, permanent, confirm, pending or bad only; with a store also "
     "rollback,\n"
@@ -187,15 +187,23 @@ static int add_built_in(struct nb_paths *paths, const char *name)
     return err;
 }
 
-/* The scripts of whole updates; under faults the one that is quick. */
+/* The scripts of whole updates; under faults those that are quick. */
 static int updates(struct nb_paths *paths, bool faults)
 {
-    static const char *const names[] = {"anycloud/prove-update", "anycloud/prove-update-trial",
-                                        "anycloud/prove-update-crash",
-                                        "anycloud/prove-update-forged"};
+    static const struct {
+        const char *name;
+        bool quick;
+    } rows[] = {
+        {"anycloud/prove-update", true},        {"anycloud/prove-update-trial", false},
+        {"anycloud/prove-update-crash", false}, {"anycloud/prove-update-forged", false},
+        {"harmony/prove-update", true},         {"harmony/prove-update-trial", false},
+        {"harmony/prove-update-crash", false},  {"harmony/prove-update-forged", false},
+        {"harmony/prove-update-patch", false},
+    };
     int err = 0;
-    for (size_t i = 0; err == 0 && i < (faults ? 1 : sizeof names / sizeof names[0]); i++)
-        err = add_built_in(paths, names[i]);
+    for (size_t i = 0; err == 0 && i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].quick || !faults)
+            err = add_built_in(paths, rows[i].name);
     return err;
 }
 

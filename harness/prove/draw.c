@@ -241,11 +241,18 @@ static bool draw_word(struct drawing *d, const char *class, size_t length)
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
+/* A raw reply is drawn in place of the image. */
+static bool is_left_out(const struct drawing *d, const char *element)
+{
+    return d->verb->kind == NB_FAULT_NET && d->verb->variant == NB_HTTP_RAW &&
+           strncmp(element, "[PHASE]", sizeof "[PHASE]" - 1) == 0;
+}
+
 /* One element of a pattern: "[PLACE]", "@flash:N", "reset". */
 static bool draw_element(struct drawing *d, const char *element, size_t length)
 {
     bool optional = element[0] == '[';
-    if (optional && choose(d->choice, 2) == 0)
+    if (is_left_out(d, element) || (optional && choose(d->choice, 2) == 0))
         return true;
     const char *end = element + length - (optional ? 1 : 0);
     const char *class = element + (optional ? 1 : 0);

@@ -340,13 +340,14 @@ static void yield_healed(struct nb_run *run)
 
 int nb_run_state(struct nb_search *search, uint32_t id)
 {
-    const struct nb_state *state = nb_state_at(search, id);
+    const struct nb_state state = *nb_state_at(search, id); /* new states may move all others */
+    const enum nb_phase phase = (enum nb_phase)state.phase;
     struct nb_run run = {
         .search = search,
         .state = id,
-        .depth = (uint8_t)(state->depth + 1),
-        .cut_phase = (uint8_t)nb_phase_cut((enum nb_phase)state->phase),
-        .print = state->print,
+        .depth = (uint8_t)(state.depth + 1),
+        .cut_phase = (uint8_t)nb_phase_cut(phase),
+        .print = state.print,
         .last = NB_NOBODY,
         .start_links = NB_NOBODY,
         .alive = calloc(search->words, sizeof *run.alive),
@@ -357,11 +358,10 @@ int nb_run_state(struct nb_search *search, uint32_t id)
     const struct nb_seam seam = {&run.port, note_reads, &run};
     struct nb_end end = {0};
     if (run.alive != NULL && run.erased != NULL) {
-        *search->machine->counter = state->counter;
+        *search->machine->counter = state.counter;
         tell_led_by(search, id);
         yield_healed(&run);
-        search->machine->run(search->machine->context, nb_phase_action((enum nb_phase)state->phase),
-                             &seam, &end);
+        search->machine->run(search->machine->context, nb_phase_action(phase), &seam, &end);
         yield_ends(&run, &end);
         nb_state_at(search, id)->status = NB_RAN;
         if (!search->options.unmasked)

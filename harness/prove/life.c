@@ -257,7 +257,8 @@ static void lay_out(struct nb_life_machine *life)
 {
     const struct sim_device *device = nb_virtual_device(life->virtual);
     const struct sim_region *regions[] = {&device->primary, &device->secondary, &device->scratch,
-                                          &device->status,  &device->journal,   &device->progress};
+                                          &device->status,  &device->journal,   &device->progress,
+                                          &device->factory};
     struct nb_machine *machine = &life->machine;
     uint32_t end = device->primary.address + device->primary.size;
     for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++)
@@ -272,6 +273,9 @@ static void lay_out(struct nb_life_machine *life)
         (struct nb_formal){device->journal.address, device->journal.address + device->journal.size};
     machine->formal[1] = (struct nb_formal){device->progress.address,
                                             device->progress.address + device->progress.size};
+    if (device->scheme->store)
+        machine->formal[2] = (struct nb_formal){device->status.address,
+                                                device->status.address + device->status.size};
 }
 
 /* The versions of a list, as a set of nb_runs. */

@@ -6,7 +6,10 @@
 #define HEAD                                                                                       \
     "title T\nreq STOR-02\nsystem anycloud\ndevice anycloud-small-rows\n"                          \
     "flash slot0 v1 size=1K\ncloud offer v2 size=5K\n"
-#define PROVE HEAD "prove boot v1|v2\n"
+#define PROVE "prove boot v1|v2\n"
+#define HARMONY                                                                                    \
+    "title T\nreq STOR-02\nsystem harmony\ndevice harmony-small-rows\n"                            \
+    "flash slot0 v1 size=4K\ncloud offer v2 size=5K\n"
 
 static struct nb_cell cell_of(const char *via, const char *data)
 {
@@ -27,14 +30,15 @@ static struct nb_outcome *prove(const char *text, struct nb_cell *cell)
 
 /* The flash journal of a device that is cut and goes on, while everything around it stays as it is:
  * the same broker, cloud side and clock. */
-static uint64_t in_one_world(const struct nb_cell *cell, uint32_t op, const char *word)
+static uint64_t in_one_world(const char *head, const struct nb_cell *cell, uint32_t op,
+                             const char *word)
 {
     char text[512];
     struct nb_script script;
     struct nb_outcome *outcome = calloc(1, sizeof *outcome);
     assert_non_null(outcome);
-    snprintf(text, sizeof text, HEAD "@flash:%u cut %s\ndevice check\ndevice check\n%s", op, word,
-             "until stable boot v1|v2\n");
+    snprintf(text, sizeof text, "%s@flash:%u cut %s\ndevice check\ndevice check\n%s", head, op,
+             word, "until stable boot v1|v2\n");
     parse(text, &script);
     struct nb_virtual *virtual = nb_virtual_new(&script, cell);
     assert_non_null(virtual);
@@ -48,15 +52,18 @@ static uint64_t in_one_world(const struct nb_cell *cell, uint32_t op, const char
 }
 
 /* The same with everything around it made anew for each life, as a search does it. */
-static uint64_t in_new_worlds(const struct nb_cell *cell, uint32_t op, enum flash_tear tear)
+static uint64_t in_new_worlds(const char *head, const struct nb_cell *cell, uint32_t op,
+                              enum flash_tear tear)
 {
+    char text[512];
     const struct nb_cut cuts[] = {{.op = op, .tear = tear, .action = NB_ACTION_LIFE},
                                   {.tear = FLASH_TEAR_NONE, .action = NB_ACTION_LIFE}};
     struct nb_script script;
     struct nb_outcome outcome = {0};
     struct nb_life_machine life;
     char reason[NB_LINE];
-    parse(PROVE, &script);
+    snprintf(text, sizeof text, "%s" PROVE, head);
+    parse(text, &script);
     struct nb_virtual *virtual = nb_virtual_new(&script, cell);
     assert_non_null(virtual);
     assert_true(nb_virtual_prepare(virtual, &outcome));
@@ -74,6 +81,19 @@ static uint64_t in_new_worlds(const struct nb_cell *cell, uint32_t op, enum flas
     return hash;
 }
 
+static void cuts_in_both(const char *head, const struct nb_cell *cell)
+{
+    uint64_t last = 0;
+    for (uint32_t op = 0; op < 60; op += 5) {
+        uint64_t hash = in_new_worlds(head, cell, op, FLASH_TEAR_AFTER);
+        assert_true(hash == in_one_world(head, cell, op, "after"));
+        assert_true(hash != last);
+        last = hash;
+        assert_true(in_new_worlds(head, cell, op, FLASH_TEAR_BEFORE) ==
+                    in_one_world(head, cell, op, "before"));
+    }
+}
+
 static void a_life_depends_on_its_state_alone(void **state)
 {
     static const char *const links[] = {"mqtt", "http"};
@@ -81,17 +101,23 @@ static void a_life_depends_on_its_state_alone(void **state)
     for (size_t via = 0; via < 2; via++) {
         for (size_t data = 0; data < 2; data++) {
             struct nb_cell cell = cell_of(links[via], links[data]);
-            uint64_t last = 0;
-            for (uint32_t op = 0; op < 60; op += 5) {
-                uint64_t hash = in_new_worlds(&cell, op, FLASH_TEAR_AFTER);
-                assert_true(hash == in_one_world(&cell, op, "after"));
-                assert_true(hash != last);
-                last = hash;
-                assert_true(in_new_worlds(&cell, op, FLASH_TEAR_BEFORE) ==
-                            in_one_world(&cell, op, "before"));
-            }
+            cuts_in_both(HEAD, &cell);
         }
     }
+}
+
+static struct nb_cell harmony_cell(void)
+{
+    struct nb_cell cell = cell_of("http", "http");
+    snprintf(cell.device, sizeof cell.device, "harmony-small-rows");
+    return cell;
+}
+
+static void so_does_one_with_a_store(void **state)
+{
+    (void)state;
+    struct nb_cell cell = harmony_cell();
+    cuts_in_both(HARMONY, &cell);
 }
 
 struct looks {
@@ -114,7 +140,7 @@ static void digests_are_looks(void **state)
     struct nb_cell cell = cell_of("mqtt", "mqtt");
     struct nb_script script;
     struct nb_outcome outcome = {0};
-    parse(PROVE, &script);
+    parse(HEAD PROVE, &script);
     struct nb_virtual *virtual = nb_virtual_new(&script, &cell);
     assert_non_null(virtual);
     assert_true(nb_virtual_prepare(virtual, &outcome));
@@ -169,6 +195,30 @@ static void masked_as_unmasked(void **state)
     }
 }
 
+/* Harmony is told nothing of results: rest is what runs. */
+static void a_store_is_proved_without_reports(void **state)
+{
+    static const struct {
+        const char *demand;
+        enum nb_verdict verdict;
+    } rows[] = {
+        {"prove boot v1|v2\nuntil stable boot v1|v2\n", NB_PASS},
+        {"prove boot v1|v2\nuntil stable boot v1\n", NB_FAIL},
+        {"prove boot v1\n", NB_FAIL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct nb_cell cell = harmony_cell();
+        char text[512];
+        snprintf(text, sizeof text, HARMONY "%s", rows[i].demand);
+        cell.tears = NB_TEARS_NONE;
+        struct nb_outcome *outcome = prove(text, &cell);
+        assert_int_equal(outcome->verdict, rows[i].verdict);
+        assert_true(outcome->proof.closed == (rows[i].verdict == NB_PASS));
+        free(outcome);
+    }
+}
+
 static void faults_strike_in_each_life(void **state)
 {
     static const struct {
@@ -182,12 +232,11 @@ static void faults_strike_in_each_life(void **state)
     };
     (void)state;
     struct nb_cell cell = cell_of("mqtt", "mqtt");
-    struct nb_outcome *none = prove(PROVE "until stable boot v2\n", &cell);
+    struct nb_outcome *none = prove(HEAD PROVE "until stable boot v2\n", &cell);
     assert_int_equal(none->verdict, NB_PASS);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[512];
-        snprintf(text, sizeof text, HEAD "%sprove boot v1|v2\nuntil stable boot v2\n",
-                 rows[i].fault);
+        snprintf(text, sizeof text, HEAD "%s" PROVE "until stable boot v2\n", rows[i].fault);
         struct nb_outcome *outcome = prove(text, &cell);
         assert_int_equal(outcome->verdict, rows[i].verdict);
         assert_true(outcome->proof.closed);
@@ -201,7 +250,7 @@ static void a_failure_is_a_chain_that_repeats(void **state)
 {
     (void)state;
     struct nb_cell cell = cell_of("mqtt", "mqtt");
-    const char *text = PROVE "until stable boot v1\n";
+    const char *text = HEAD PROVE "until stable boot v1\n";
     struct nb_outcome *found = prove(text, &cell);
     assert_int_equal(found->verdict, NB_FAIL);
     assert_true(found->story_count > 3);
@@ -224,8 +273,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_life_depends_on_its_state_alone),
+        cmocka_unit_test(so_does_one_with_a_store),
         cmocka_unit_test(digests_are_looks),
         cmocka_unit_test(masked_as_unmasked),
+        cmocka_unit_test(a_store_is_proved_without_reports),
         cmocka_unit_test(faults_strike_in_each_life),
         cmocka_unit_test(a_failure_is_a_chain_that_repeats),
     };

@@ -28,7 +28,7 @@ struct nb_formal {
     uint32_t from, to;
 };
 
-#define NB_FORMAL 2
+#define NB_FORMAL 3
 
 struct nb_machine {
     void *context;

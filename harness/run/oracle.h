@@ -123,6 +123,11 @@ struct nb_oracle_view {
 };
 void nb_oracle_flash(struct nb_oracle *oracle, const struct nb_oracle_view *view);
 
+/* How many of the image's bytes lie where they belong in the `size` bytes of a slot or place. The
+ * image's data is known. */
+uint32_t nb_oracle_equal_bytes(const struct nb_oracle_image *image, const uint8_t *bytes,
+                               uint32_t size);
+
 /* The first violation, one line, or NULL. */
 const char *nb_oracle_violation(const struct nb_oracle *oracle);
 

@@ -240,7 +240,8 @@ static bool out_of_place(struct nb_play *play)
     return false;
 }
 
-/* What no world can play with this cloud, said before anything runs. */
+/* What no world can play with this cloud, said before anything runs. A fault that the cell names
+ * has no place here; the script's own are a mistake. */
 static bool refuse(struct nb_play *play)
 {
     for (size_t i = 0; i < play->script->step_count; i++) {
@@ -252,8 +253,10 @@ static bool refuse(struct nb_play *play)
             why = nb_net_not_for(&play->net, play->script, step);
         if (!why)
             continue;
-        nb_outcome_set(play->outcome, NB_ERROR, "line %u: `%.60s`: %s", step->line, step->text,
-                       why);
+        bool named =
+            play->cell->drawn_given && step->kind >= NB_FAULT_CUT && step->kind <= NB_FAULT_NET;
+        nb_outcome_set(play->outcome, named ? NB_SKIP : NB_ERROR, "line %u: `%.60s`: %s",
+                       step->line, step->text, why);
         return true;
     }
     return false;

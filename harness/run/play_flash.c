@@ -244,34 +244,26 @@ bool nb_play_expect_wear(struct nb_play *play, const struct nb_step *step, char 
     return false;
 }
 
-/* Bytes of the image that is on offer which lie in the region. */
-static uint32_t offered_there(const struct nb_play *play, const uint8_t *region, uint32_t size)
-{
-    const struct nb_oracle *oracle = &play->unit->oracle;
-    const struct nb_oracle_image *image =
-        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
-    uint32_t count = 0;
-    for (uint32_t i = 0; image && image->data && i < image->size && i < size; i++)
-        count += image->data[i] == region[i];
-    return count;
-}
-
 /* Where a download goes: the secondary slot, or the place of a store that holds most of what is on
  * offer. */
 static int read_secondary(struct nb_play *play, struct sim_region *region, uint8_t **out)
 {
     struct flash_sim *sim = NULL;
     struct flash_text_error error;
+    const struct nb_oracle *oracle = &play->unit->oracle;
+    const struct nb_oracle_image *image =
+        oracle->offered >= 0 ? &oracle->images[oracle->offered] : NULL;
     uint32_t most = 0;
     *region = play->device.secondary;
-    if (!play->device.scheme->store)
+    if (!play->device.scheme->store || !image || !image->data)
         return read_region(play, region, out);
     int rc = play->stage->open_flash(play, &sim, &error);
     for (size_t i = 0; rc == 0 && i < STORE_PLACES; i++) {
         const struct sim_region place = play->places[i];
-        uint8_t *bytes = malloc(place.size ? place.size : 1);
-        rc = bytes ? flash_sim_peek(sim, place.address, bytes, place.size) : OTA_E_NO_SPACE;
-        uint32_t there = rc == 0 ? offered_there(play, bytes, place.size) : 0;
+        const uint32_t size = image->size < place.size ? image->size : place.size;
+        uint8_t *bytes = malloc(size ? size : 1);
+        rc = bytes ? flash_sim_peek(sim, place.address, bytes, size) : OTA_E_NO_SPACE;
+        uint32_t there = rc == 0 ? nb_oracle_equal_bytes(image, bytes, size) : 0;
         if (there > most)
             *region = place;
         most = there > most ? there : most;

@@ -160,6 +160,17 @@ static void on_hashed(void *context, uint32_t address, uint32_t length)
     looked(context, address, length);
 }
 
+/* Of a store any place may have it. */
+static void look_for_download(const struct member *member, uint32_t progress)
+{
+    const struct nb_play *play = &member->of->play;
+    const bool store = play->device.scheme->store;
+    for (size_t i = 0; i < (store ? STORE_PLACES : 1u); i++) {
+        const struct sim_region *place = store ? &play->places[i] : &play->device.secondary;
+        looked(member, place->address, progress < place->size ? progress : place->size);
+    }
+}
+
 /* In a life the oracle looks whenever the device says what lies in its flash. */
 static void look(struct member *member, const char *line)
 {
@@ -172,7 +183,7 @@ static void look(struct member *member, const char *line)
         if (img_version_compare(&oracle->images[i].version, &oracle->running) == 0)
             looked(member, play->device.primary.address, oracle->images[i].end);
     if (oracle->progress_live)
-        looked(member, play->device.secondary.address, oracle->progress);
+        look_for_download(member, oracle->progress);
     int rc = nb_play_show_flash(play);
     if (rc)
         play->err = rc;

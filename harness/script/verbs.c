@@ -234,7 +234,7 @@ const struct nb_script_verb nb_script_verbs[] = {
     NETWORK(NB_HTTP_EXPIRE, "[PLACE] HTTP expire VALUE [COUNT]",
             "the link to the image gets this status for good; a new job names a new link",
             "@body:50% http expire 403"),
-    NETWORK(NB_HTTP_RAW, "[PLACE] HTTP raw TEXT",
+    NETWORK(NB_HTTP_RAW, "[PLACE] HTTP raw [PHASE] TEXT",
             "this text in place of the reply; \\r \\n and \\0 are understood",
             "@http raw HTTP/1.1 200 OK\\r\\n\\r\\nhello"),
 
