@@ -271,19 +271,22 @@ static void serves_over_http(void **state)
                                             "http get /v1.bin whole 404\n"));
 }
 
+static void start_https(struct cloud *cloud, const char *words)
+{
+    char all[400];
+    const char *server = nb_certs_server(NB_TLS_SERVER);
+    snprintf(all, sizeof all, "--listen https://127.0.0.1 --cert %s.crt --key %s.key %s", server,
+             server, words);
+    start(cloud, all);
+    await_port(cloud);
+}
+
 static void serves_over_https(void **state)
 {
     static struct cloud cloud;
     static struct text text;
-    char words[400];
-    const char *server = nb_certs_server(NB_TLS_SERVER);
     (void)state;
-    snprintf(words, sizeof words,
-             "--image v2.bin --base v1.bin --sign signer.pem --listen https://127.0.0.1 --cert "
-             "%s.crt --key %s.key",
-             server, server);
-    start(&cloud, words);
-    await_port(&cloud);
+    start_https(&cloud, "--image v2.bin --base v1.bin --sign signer.pem");
     update(&cloud, "https");
     assert_int_equal(get(&cloud, "http", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
@@ -297,15 +300,8 @@ static void wants_certificates(void **state)
 {
     static struct cloud cloud;
     static struct text text;
-    char words[400];
-    const char *server = nb_certs_server(NB_TLS_SERVER);
     (void)state;
-    snprintf(words, sizeof words,
-             "--image v2.bin --listen https://127.0.0.1 --cert %s.crt --key %s.key --client-ca "
-             "%s.crt",
-             server, server, NB_CERTS_CA);
-    start(&cloud, words);
-    await_port(&cloud);
+    start_https(&cloud, "--image v2.bin --client-ca " NB_CERTS_CA ".crt");
     assert_int_equal(get(&cloud, "https", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
 }
