@@ -78,9 +78,10 @@ static bool is_too_slow(const struct nb_fault *fault)
 static unsigned price_of_net(const struct nb_fault *fault)
 {
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
+    bool success = fault->kind == NB_HTTP_STATUS && fault->value / 100 == 2; /* of no bytes */
     bool half_a_job = fault->phase == NB_PHASE_JOB &&
                       (fault->kind == NB_HTTP_SHORT_BODY || fault->kind == NB_HTTP_NO_LENGTH ||
-                       fault->kind == NB_HTTP_EMPTY);
+                       fault->kind == NB_HTTP_EMPTY || success);
     bool redirects = fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
     bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
