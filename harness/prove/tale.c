@@ -17,7 +17,8 @@
 #define MOST_HEADER  1024u /* of a message, and what else comes */
 #define MOST_MORE    32768u
 #define LEAST_RATE   65536u
-#define PAST_END     416u /* the status of a range that begins behind the end */
+#define CHANGED      412u /* the status of an image that is another one by now … */
+#define PAST_END     416u /* … and of a range that begins behind the end */
 
 /* ---- what a device must bear ------------------------------------------------------------- */
 
@@ -159,7 +160,8 @@ static bool makes_anew(const struct nb_step *step)
     return step->kind == NB_FAULT_NET &&
            (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
             step->fault.kind == NB_HTTP_IGNORE_RANGE ||
-            (step->fault.kind == NB_HTTP_STATUS && step->fault.value == PAST_END));
+            (step->fault.kind == NB_HTTP_STATUS &&
+             (step->fault.value == CHANGED || step->fault.value == PAST_END)));
 }
 
 bool nb_is_fault(const struct nb_step *step)
