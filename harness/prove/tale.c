@@ -11,13 +11,15 @@
 #define TOTAL      18u
 #define TOTAL_END  22u
 
-#define MOST_LATENCY 20u /* ms, both ways: tests wait some hundred for an answer */
-#define MOST_COPIES  5u
-#define MOST_TIMES   3u    /* the bytes that come without faults … */
-#define MOST_HEADER  1024u /* of a message, and what else comes */
-#define MOST_MORE    32768u
-#define LEAST_RATE   65536u
-#define PAST_END     416u /* the status of a range that begins behind the end */
+#define MOST_LATENCY  20u /* ms, both ways: tests wait some hundred for an answer */
+#define MOST_COPIES   5u
+#define MOST_TIMES    3u    /* the bytes that come without faults … */
+#define MOST_HEADER   1024u /* of a message, and what else comes */
+#define MOST_MORE     32768u
+#define LEAST_RATE    65536u
+#define LEAST_REFUSAL 300u /* statuses below it say that all is well */
+#define CHANGED       412u /* the status of an image that is another one by now … */
+#define PAST_END      416u /* … and of a range that begins behind the end */
 
 /* ---- what a device must bear ------------------------------------------------------------- */
 
@@ -78,10 +80,10 @@ static bool is_too_slow(const struct nb_fault *fault)
 static unsigned price_of_net(const struct nb_fault *fault)
 {
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
-    bool success = fault->kind == NB_HTTP_STATUS && fault->value / 100 == 2; /* of no bytes */
     bool half_a_job = fault->phase == NB_PHASE_JOB &&
                       (fault->kind == NB_HTTP_SHORT_BODY || fault->kind == NB_HTTP_NO_LENGTH ||
-                       fault->kind == NB_HTTP_EMPTY || success);
+                       fault->kind == NB_HTTP_EMPTY ||
+                       (fault->kind == NB_HTTP_STATUS && fault->value < LEAST_REFUSAL));
     bool redirects = fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
     bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
@@ -160,7 +162,8 @@ static bool makes_anew(const struct nb_step *step)
     return step->kind == NB_FAULT_NET &&
            (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
             step->fault.kind == NB_HTTP_IGNORE_RANGE ||
-            (step->fault.kind == NB_HTTP_STATUS && step->fault.value == PAST_END));
+            (step->fault.kind == NB_HTTP_STATUS &&
+             (step->fault.value == CHANGED || step->fault.value == PAST_END)));
 }
 
 bool nb_is_fault(const struct nb_step *step)

@@ -12,6 +12,7 @@
 #include "sim/device.h"
 
 #define NB_STORY_LINES  12
+#define NB_NOT_AS_SAID  "stable, but not as" /* why `until stable` fails at rest */
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
 #define NB_DRAWN        8
