@@ -16,7 +16,7 @@ void sim_http_order_clear(struct sim_http_order *order)
 static bool put_field(const char *name, const char *value, char out[SIM_HTTP_LINE])
 {
     return strpbrk(value, "\r\n") == NULL &&
-           snprintf(out, SIM_HTTP_LINE, "%s: %s\r\n", name, value) < (int)SIM_HTTP_LINE;
+           snprintf(out, SIM_HTTP_LINE, "%s: %s", name, value) < (int)SIM_HTTP_LINE;
 }
 
 static bool put_url(const struct http_request *request, const struct sim_http_place *place,
@@ -47,10 +47,9 @@ int sim_http_order_make(const struct http_request *request, const struct sim_htt
         return OTA_E_ARGUMENT;
     out->tls = out->url.tls;
     if (request->ranged && request->to == UINT32_MAX)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%" PRIu32 "-\r\n", request->from);
+        snprintf(out->range, sizeof out->range, "%" PRIu32 "-", request->from);
     else if (request->ranged)
-        snprintf(out->range, sizeof out->range, "Range: bytes=%" PRIu32 "-%" PRIu32 "\r\n",
-                 request->from, request->to);
+        snprintf(out->range, sizeof out->range, "%" PRIu32 "-%" PRIu32, request->from, request->to);
     if (request->method != HTTP_POST)
         return OTA_OK;
     out->body = strdup(request->body != NULL ? request->body : "");
@@ -61,15 +60,18 @@ size_t sim_http_order_head(const struct sim_http_order *order, char out[SIM_HTTP
 {
     const struct sim_http_url *url = &order->url;
     char port[8] = "";
+    char range[64] = "";
     char post[80] = "";
     if (url->port != (url->tls ? 443 : 80))
         snprintf(port, sizeof port, ":%u", url->port);
+    if (order->body == NULL && order->range[0] != '\0')
+        snprintf(range, sizeof range, "Range: bytes=%s\r\n", order->range);
     if (order->body != NULL)
         snprintf(post, sizeof post, "Content-Type: application/json\r\nContent-Length: %lu\r\n",
                  (unsigned long)strlen(order->body));
     return (size_t)snprintf(out, SIM_HTTP_REQUEST,
                             "%s %s HTTP/1.1\r\nHost: %s%s\r\n%sUser-Agent: nobrick\r\n"
-                            "Accept: */*\r\n%s%s\r\n",
-                            order->body != NULL ? "POST" : "GET", url->path, url->host, port,
-                            order->body != NULL ? "" : order->range, order->if_range, post);
+                            "Accept: */*\r\n%s%s%s\r\n",
+                            order->body != NULL ? "POST" : "GET", url->path, url->host, port, range,
+                            order->if_range, order->if_range[0] != '\0' ? "\r\n" : "", post);
 }

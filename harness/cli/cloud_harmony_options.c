@@ -1,6 +1,7 @@
 #include "harness/cli/cloud_harmony_options.h"
 
-#include <ctype.h>
+#include "harness/cli/option_words.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static const struct option long_options[] = {
 static bool read_version(const char *text, uint32_t *out)
 {
     unsigned long number = 0;
-    bool good = nb_cloud_count(text, 1, UINT32_MAX, &number);
+    bool good = nb_option_count(text, 1, UINT32_MAX, &number);
     *out = (uint32_t)number;
     return good;
 }
@@ -289,15 +290,11 @@ static int use_server(const struct given *given, struct cloud_harmony_options *o
 
 static int use_rest(const struct given *given, struct cloud_harmony_options *out)
 {
-    unsigned long number = 0;
     if (!nb_cloud_is_path(out->plan.manifest) || strlen(out->plan.manifest) >= HARMONY_RELEASE_PATH)
         return nb_cloud_usage("not a path", out->plan.manifest);
-    if (given->updates != NULL) {
-        if (!nb_cloud_count(given->updates, 1, 1000000, &number))
-            return nb_cloud_usage("--updates wants a number", given->updates);
-        out->updates = (unsigned)number;
-    }
-    int result = nb_cloud_events(given->events, &out->events_fd);
+    int result = nb_cloud_updates(given->updates, &out->updates);
+    if (result == 0)
+        result = nb_cloud_events(given->events, &out->events_fd);
     return result != 0 ? result : nb_cloud_log(given->log, given->verbose, &out->log);
 }
 

@@ -271,25 +271,31 @@ static void serves_over_http(void **state)
                                             "http get /v1.bin whole 404\n"));
 }
 
+static void start_https(struct cloud *cloud, const char *words)
+{
+    char all[400];
+    const char *server = nb_certs_server(NB_TLS_SERVER);
+    snprintf(all, sizeof all, "--listen https://127.0.0.1 --cert %s.crt --key %s.key %s", server,
+             server, words);
+    start(cloud, all);
+    await_port(cloud);
+}
+
 static void serves_over_https(void **state)
 {
     static struct cloud cloud;
     static struct text text;
-    char words[400];
-    const char *server = nb_certs_server(NB_TLS_SERVER);
     (void)state;
-    snprintf(words, sizeof words,
-             "--image v2.bin --base v1.bin --sign signer.pem --listen https://127.0.0.1 --cert "
-             "%s.crt --key %s.key",
-             server, server);
-    start(&cloud, words);
-    await_port(&cloud);
+    start_https(&cloud, "--image v2.bin --base v1.bin --sign signer.pem");
     update(&cloud, "https");
+    snprintf(words, sizeof words, "8192-%u", V2_SIZE - 1);
+    assert_int_equal(get(&cloud, "https", "/v2.bin", words, &text), 206);
     assert_int_equal(get(&cloud, "http", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
-    /* without -v parts of files are not told */
+    /* without -v of a file's parts the last one is told, and no other */
     assert_non_null(strstr(cloud.said.data, "http get /v2.bin whole 200\n"));
-    assert_null(strstr(cloud.said.data, "206"));
+    assert_non_null(strstr(cloud.said.data, "http get /v2.bin 8192-"));
+    assert_null(strstr(cloud.said.data, "4096-8191"));
 }
 
 /* Clients without a certificate are turned away. */
@@ -297,15 +303,8 @@ static void wants_certificates(void **state)
 {
     static struct cloud cloud;
     static struct text text;
-    char words[400];
-    const char *server = nb_certs_server(NB_TLS_SERVER);
     (void)state;
-    snprintf(words, sizeof words,
-             "--image v2.bin --listen https://127.0.0.1 --cert %s.crt --key %s.key --client-ca "
-             "%s.crt",
-             server, server, NB_CERTS_CA);
-    start(&cloud, words);
-    await_port(&cloud);
+    start_https(&cloud, "--image v2.bin --client-ca " NB_CERTS_CA ".crt");
     assert_int_equal(get(&cloud, "https", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
 }

@@ -1,6 +1,7 @@
 #include "harness/cli/cloud_options.h"
 
 #include "harness/cli/cloud_words.h"
+#include "harness/cli/option_words.h"
 #include "harness/image/image.h"
 #include "harness/peers/anycloud_http.h"
 #include "sim/address.h"
@@ -294,16 +295,13 @@ static int use_names_and_numbers(const struct given *given, struct cloud_options
     if (!nb_cloud_is_path(out->job_path))
         return nb_cloud_usage("not a path", out->job_path);
     if (given->chunk_size != NULL) {
-        if (!nb_cloud_count(given->chunk_size, 1, MAX_CHUNK, &number))
+        if (!nb_option_count(given->chunk_size, 1, MAX_CHUNK, &number))
             return nb_cloud_usage("--chunk-size wants a number up to 65535", given->chunk_size);
         out->chunk_size = (uint32_t)number;
     }
-    if (given->updates != NULL) {
-        if (!nb_cloud_count(given->updates, 1, 1000000, &number))
-            return nb_cloud_usage("--updates wants a number", given->updates);
-        out->updates = (unsigned)number;
-    }
-    int result = nb_cloud_events(given->events, &out->events_fd);
+    int result = nb_cloud_updates(given->updates, &out->updates);
+    if (result == 0)
+        result = nb_cloud_events(given->events, &out->events_fd);
     return result != 0 ? result : nb_cloud_log(given->log, given->verbose, &out->log);
 }
 

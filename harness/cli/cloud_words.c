@@ -1,12 +1,11 @@
 #include "harness/cli/cloud_words.h"
 
+#include "harness/cli/option_words.h"
 #include "sim/address.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,15 +14,6 @@ int nb_cloud_usage(const char *what, const char *value)
     fprintf(stderr, "nobrick cloud: %s%s%s (nobrick cloud --help)\n", what,
             value != NULL ? ": " : "", value != NULL ? value : "");
     return 2 + 1;
-}
-
-bool nb_cloud_count(const char *text, unsigned long least, unsigned long most, unsigned long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtoul(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out >= least &&
-           *out <= most;
 }
 
 bool nb_cloud_is_path(const char *text)
@@ -37,27 +27,26 @@ bool nb_cloud_is_path(const char *text)
 
 int nb_cloud_log(const char *text, bool verbose, enum ota_log_level *out)
 {
-    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
     *out = verbose ? OTA_LOG_DEBUG : OTA_LOG_INFO;
-    if (text == NULL)
-        return 0;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(text, words[i]) == 0) {
-            *out = (enum ota_log_level)i;
-            return 0;
-        }
-    return nb_cloud_usage("--log wants error, warning, notice, info or debug", text);
+    return text == NULL || nb_option_log(text, out)
+               ? 0
+               : nb_cloud_usage("--log wants error, warning, notice, info or debug", text);
 }
 
 int nb_cloud_events(const char *text, int *out)
 {
-    unsigned long number = 0;
     *out = -1;
-    if (text == NULL)
-        return 0;
-    if (!nb_cloud_count(text, 0, 65535, &number) || fcntl((int)number, F_GETFD) < 0)
-        return nb_cloud_usage("--events wants an open descriptor", text);
-    *out = (int)number;
+    return text == NULL || nb_option_descriptor(text, out)
+               ? 0
+               : nb_cloud_usage("--events wants an open descriptor", text);
+}
+
+int nb_cloud_updates(const char *text, unsigned *out)
+{
+    unsigned long number = 0;
+    if (text != NULL && !nb_option_count(text, 1, 1000000, &number))
+        return nb_cloud_usage("--updates wants a number", text);
+    *out = (unsigned)number;
     return 0;
 }
 

@@ -9,9 +9,6 @@
 /* One line on stderr, "WHAT[: VALUE]". 3: the exit code 2, and 1. */
 int nb_cloud_usage(const char *what, const char *value);
 
-/* A decimal number from `least` to `most`. */
-bool nb_cloud_count(const char *text, unsigned long least, unsigned long most, unsigned long *out);
-
 /* A path that can stand in a URL as it is. */
 bool nb_cloud_is_path(const char *text);
 
@@ -21,6 +18,8 @@ bool nb_cloud_is_path(const char *text);
 int nb_cloud_log(const char *text, bool verbose, enum ota_log_level *out);
 /* `--events` (NULL: not given): an open descriptor. */
 int nb_cloud_events(const char *text, int *out);
+/* `--updates` (NULL: not given, 0): after so many the verb ends. */
+int nb_cloud_updates(const char *text, unsigned *out);
 
 struct nb_cloud_listen {
     bool tls;

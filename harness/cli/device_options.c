@@ -1,9 +1,9 @@
 #include "harness/cli/device_options.h"
 
+#include "harness/cli/option_words.h"
 #include "harness/files/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,24 +109,14 @@ static int parse_cut(const char *text, struct device_options *out)
 
 static int parse_events(const char *text, int *fd)
 {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > 65535 ||
-        fcntl((int)number, F_GETFD) < 0)
-        return usage("--events wants an open descriptor", text);
-    *fd = (int)number;
-    return 0;
+    return nb_option_descriptor(text, fd) ? 0 : usage("--events wants an open descriptor", text);
 }
 
 static int parse_seconds(const char *text, uint32_t longest, uint32_t *ms)
 {
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
+    unsigned long number;
     /* A timer of the clock counts milliseconds in 32 bits: 49 days. */
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
-        number > longest)
+    if (!nb_option_count(text, 1, longest, &number))
         return usage(longest == LONGEST_WAIT ? "not a number of seconds (1 to a year)"
                                              : "not a number of seconds (1 to 65535)",
                      text);
@@ -136,11 +126,8 @@ static int parse_seconds(const char *text, uint32_t longest, uint32_t *ms)
 
 static int parse_tries(const char *text, uint32_t *out)
 {
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
-        number > MOST_TRIES)
+    unsigned long number;
+    if (!nb_option_count(text, 1, MOST_TRIES, &number))
         return usage("not a number of tries (1 to 1000)", text);
     *out = (uint32_t)number;
     return 0;
@@ -148,11 +135,8 @@ static int parse_tries(const char *text, uint32_t *out)
 
 static int parse_chunk(const char *text, uint32_t *out)
 {
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > UINT32_MAX ||
-        !ota_is_chunk_size((uint32_t)number))
+    unsigned long number;
+    if (!nb_option_count(text, 1, UINT32_MAX, &number) || !ota_is_chunk_size((uint32_t)number))
         return usage("--chunk-mode wants 512, 1024, 2048 or a multiple of 4096 up to 65536", text);
     *out = (uint32_t)number;
     return 0;
@@ -160,13 +144,9 @@ static int parse_chunk(const char *text, uint32_t *out)
 
 static int parse_log(const char *text, enum ota_log_level *level)
 {
-    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(text, words[i]) == 0) {
-            *level = (enum ota_log_level)i;
-            return 0;
-        }
-    return usage("--log wants error, warning, notice, info or debug", text);
+    return nb_option_log(text, level)
+               ? 0
+               : usage("--log wants error, warning, notice, info or debug", text);
 }
 
 /* One of two words: false for the first. */
@@ -196,11 +176,8 @@ static int parse_system(const char *text, const char **device)
 
 static int parse_version(const char *text, uint32_t *out)
 {
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number == 0 ||
-        number > UINT32_MAX)
+    unsigned long number;
+    if (!nb_option_count(text, 1, UINT32_MAX, &number))
         return usage("--factory-version wants a number from 1 to 4294967295", text);
     *out = (uint32_t)number;
     return 0;

@@ -122,9 +122,6 @@ static int take_create_option(void *context, int option)
         code = take_number("create", "load-addr", UINT32_MAX, &number);
         o->spec.load_addr = (uint32_t)number;
         return code;
-    case 'h':
-        o->help = true;
-        return 0;
     default:
         return take_create_text(o, option);
     }
@@ -245,11 +242,8 @@ static int take_pad_option(void *context, int option)
     case 'C':
         o->confirmed = true;
         return 0;
-    case 'o':
-        o->output = optarg;
-        return 0;
     default:
-        o->help = true;
+        o->output = optarg;
         return 0;
     }
 }

@@ -50,8 +50,6 @@ static int take(void *context, int option)
     struct two_files *files = context;
     if (option == 'o')
         files->output = optarg;
-    else if (option == 'h')
-        files->help = true;
     else if (strcmp(optarg, "jojodiff") != 0)
         return nb_image_complain(files->part, "--format %s: jojodiff is the only one", optarg);
     return 0;

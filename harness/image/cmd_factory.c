@@ -72,15 +72,12 @@ static int take(void *context, int option)
         return nb_image_parse_size(optarg, UINT32_MAX, &job->base) == 0
                    ? 0
                    : nb_image_complain(PART, "--base %s: not a number of 32 bits", optarg);
-    case 'v':
+    default:
         job->has_version = true;
         return nb_image_parse_size(optarg, UINT32_MAX, &job->version) == 0 && job->version > 0
                    ? 0
                    : nb_image_complain(PART, "--version %s: not a number from 1 to 4294967295",
                                        optarg);
-    default:
-        job->help = true;
-        return 0;
     }
 }
 

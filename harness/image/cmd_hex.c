@@ -96,11 +96,8 @@ static int take(void *context, int option)
     case 'b':
         job->has_base = true;
         return parse_number(job, "base", optarg, &job->base);
-    case 's':
-        return parse_number(job, "size", optarg, &job->size);
     default:
-        job->help = true;
-        return 0;
+        return parse_number(job, "size", optarg, &job->size);
     }
 }
 

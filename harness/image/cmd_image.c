@@ -99,9 +99,13 @@ int nb_image_take_options(const struct nb_image_options *wanted, int argc, char 
     optind = 0;
     opterr = 0;
     while ((option = getopt_long(argc, argv, letters, wanted->options, NULL)) != -1) {
+        if (option == 'h') {
+            *wanted->help = true;
+            return 0;
+        }
         int code = option == '?' || option == ':' ? bad_option(wanted->part, option, argv)
                                                   : wanted->take(wanted->context, option);
-        if (code != 0 || *wanted->help) {
+        if (code != 0) {
             return code;
         }
     }
@@ -207,13 +211,8 @@ static int trust(struct trusted *trusted, const char *path)
 
 static int take_verify_option(void *context, int option)
 {
-    struct trusted *trusted = context;
-
-    if (option == 'k') {
-        return trust(trusted, optarg);
-    }
-    trusted->help = true;
-    return 0;
+    (void)option;
+    return trust(context, optarg);
 }
 
 static int verify_file(const char *path, const struct trusted *trusted)

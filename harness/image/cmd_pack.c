@@ -47,11 +47,8 @@ static int take_option(void *context, int option)
         }
         o->spe[o->spe_count++] = optarg;
         return 0;
-    case 'o':
-        o->output = optarg;
-        return 0;
     default:
-        o->help = true;
+        o->output = optarg;
         return 0;
     }
 }

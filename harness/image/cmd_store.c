@@ -43,10 +43,8 @@ static int take(void *context, int option)
         job->device = optarg;
     else if (option == 'o')
         job->directory = optarg;
-    else if (option == 'f')
-        job->fat = optarg;
     else
-        job->help = true;
+        job->fat = optarg;
     return 0;
 }
 

@@ -31,17 +31,17 @@ int nb_image_cmd_show(int argc, char **argv);
 int nb_image_complain(const char *part, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Gives each option of argv to `take`, which returns 0, or 2 after saying what is wrong, and may
- * set *help: then nothing more is looked at. Behind the options stand `files` names, 0, 1 or
+/* Gives each option of argv but 'h' to `take`, which returns 0, or 2 after saying what is wrong.
+ * 'h' sets *help, and nothing more is looked at. Behind the options stand `files` names, 0, 1 or
  * NB_IMAGE_FILES (whoever calls counts them), the first at argv[optind]. Returns 0, or 2 after
  * saying what is wrong. */
 #define NB_IMAGE_FILES (-1)
 struct nb_image_options {
     const char *part;
-    const struct option *options; /* long ones; 'o', 'k' and 'h' may be written short */
-    int (*take)(void *context, int option);
+    const struct option *options;           /* long ones; 'o', 'k' and 'h' may be written short */
+    int (*take)(void *context, int option); /* NULL: there are no others */
     void *context;
-    const bool *help;
+    bool *help;
     int files;
 };
 int nb_image_take_options(const struct nb_image_options *wanted, int argc, char **argv);

@@ -201,14 +201,6 @@ static int show_file(const char *path)
     return 0;
 }
 
-/* There is no other option. */
-static int take_help(void *context, int option)
-{
-    (void)option;
-    *(bool *)context = true;
-    return 0;
-}
-
 int nb_image_cmd_show(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -216,7 +208,7 @@ int nb_image_cmd_show(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     bool help = false;
-    const struct nb_image_options wanted = {"show", options, take_help, &help, &help, 1};
+    const struct nb_image_options wanted = {"show", options, NULL, NULL, &help, 1};
     int code = nb_image_take_options(&wanted, argc, argv);
 
     if (help) {

@@ -105,11 +105,11 @@ static void on_moved(void *context)
     bench->moves++;
 }
 
-static int set_up(void **state, bool is_virtual)
+static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
-    rig_open(&bench->rig, is_virtual);
+    rig_open(&bench->rig, *state != NULL);
     const struct anycloud_http_config config = {
         .board = "CY8CPROTO_062_4343W", .moved = on_moved, .moved_context = bench};
     bench->http = anycloud_http_new(bench->rig.peer, &config, on_line, bench);
@@ -126,16 +126,6 @@ static int set_up(void **state, bool is_virtual)
     assert_int_equal(anycloud_http_offer(bench->http, &bench->offer), OTA_OK);
     *state = bench;
     return 0;
-}
-
-static int set_up_posix(void **state)
-{
-    return set_up(state, false);
-}
-
-static int set_up_virtual(void **state)
-{
-    return set_up(state, true);
 }
 
 static int tear_down(void **state)
@@ -572,29 +562,23 @@ static void says_why_it_does_not_start(void **state)
     assert_string_equal(reason, "a certificate needs its key");
 }
 
-#define CASE(name)                                                                                 \
-    {"posix " #name, name, set_up_posix, tear_down, NULL},                                         \
-    {                                                                                              \
-        "virtual " #name, name, set_up_virtual, tear_down, NULL                                    \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(job_document),
-        CASE(image_by_ranges),
-        CASE(if_range),
-        CASE(results),
-        CASE(other_paths_and_methods),
-        CASE(status_faults),
-        CASE(a_link_that_expires),
-        CASE(range_and_etag_faults),
-        CASE(redirect_faults),
-        CASE(slow_fault),
-        CASE(refuses_bad_faults),
-        CASE(survives),
-        CASE(more_clients_than_connections),
-        cmocka_unit_test_setup_teardown(says_why_it_does_not_start, set_up_posix, tear_down),
+        RIG_CASE(job_document),
+        RIG_CASE(image_by_ranges),
+        RIG_CASE(if_range),
+        RIG_CASE(results),
+        RIG_CASE(other_paths_and_methods),
+        RIG_CASE(status_faults),
+        RIG_CASE(a_link_that_expires),
+        RIG_CASE(range_and_etag_faults),
+        RIG_CASE(redirect_faults),
+        RIG_CASE(slow_fault),
+        RIG_CASE(refuses_bad_faults),
+        RIG_CASE(survives),
+        RIG_CASE(more_clients_than_connections),
+        cmocka_unit_test_setup_teardown(says_why_it_does_not_start, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

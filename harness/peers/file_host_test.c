@@ -58,11 +58,11 @@ static void expect_part(const struct bench *bench, size_t from, size_t size)
     assert_memory_equal(bench->answer + bench->head_size, bench->file + from, size);
 }
 
-static int set_up(void **state, bool is_virtual)
+static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
-    rig_open(&bench->rig, is_virtual);
+    rig_open(&bench->rig, *state != NULL);
     bench->host = file_host_new(bench->rig.peer, on_line, bench);
     assert_non_null(bench->host);
     for (size_t i = 0; i < FILE_SIZE; i++)
@@ -73,16 +73,6 @@ static int set_up(void **state, bool is_virtual)
         OTA_OK);
     *state = bench;
     return 0;
-}
-
-static int set_up_posix(void **state)
-{
-    return set_up(state, false);
-}
-
-static int set_up_virtual(void **state)
-{
-    return set_up(state, true);
 }
 
 static int tear_down(void **state)
@@ -175,19 +165,13 @@ static void refuses_no_path(void **state)
     ask(bench, "GET /v2.bin HTTP/1.1\r\nHost: a\r\n\r\n", FILE_SIZE);
 }
 
-#define CASE(name)                                                                                 \
-    {"posix " #name, name, set_up_posix, tear_down, NULL},                                         \
-    {                                                                                              \
-        "virtual " #name, name, set_up_virtual, tear_down, NULL                                    \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(the_originals_request),
-        CASE(ranges),
-        CASE(what_is_not_there),
-        CASE(refuses_no_path),
+        RIG_CASE(the_originals_request),
+        RIG_CASE(ranges),
+        RIG_CASE(what_is_not_there),
+        RIG_CASE(refuses_no_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,18 @@ static inline void rig_open(struct rig *rig, bool is_virtual)
     rig->peer = nb_http_server_peer(rig->sockets);
 }
 
+/* A test in both worlds; set_up opens the rig in the virtual one when *state is not NULL. */
+#define RIG_CASE(name)                                                                             \
+    {"posix " #name, name, set_up, tear_down, NULL},                                               \
+    {                                                                                              \
+        "virtual " #name, name, set_up, tear_down, rig_virtual()                                   \
+    }
+static inline void *rig_virtual(void)
+{
+    static char mark;
+    return &mark;
+}
+
 static inline void rig_shut(struct rig *rig)
 {
     nb_http_server_free(rig->sockets);

@@ -26,6 +26,15 @@
     "flash slot1 v2 size=128K pending\n"                                                           \
     "device boot\n"                                                                                \
     "expect boot v2\n"
+#define RANK                                                                                       \
+    "title A trial out of a store\n"                                                               \
+    "world cortexm\n"                                                                              \
+    "slot 256K\n"                                                                                  \
+    "flash slot0 v1 size=128K\n"                                                                   \
+    "flash slot1 v2 size=128K\n"                                                                   \
+    "device pending\n"                                                                             \
+    "device boot\n"                                                                                \
+    "expect boot v2\n"
 #define UPDATE                                                                                     \
     "title An update\n"                                                                            \
     "world cortexm\n"                                                                              \
@@ -48,10 +57,12 @@ static const struct row rows[] = {
     {"boot, swap-move", BOOT, BOOT_GOAL, {.part = "nrf52840", .scheme = "swap-move"}},
     {"boot, swap-scratch", BOOT, BOOT_GOAL, {.part = "nrf52840", .scheme = "swap-scratch"}},
     {"boot, swap-status", BOOT, BOOT_GOAL, {.part = "psoc6-internal", .scheme = "swap-status"}},
+    {"first boot, ranked", BOOT, 0, {.part = "psoc6-internal", .scheme = "ranked"}},
     {"installation, overwrite", SWAP, 0, {.part = "nrf52840", .scheme = "overwrite"}},
     {"installation, swap-move", SWAP, 0, {.part = "nrf52840", .scheme = "swap-move"}},
     {"installation, swap-scratch", SWAP, 0, {.part = "nrf52840", .scheme = "swap-scratch"}},
     {"installation, swap-status", SWAP, 0, {.part = "psoc6-internal", .scheme = "swap-status"}},
+    {"installation, ranked", RANK, 0, {.part = "psoc6-internal", .scheme = "ranked"}},
     {"update by MQTT",
      UPDATE,
      UPDATE_GOAL,

@@ -46,6 +46,7 @@ static void only_what_is_to_be_borne_is_compared(void **state)
         {"@net reset\n@chunk:1 drop", {"job 2.0.0", "reject bad-hash"}, NULL},
         {"@job silent", {"idle timeout"}, NULL},
         {"@http status 204 job", {"reject bad-json"}, NULL},
+        {"@http status 503 job", {"reject bad-json"}, "shows: `reject bad-json; `"},
         {"@http status 404 job", {"reject bad-json"}, "shows: `reject bad-json; `"},
         {"@flash:3 cut", {"cut 3 before"}, NULL},
         {"@net slice 100", {"idle timeout"}, "shows: `idle timeout; `"},

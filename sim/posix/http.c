@@ -6,8 +6,8 @@
 
 #include "sim/address.h"
 #include "sim/http_head.h"
+#include "sim/http_order.h"
 #include "sim/http_pace.h"
-#include "sim/http_url.h"
 #include "sim/posix/tls.h"
 
 #include <curl/curl.h>
@@ -20,21 +20,10 @@
 #define MAX_REDIRECTS 5L
 #define MAX_HEADERS   65536u /* of one answer */
 #define BUFFER_SIZE   65536L
-#define URL_SIZE      2048
-#define PEER_SIZE     288 /* a host, brackets, and a port */
+#define PEER_SIZE     (SIM_HTTP_HOST + 8u)
+#define URL_SIZE      (SIM_HTTP_PATH + PEER_SIZE + 16u)
 
 enum timer { TIMER_CURL, TIMER_STALL };
-
-/* A request in curl's terms; `headers` and `body` are malloc'ed. */
-struct order {
-    bool post;
-    bool tls;
-    char url[URL_SIZE];
-    char peer[PEER_SIZE];
-    char range[48]; /* "": whole */
-    struct curl_slist *headers;
-    char *body;
-};
 
 struct posix_http {
     struct posix_loop *loop;
@@ -46,12 +35,13 @@ struct posix_http {
     int epoll_fd; /* -1 until the first request */
     CURLM *multi;
     CURL *easy;
-    struct order order; /* under way */
-    bool busy;          /* somebody waits for its DONE */
-    bool attached;      /* curl works on it */
-    bool inside;        /* curl runs and must not be called */
-    bool cancelled;     /* drop it when curl returns */
-    struct order next;
+    struct sim_http_order order; /* under way */
+    struct curl_slist *headers;  /* of it */
+    bool busy;                   /* somebody waits for its DONE */
+    bool attached;               /* curl works on it */
+    bool inside;                 /* curl runs and must not be called */
+    bool cancelled;              /* drop it when curl returns */
+    struct sim_http_order next;
     bool waiting; /* start `next` when curl returns */
     struct sim_http_head reader;
     bool head_sent;
@@ -62,66 +52,6 @@ struct posix_http {
     char reason[CURL_ERROR_SIZE];
     char peer[PEER_SIZE];
 };
-
-/* ---- orders ------------------------------------------------------------------------------ */
-
-static void clear_order(struct order *order)
-{
-    curl_slist_free_all(order->headers);
-    free(order->body);
-    *order = (struct order){.post = false};
-}
-
-static bool add_header(struct order *order, const char *name, const char *value)
-{
-    char line[128];
-    if (strpbrk(value, "\r\n") != NULL ||
-        snprintf(line, sizeof line, "%s: %s", name, value) >= (int)sizeof line)
-        return false;
-    struct curl_slist *longer = curl_slist_append(order->headers, line);
-    if (longer != NULL)
-        order->headers = longer;
-    return longer != NULL;
-}
-
-static bool put_url(const struct posix_http *http, const struct http_request *request,
-                    struct order *out)
-{
-    const char *host = request->host != NULL ? request->host : http->config.host;
-    unsigned port = request->host != NULL ? request->port : http->config.port;
-    bool bare_ipv6 = host[0] != '[' && strchr(host, ':') != NULL;
-    out->tls = request->host != NULL ? request->tls : http->config.tls;
-    if (!sim_host_is_plain(host, strlen(host)) || port == 0 || request->path[0] != '/')
-        return false;
-    snprintf(out->peer, sizeof out->peer, bare_ipv6 ? "[%s]:%u" : "%s:%u", host, port);
-    int n = snprintf(out->url, sizeof out->url, "%s://%s", out->tls ? "https" : "http", out->peer);
-    return n > 0 && (size_t)n < sizeof out->url &&
-           sim_http_path(request->path, strlen(request->path), out->url + n,
-                         sizeof out->url - (size_t)n) != 0;
-}
-
-static int make_order(const struct posix_http *http, const struct http_request *request,
-                      struct order *out)
-{
-    *out = (struct order){.post = request->method == HTTP_POST};
-    if (request->host == NULL &&
-        (http->config.host[0] == '\0' || (request->tls && !http->config.tls)))
-        return OTA_E_UNSUPPORTED;
-    if (!put_url(http, request, out) || (request->ranged && request->from > request->to))
-        return OTA_E_ARGUMENT;
-    if (request->ranged && request->to == UINT32_MAX)
-        snprintf(out->range, sizeof out->range, "%u-", request->from);
-    else if (request->ranged)
-        snprintf(out->range, sizeof out->range, "%u-%u", request->from, request->to);
-    if (request->if_range != NULL && !add_header(out, "If-Range", request->if_range))
-        return OTA_E_ARGUMENT;
-    if (!out->post)
-        return OTA_OK;
-    out->body = strdup(request->body != NULL ? request->body : "");
-    if (out->body == NULL || !add_header(out, "Content-Type", "application/json"))
-        return OTA_E_NO_SPACE;
-    return OTA_OK;
-}
 
 /* ---- what curl calls --------------------------------------------------------------------- */
 
@@ -227,15 +157,45 @@ static void set_tls(struct posix_http *http)
     curl_easy_setopt(easy, CURLOPT_SSLKEY, http->config.key_path);
 }
 
+static bool add_header(struct posix_http *http, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(http->headers, line);
+    if (longer != NULL)
+        http->headers = longer;
+    return longer != NULL;
+}
+
+/* What the order says. */
+static bool set_order(struct posix_http *http)
+{
+    CURL *easy = http->easy;
+    const struct sim_http_order *order = &http->order;
+    char url[URL_SIZE];
+    snprintf(http->peer, sizeof http->peer, "%s:%u", order->url.host, order->url.port);
+    snprintf(url, sizeof url, "%s://%s%s", order->tls ? "https" : "http", http->peer,
+             order->url.path);
+    if ((order->if_range[0] != '\0' && !add_header(http, order->if_range)) ||
+        (order->body != NULL && !add_header(http, "Content-Type: application/json")))
+        return false;
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
+    if (order->range[0] != '\0')
+        curl_easy_setopt(easy, CURLOPT_RANGE, order->range);
+    if (order->body != NULL) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, order->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(order->body));
+    }
+    return true;
+}
+
 static void set_options(struct posix_http *http)
 {
     CURL *easy = http->easy;
-    const struct order *order = &http->order;
-    const char *redirects = order->tls ? "https" : "http,https";
+    const char *redirects = http->order.tls ? "https" : "http,https";
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
-    curl_easy_setopt(easy, CURLOPT_URL, order->url);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the host's proxy is not the device's */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -252,15 +212,14 @@ static void set_options(struct posix_http *http)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, order->headers);
-    if (order->range[0] != '\0')
-        curl_easy_setopt(easy, CURLOPT_RANGE, order->range);
-    if (order->post) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, order->body);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(order->body));
-    }
     set_tls(http);
+}
+
+static void clear_order(struct posix_http *http)
+{
+    curl_slist_free_all(http->headers);
+    http->headers = NULL;
+    sim_http_order_clear(&http->order);
 }
 
 static int start(struct posix_http *http)
@@ -271,10 +230,9 @@ static int start(struct posix_http *http)
     http->failure = OTA_OK;
     http->error[0] = '\0';
     http->reason[0] = '\0';
-    memcpy(http->peer, http->order.peer, sizeof http->peer);
     posix_tls_forget();
     set_options(http);
-    if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
+    if (!set_order(http) || curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
         return OTA_E_NO_SPACE;
     http->attached = true;
     arm(http, TIMER_STALL, sim_http_pace_start(&http->pace));
@@ -288,7 +246,7 @@ static void detach(struct posix_http *http)
     http->attached = false;
     http->cancelled = false;
     disarm(http, TIMER_STALL);
-    clear_order(&http->order);
+    clear_order(http);
 }
 
 /* ---- ending ------------------------------------------------------------------------------ */
@@ -383,7 +341,7 @@ static void catch_up(struct posix_http *http)
         return;
     http->waiting = false;
     http->order = http->next;
-    http->next = (struct order){.post = false};
+    http->next.body = NULL;
     if (start(http) != OTA_OK) {
         http->failure = OTA_E_NO_SPACE;
         conclude(http, CURLE_OUT_OF_MEMORY);
@@ -470,10 +428,13 @@ static void close_curl(struct posix_http *http)
 static int http_start(void *context, const struct http_request *request)
 {
     struct posix_http *http = context;
-    struct order order;
+    const struct posix_http_config *config = &http->config;
+    const struct sim_http_place place = {config->host, config->host[0] != '\0' ? config->port : 0,
+                                         config->tls};
+    struct sim_http_order order;
     if (http->busy)
         return OTA_E_BUSY;
-    int result = make_order(http, request, &order);
+    int result = sim_http_order_make(request, &place, &order);
     if (result == OTA_OK && http->multi == NULL && (result = open_curl(http)) != OTA_OK)
         close_curl(http);
     if (result == OTA_OK && http->inside) {
@@ -487,10 +448,10 @@ static int http_start(void *context, const struct http_request *request)
         result = start(http);
         http->busy = result == OTA_OK;
         if (result != OTA_OK)
-            clear_order(&http->order);
+            clear_order(http);
         return result;
     }
-    clear_order(&order);
+    sim_http_order_clear(&order);
     return result;
 }
 
@@ -502,7 +463,7 @@ static void http_cancel(void *context)
     http->busy = false;
     if (http->waiting) {
         http->waiting = false;
-        clear_order(&http->next);
+        sim_http_order_clear(&http->next);
     } else if (http->inside) {
         http->cancelled = true;
     } else {
@@ -546,7 +507,7 @@ void posix_http_free(struct posix_http *http)
         return;
     if (http->multi != NULL)
         detach(http);
-    clear_order(&http->next);
+    sim_http_order_clear(&http->next);
     close_curl(http);
     free(http);
 }
