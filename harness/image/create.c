@@ -119,7 +119,7 @@ static int check_spec(const struct nb_image_spec *spec, char *reason, size_t rea
         snprintf(reason, reason_size, "payload is empty");
         return OTA_E_ARGUMENT;
     }
-    if (spec->behaviour != APP_GOOD && spec->payload_size < APP_TAG_SIZE) {
+    if (spec->with_tag && spec->behaviour != APP_GOOD && spec->payload_size < APP_TAG_SIZE) {
         snprintf(reason, reason_size, "a payload of %zu bytes cannot say what its application does",
                  spec->payload_size);
         return OTA_E_IMG_SIZE;

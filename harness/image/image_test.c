@@ -413,13 +413,13 @@ static void test_tag_places(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct nb_image_spec spec = {.payload_size = rows[i].payload,
                                      .with_tag = true,
-                                     .behaviour = APP_FORGETS,
+                                     .behaviour = rows[i].at != SIZE_MAX ? APP_FORGETS : APP_GOOD,
                                      .header_size = 64};
         struct bytes image = create(&spec);
         if (rows[i].at != SIZE_MAX) {
             assert_memory_equal(image.data + 64 + rows[i].at, tag, sizeof tag);
         } else {
-            assert_null(memmem(image.data, image.size, tag, sizeof tag));
+            assert_null(memmem(image.data, image.size, APP_TAG_MAGIC, sizeof APP_TAG_MAGIC));
         }
         free(image.data);
     }
@@ -442,6 +442,13 @@ static void test_create_refuses(void **state)
     spec.payload_size = UINT32_MAX;
     assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),
                      OTA_E_IMG_SIZE);
+    spec.payload_size = APP_TAG_SIZE - 1;
+    spec.with_tag = true;
+    spec.behaviour = APP_CRASHES;
+    assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),
+                     OTA_E_IMG_SIZE);
+    assert_non_null(strstr(reason, "31 bytes cannot say what its application does"));
+    spec.behaviour = APP_GOOD;
     spec.payload_size = 10;
     spec.key_path = in_dir(w, "none.pem");
     assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),

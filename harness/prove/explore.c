@@ -13,7 +13,7 @@
 
 #define MAX_SCRIPT   (256u * 1024u)
 #define MOST_MS      (15u * 60u * 1000u) /* that a check may take, beside its images */
-#define MASKED_STEPS 4u /* so many device steps are left out in every combination */
+#define MASKED_STEPS 6u /* so many device steps are left out in every combination */
 
 struct nb_explorer {
     char path[256];

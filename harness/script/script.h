@@ -18,7 +18,7 @@
 #define NB_WORD         32  /* a name, with its NUL */
 #define NB_TEXT         160 /* a title, a text after `raw` or `cloud`, with its NUL */
 #define NB_LIST         16
-#define NB_ALTERNATIVES 4
+#define NB_ALTERNATIVES 8   /* as many versions as one `boot` may name */
 #define NB_RAW          96  /* bytes of a raw chunk */
 #define NB_DEVICES      8   /* at once */
 #define NB_JOB          512 /* a raw job document, with its NUL */
