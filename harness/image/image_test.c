@@ -411,15 +411,16 @@ static void test_tag_places(void **state)
     (void)state;
     app_tag_write(APP_FORGETS, tag);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool tagged = rows[i].at != SIZE_MAX;
         struct nb_image_spec spec = {.payload_size = rows[i].payload,
                                      .with_tag = true,
-                                     .behaviour = APP_FORGETS,
+                                     .behaviour = tagged ? APP_FORGETS : APP_GOOD,
                                      .header_size = 64};
         struct bytes image = create(&spec);
-        if (rows[i].at != SIZE_MAX) {
+        if (tagged) {
             assert_memory_equal(image.data + 64 + rows[i].at, tag, sizeof tag);
         } else {
-            assert_null(memmem(image.data, image.size, tag, sizeof tag));
+            assert_null(memmem(image.data, image.size, tag, strlen((const char *)tag)));
         }
         free(image.data);
     }
@@ -442,6 +443,12 @@ static void test_create_refuses(void **state)
     spec.payload_size = UINT32_MAX;
     assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),
                      OTA_E_IMG_SIZE);
+    spec.payload_size = APP_TAG_SIZE - 1;
+    spec.behaviour = APP_FORGETS;
+    assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),
+                     OTA_E_IMG_SIZE);
+    assert_non_null(strstr(reason, "a payload of 31 bytes cannot say"));
+    spec.behaviour = APP_GOOD;
     spec.payload_size = 10;
     spec.key_path = in_dir(w, "none.pem");
     assert_int_equal(nb_image_create(&spec, &image.data, &image.size, reason, sizeof reason),
