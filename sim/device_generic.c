@@ -1,6 +1,7 @@
 /* A device made from one part: regions one after another, for sweeps and scripts. */
 #include "agent/image/status.h"
 #include "sim/device_layout.h"
+#include "sim/systems.h"
 
 #include <string.h>
 
@@ -66,7 +67,7 @@ int sim_device_generic(const struct flash_part *part, const struct boot_scheme *
 {
     uint32_t next = 0;
     sim_device_defaults(out, part->name);
-    snprintf(out->system, sizeof out->system, "anycloud");
+    snprintf(out->system, sizeof out->system, "%s", sim_system_for(scheme)->name);
     out->chips[0].part = *part;
     out->chip_count = 1;
     out->scheme = scheme;

@@ -31,3 +31,11 @@ const struct sim_system *sim_system_find(const char *name)
             return &systems[i];
     return NULL;
 }
+
+const struct sim_system *sim_system_for(const struct boot_scheme *scheme)
+{
+    size_t i = 0;
+    while (systems[i].store != scheme->store)
+        i++;
+    return &systems[i];
+}

@@ -2,6 +2,7 @@
 #ifndef NOBRICK_SIM_SYSTEMS_H
 #define NOBRICK_SIM_SYSTEMS_H
 
+#include "agent/boot/boot.h"
 #include "agent/update/patched.h"
 #include "agent/update/service.h"
 
@@ -17,5 +18,8 @@ struct sim_system {
 
 /* NULL: this program has no such system. A new one is a row in the program's table. */
 const struct sim_system *sim_system_find(const char *name);
+
+/* The first one of the table whose images go where this scheme has them; there is always one. */
+const struct sim_system *sim_system_for(const struct boot_scheme *scheme);
 
 #endif

@@ -261,6 +261,31 @@ static void tampered_factory_image_never_runs(void **state)
     tear_down(&device);
 }
 
+/* B18 of the original: type 2 is started without a look at it. */
+static void debug_image_is_refused(void **state)
+{
+    struct device device;
+    struct store *store = &device.rig.store;
+    struct img_row row;
+    uint8_t raw[IMG_ROW_SIZE];
+    (void)state;
+    set_up(&device);
+    boot_to(&device, 1);
+    update_to(&device, 2);
+    assert_int_equal(rig_insert(&device.rig, 3, true), 0);
+    uint8_t place = store_find(store, 3);
+    assert_int_equal(store_row(store, place, &row), 0);
+    row.type = IMG_ROW_DEBUG;
+    img_row_encode(&row, raw);
+    uint32_t head = store_place(store, place).address - store->head;
+    assert_int_equal(flash_sim_put(device.rig.sim, head, raw, sizeof raw), 0);
+    store->state.entries[place].row = ota_crc32(0, raw, sizeof raw);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(boot_to(&device, 2).refused, OTA_E_IMG_HEADER);
+    assert_int_equal(rig_status(&device.rig, 3), IMG_ROW_DISABLED);
+    tear_down(&device);
+}
+
 static void lost_directory_leads_to_the_factory_image(void **state)
 {
     uint8_t erased[4 * SECTOR];
@@ -289,6 +314,7 @@ int main(void)
         cmocka_unit_test(factory_image_that_nobody_signed_is_not_gone_back_to),
         cmocka_unit_test(rolled_back_image_does_not_come_again),
         cmocka_unit_test(tampered_factory_image_never_runs),
+        cmocka_unit_test(debug_image_is_refused),
         cmocka_unit_test(lost_directory_leads_to_the_factory_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,16 @@ static void seal(uint8_t *raw, uint32_t magic, uint32_t size)
     ota_put32(raw + size - 4, ota_crc32(0, raw, size - 4));
 }
 
+/* Of as many erased bytes as the row says. */
+static void digest(uint8_t row[IMG_ROW_SIZE])
+{
+    uint8_t image[EXECUTION];
+    uint32_t size = ota_get32(row + 8) % (EXECUTION + 1u);
+    memset(image, 0xFF, sizeof image);
+    ota_put32(row + 8, size);
+    SHA256(image, size, row + 48);
+}
+
 static void put_down(struct flash_sim *sim, struct input *input)
 {
     uint8_t bits;
@@ -84,6 +94,8 @@ static void put_down(struct flash_sim *sim, struct input *input)
     for (uint32_t place = 0; place < PLACES; place++) {
         uint32_t at = place == STORE_FACTORY ? FACTORY : IMAGES + place * PLACE;
         take(input, row, sizeof row);
+        if (bits & 4)
+            digest(row);
         if (bits & 2) {
             seal(row, ROW_MAGIC, sizeof row);
             ota_put32(record + ENTRIES + place * ENTRY + 8, ota_crc32(0, row, sizeof row));
@@ -176,7 +188,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     put_down(sim, &input);
     require(store_open(&store, &config) == 0);
     look(&store);
-    change(&store, &config);
+    if (store.known)
+        change(&store, &config);
     boot(&config);
     boot(&config);
     flash_sim_close(sim);

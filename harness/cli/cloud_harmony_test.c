@@ -288,11 +288,14 @@ static void serves_over_https(void **state)
     (void)state;
     start_https(&cloud, "--image v2.bin --base v1.bin --sign signer.pem");
     update(&cloud, "https");
+    snprintf(words, sizeof words, "8192-%u", V2_SIZE - 1);
+    assert_int_equal(get(&cloud, "https", "/v2.bin", words, &text), 206);
     assert_int_equal(get(&cloud, "http", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
-    /* without -v parts of files are not told */
+    /* without -v of a file's parts the last one is told, and no other */
     assert_non_null(strstr(cloud.said.data, "http get /v2.bin whole 200\n"));
-    assert_null(strstr(cloud.said.data, "206"));
+    assert_non_null(strstr(cloud.said.data, "http get /v2.bin 8192-"));
+    assert_null(strstr(cloud.said.data, "4096-8191"));
 }
 
 /* Clients without a certificate are turned away. */

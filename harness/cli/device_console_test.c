@@ -159,9 +159,30 @@ static void its_input_may_end(void **state)
     assert_int_equal(stop(&device), 128 + SIGTERM);
 }
 
+/* No flash file is made for a factory image that the device would refuse at each boot. */
+static void a_factory_that_does_not_sign_is_told(void **state)
+{
+    struct device device;
+    char options[300];
+    char path[300];
+    int status;
+    (void)state;
+    snprintf(options, sizeof options, "--trust %s/golden/p256.pub.pem", getenv("NOBRICK_DATA"));
+    start(&device, options);
+    expect(&device, "nobrick device: --trust refuses a factory image that is not signed: give "
+                    "--factory-key, too\n");
+    assert_int_equal(waitpid(device.child, &status, 0), device.child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+    close(device.typed);
+    close(device.printed);
+    snprintf(path, sizeof path, "%s/flash", dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_factory_that_does_not_sign_is_told),
         cmocka_unit_test(it_listens_through_resets),
         cmocka_unit_test(its_input_may_end),
     };

@@ -83,7 +83,7 @@ bool nb_http_without(const uint8_t *head, size_t size, const char *const *names,
 __attribute__((format(printf, 2, 3))) static bool add_line(struct nb_bytes *out, const char *format,
                                                            ...)
 {
-    char line[200];
+    char line[NB_REQUEST_PATH + 64];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);

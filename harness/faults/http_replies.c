@@ -27,13 +27,13 @@ static uint64_t content_length(const uint8_t *head, size_t size, uint64_t otherw
 
 static bool read_request_line(struct nb_link *link, const uint8_t *head, size_t size)
 {
-    char line[256];
+    char line[NB_REQUEST_PATH + 64];
     char method[16];
     size_t length = size < sizeof line ? size : sizeof line - 1;
     memcpy(line, head, length);
     line[length] = '\0';
     struct nb_exchange *http = &link->http;
-    if (sscanf(line, "%15s %127s HTTP/1.", method, http->path) != 2)
+    if (sscanf(line, "%15s %511s HTTP/1.", method, http->path) != 2)
         return false;
     const char *job = link->proxy->config.job_path;
     http->phase = strcmp(method, "POST") == 0           ? NB_PHASE_RESULT

@@ -112,6 +112,30 @@ static void http_answers_in_place_of_the_server(void **state)
     }
 }
 
+static void a_long_path_is_redirected_whole(void **state)
+{
+    char path[260];
+    char request[400];
+    (void)state;
+    memset(path, 'x', sizeof path - 1);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    begin(NB_TALK_HTTP);
+    arm(NB_HTTP_REDIRECT_RELATIVE, NB_PLACE_ANY, 0, 0);
+    meet();
+    say_text(&client, request);
+    until(nb_proxy_unfired(proxy, NULL) == 0);
+    until(client.size > sizeof path);
+    settle();
+    client.data[client.size] = '\0';
+    const char *location = strstr((const char *)client.data, "Location: ");
+    assert_non_null(location);
+    assert_memory_equal(location + 10, path, sizeof path - 1);
+    assert_memory_equal(location + 10 + sizeof path - 1, "\r\n", 2);
+    end();
+}
+
 static void http_fault_meets_its_phase_and_place_only(void **state)
 {
     (void)state;
@@ -216,6 +240,7 @@ int main(void)
         cmocka_unit_test(http_replies_are_made_wrong),
         cmocka_unit_test(http_long_headers_are_long),
         cmocka_unit_test(http_answers_in_place_of_the_server),
+        cmocka_unit_test(a_long_path_is_redirected_whole),
         cmocka_unit_test(http_fault_meets_its_phase_and_place_only),
         cmocka_unit_test(http_range_is_taken_out_of_the_request),
         cmocka_unit_test(http_changed_image_has_no_ranges_of_the_old_one),

@@ -318,6 +318,13 @@ static bool patch_no_url(cJSON *root, cJSON *entry)
     return drop(patch_of(entry), "PatchURL");
 }
 
+static bool patch_gone(cJSON *root, cJSON *entry)
+{
+    cJSON *patch = patch_of(entry);
+    (void)root;
+    return set_text(patch, "PatchURL", "", text_of(patch, "PatchURL"), ".gone");
+}
+
 static bool patch_wrong_digest(cJSON *root, cJSON *entry)
 {
     (void)root;
@@ -408,6 +415,10 @@ const struct nb_manifest_lie nb_manifest_lies[] = {
      .of_patch = true,
      .tree = patch_other_base},
     {.word = "patch-no-url", .what = "it has no PatchURL", .of_patch = true, .tree = patch_no_url},
+    {.word = "patch-gone",
+     .what = "where its PatchURL leads there is nothing",
+     .of_patch = true,
+     .tree = patch_gone},
     {.word = "patch-wrong-digest",
      .what = "its PatchDigest is another file's",
      .of_patch = true,

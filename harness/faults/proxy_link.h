@@ -43,12 +43,14 @@ struct nb_lane {
     bool shut;            /* … done */
 };
 
+#define NB_REQUEST_PATH 512 /* as long as any device's, with its NUL */
+
 /* What the HTTP parser knows of a link. */
 struct nb_exchange {
     uint64_t request_left; /* bytes of the request's body still to come */
     bool swallow;          /* … and to be dropped */
     enum nb_fault_phase phase;
-    char path[128];
+    char path[NB_REQUEST_PATH];
     struct nb_armed *lie; /* for the reply; NULL: none */
     bool in_body;
     bool counts;         /* the body is data */

@@ -1,4 +1,5 @@
 #include "harness/prove/intake.h"
+#include "harness/faults/manifest_lies.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -119,6 +120,46 @@ static void judge_jobs(const struct nb_script *script, const struct nb_trace *tr
     }
 }
 
+/* ---- manifests --------------------------------------------------------------------------- */
+
+/* Lies of which a reading of our own says that they are none: what is said is true, or may be left
+ * out. */
+static const char *const harmless[] = {"",           "upper-digest", "no-erase",
+                                       "other-case", "unknown-keys", "duplicate-keys"};
+
+/* What a device may not tell of a manifest with this lie; NULL: it may take it. What is wrong with
+ * a patch concerns the patch; an image that cannot be what is said must not get to be installed. */
+static const char *forbidden_of(const struct nb_manifest_lie *lie)
+{
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        if (strcmp(lie->word, harmless[i]) == 0)
+            return NULL;
+    return lie->of_patch ? NULL : lie->of_image ? "pending " : "job ";
+}
+
+static void judge_manifests(const struct nb_script *script, const struct nb_trace *trace,
+                            struct nb_outcome *outcome)
+{
+    const struct nb_manifest_lie *lie = &nb_manifest_lies[0];
+    unsigned step = 0;
+    for (size_t i = 0; i < script->step_count; i++) {
+        const struct nb_step *line = &script->steps[i];
+        if (line->kind == NB_CLOUD_OFFER || line->kind == NB_CLOUD_ADD)
+            lie = &nb_manifest_lies[script->images[line->image].lie];
+        else if (line->kind == NB_CLOUD_ERASE || line->kind == NB_CLOUD_NONE)
+            lie = &nb_manifest_lies[0];
+        if (line->kind != NB_DEVICE_CHECK && line->kind != NB_DEVICE_BOOT &&
+            line->kind != NB_DEVICE_LIVE)
+            continue;
+        step++;
+        const char *forbidden = forbidden_of(lie);
+        for (size_t at = 0; forbidden && at < trace->count; at++)
+            if (trace->lines[at].step == step && says(&trace->lines[at], false, forbidden))
+                nb_outcome_set(outcome, NB_FAIL, "line %u: %sis told of a manifest with lie=%s",
+                               line->line, forbidden, lie->word);
+    }
+}
+
 /* ---- chunks ------------------------------------------------------------------------------ */
 
 /* Was a chunk from that offset on sent in some other line? */
@@ -163,5 +204,6 @@ void nb_intake_judge(const struct nb_script *script, const struct nb_trace *trac
                      const char *board, struct nb_outcome *outcome)
 {
     judge_jobs(script, trace, board, outcome);
+    judge_manifests(script, trace, outcome);
     judge_chunks(trace, outcome);
 }

@@ -80,6 +80,14 @@ static void traces_are_judged(void **state)
         {"@chunk:1 patch 7:65",
          {"+fault patch-chunk 1", "+chunk 1 4096 4096", "pending 2.0.0"},
          true},
+        {"cloud offer v3 lie=no-url", {"reject bad-job"}, true},
+        {"cloud offer v3 lie=no-url", {"job 3.0.0"}, false},
+        {"cloud offer v3 lie=bad-json", {"job 3.0.0"}, false},
+        {"cloud offer v3 lie=other-case", {"job 3.0.0", "pending 3.0.0"}, true},
+        {"cloud offer v3 lie=wrong-digest", {"job 3.0.0", "reject bad-hash"}, true},
+        {"cloud offer v3 lie=wrong-digest", {"job 3.0.0", "pending 3.0.0"}, false},
+        {"cloud offer v3 lie=patch-no-url patch=v2", {"job 3.0.0", "pending 3.0.0"}, true},
+        {"cloud offer v3 lie=no-url\ncloud offer v4", {"job 4.0.0"}, true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

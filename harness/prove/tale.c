@@ -11,12 +11,15 @@
 #define TOTAL      18u
 #define TOTAL_END  22u
 
-#define MOST_LATENCY 20u /* ms, both ways: tests wait some hundred for an answer */
-#define MOST_COPIES  5u
-#define MOST_TIMES   3u    /* the bytes that come without faults … */
-#define MOST_HEADER  1024u /* of a message, and what else comes */
-#define MOST_MORE    32768u
-#define LEAST_RATE   65536u
+#define MOST_LATENCY  20u /* ms, both ways: tests wait some hundred for an answer */
+#define MOST_COPIES   5u
+#define MOST_TIMES    3u    /* the bytes that come without faults … */
+#define MOST_HEADER   1024u /* of a message, and what else comes */
+#define MOST_MORE     32768u
+#define LEAST_RATE    65536u
+#define LEAST_REFUSAL 300u /* statuses below it say that all is well */
+#define CHANGED       412u /* the status of an image that is another one by now … */
+#define PAST_END      416u /* … and of a range that begins behind the end */
 
 /* ---- what a device must bear ------------------------------------------------------------- */
 
@@ -79,7 +82,8 @@ static unsigned price_of_net(const struct nb_fault *fault)
     unsigned price = is_too_slow(fault) ? UNBEARABLE : prices[fault->kind];
     bool half_a_job = fault->phase == NB_PHASE_JOB &&
                       (fault->kind == NB_HTTP_SHORT_BODY || fault->kind == NB_HTTP_NO_LENGTH ||
-                       fault->kind == NB_HTTP_EMPTY);
+                       fault->kind == NB_HTTP_EMPTY ||
+                       (fault->kind == NB_HTTP_STATUS && fault->value < LEAST_REFUSAL));
     bool redirects = fault->kind == NB_HTTP_REDIRECT || fault->kind == NB_HTTP_REDIRECT_RELATIVE;
     bool whole_job = fault->kind == NB_HTTP_IGNORE_RANGE && fault->phase == NB_PHASE_JOB;
     bool copies = fault->kind == NB_MQTT_DOUBLE_PUBACK || fault->kind == NB_MQTT_DOUBLE_PUBLISH ||
@@ -157,7 +161,9 @@ static bool makes_anew(const struct nb_step *step)
         return true;
     return step->kind == NB_FAULT_NET &&
            (step->fault.kind == NB_HTTP_OTHER_IMAGE || step->fault.kind == NB_HTTP_ETAG_CHANGE ||
-            step->fault.kind == NB_HTTP_IGNORE_RANGE);
+            step->fault.kind == NB_HTTP_IGNORE_RANGE ||
+            (step->fault.kind == NB_HTTP_STATUS &&
+             (step->fault.value == CHANGED || step->fault.value == PAST_END)));
 }
 
 bool nb_is_fault(const struct nb_step *step)
@@ -257,6 +263,14 @@ static bool is_past_end(const struct nb_trace_line *line)
     return line->cloud && length > 4 && strcmp(line->text + length - 4, " 416") == 0;
 }
 
+/* Is what is fetched from here on something else: the next image, or an image after its patch, or
+ * the patch after its image? */
+static bool fetches_another(const struct nb_trace_line *line)
+{
+    return !line->cloud &&
+           (strncmp(line->text, "pending ", 8) == 0 || strncmp(line->text, "patch ", 6) == 0);
+}
+
 /* Does what was fetched become less within the step, for no such reason? NULL, or the line that
  * says so. */
 static const char *falls_back(const struct nb_trace *trace, unsigned step)
@@ -264,7 +278,7 @@ static const char *falls_back(const struct nb_trace *trace, unsigned step)
     unsigned long before = 0;
     for (size_t i = 0; i < trace->count; i++) {
         const struct nb_trace_line *line = &trace->lines[i];
-        if (line->step == step && is_past_end(line))
+        if (line->step == step && (is_past_end(line) || fetches_another(line)))
             before = 0;
         if (line->cloud || line->step != step)
             continue;

@@ -249,7 +249,7 @@ static bool until_stable(struct nb_bench *bench, const struct nb_step *step, cha
         return false;
     }
     if (!boots_one_of(bench, &step->expect)) {
-        snprintf(reason, NB_LINE, "line %u: stable, but not as `%.80s` says", step->line,
+        snprintf(reason, NB_LINE, "line %u: " NB_NOT_AS_SAID " `%.80s` says", step->line,
                  step->text);
         return false;
     }

@@ -108,13 +108,16 @@ static void rename_device(const struct nb_agent_switches *agent, struct sim_devi
         snprintf(device->board, sizeof device->board, "%s", agent->board);
 }
 
+const char *nb_cell_system(const struct nb_script *script, const struct nb_cell *cell)
+{
+    return cell->system[0] ? cell->system : script->system.count ? script->system.items[0] : NULL;
+}
+
 /* The usual device of the system that is spoken. */
 static const char *cloud_device(const struct nb_script *script, const struct nb_cell *cell)
 {
-    const char *system = cell->system[0]        ? cell->system
-                         : script->system.count ? script->system.items[0]
-                                                : DEFAULT_SYSTEM;
-    const struct nb_side *side = nb_side_find(system);
+    const char *system = nb_cell_system(script, cell);
+    const struct nb_side *side = nb_side_find(system ? system : DEFAULT_SYSTEM);
     return side ? side->device : nb_side_find(DEFAULT_SYSTEM)->device;
 }
 

@@ -121,14 +121,23 @@ static void choose_world(const struct nb_script *script, const struct nb_choice 
     snprintf(world, NB_WORD, "%s", choice->world[0] ? choice->world : found);
 }
 
-/* Images reach the slots of a device through its agent, by network or by a host. Stores have no
- * such agent yet: `*` leaves them out. */
-static bool needs_slots(const struct nb_script *script)
+static bool pushes(const struct nb_script *script)
 {
-    bool pushes = false;
+    bool found = false;
     for (size_t i = 0; i < script->step_count; i++)
-        pushes = pushes || script->steps[i].kind == NB_DEVICE_PUSH;
-    return pushes || script->needs_cloud;
+        found = found || script->steps[i].kind == NB_DEVICE_PUSH;
+    return found;
+}
+
+/* Can this device play the script at all? Its agent asks the cloud of its own system only, and a
+ * host pushes into slots. */
+static bool suits(const struct nb_script *script, const struct nb_cell *cell,
+                  const struct sim_device *device)
+{
+    const char *system = nb_cell_system(script, cell);
+    if (pushes(script) && device->scheme->store)
+        return false;
+    return !script->needs_cloud || !system || strcmp(system, device->system) == 0;
 }
 
 static int add_cell(struct expansion *e, const struct nb_cell *cell)
@@ -136,7 +145,7 @@ static int add_cell(struct expansion *e, const struct nb_cell *cell)
     struct sim_device device;
     int rc = nb_cell_device(e->script, cell, &device, e->error);
     if (rc == 0) {
-        bool unfit = e->star && device.scheme->store && needs_slots(e->script);
+        bool unfit = e->star && !suits(e->script, cell, &device);
         sim_device_free(&device);
         if (unfit) {
             e->out->left_out++;

@@ -37,7 +37,9 @@ bool nb_size_is_word(const char *word);
 struct nb_matrix {
     struct nb_cell *cells;
     size_t count;
-    size_t left_out; /* combinations under `*` that do not fit */
+    /* Combinations under `*` that do not fit: a scheme and its part, a device and the system whose
+     * cloud the script plays, or a store where a host pushes into slots. */
+    size_t left_out;
 };
 
 /* Expands the lists of the script. 0; or OTA_E_ARGUMENT when a named combination does not fit or

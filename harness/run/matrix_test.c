@@ -61,7 +61,18 @@ static const struct {
      "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n"
      "part=nrf52840,scheme=ranked\n",
      2, NULL},
-    /* a store, where an agent is to bring the image */
+    /* so is a device of another system than the cloud's */
+    {"system anycloud\npart nrf52840\nscheme *\ncloud offer v3\ndevice check\n",
+     "part=nrf52840,scheme=overwrite\npart=nrf52840,scheme=swap-move\n"
+     "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n",
+     1, NULL},
+    {"system harmony\npart nrf52840\nscheme *\ncloud offer v3\ndevice check\n",
+     "part=nrf52840,scheme=ranked\n", 4, NULL},
+    {"system harmony\ndevice *\ncloud offer v3\ndevice check\n",
+     "device=harmony-small\ndevice=harmony-small-rows\ndevice=harmony-wfi32\n", 9, NULL},
+    {"part nrf52840\nscheme swap-move ranked\ncloud offer v3\ndevice check\n",
+     "part=nrf52840,scheme=swap-move\npart=nrf52840,scheme=ranked\n", 0, NULL},
+    /* and a store where a host pushes into slots */
     {"part nrf52840\nscheme *\ndevice push v3\n",
      "part=nrf52840,scheme=overwrite\npart=nrf52840,scheme=swap-move\n"
      "part=nrf52840,scheme=swap-scratch\npart=nrf52840,scheme=swap-status\n",

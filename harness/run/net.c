@@ -57,10 +57,8 @@ int nb_net_choose(struct nb_net *net, const struct nb_script *script, const stru
                  cell->data, cell->tls);
         return OTA_E_ARGUMENT;
     }
-    const char *spoken = cell->system[0]        ? cell->system
-                         : script->system.count ? script->system.items[0]
-                                                : device->system;
-    if (strcmp(spoken, device->system) != 0) {
+    const char *spoken = nb_cell_system(script, cell);
+    if (spoken && strcmp(spoken, device->system) != 0) {
         snprintf(reason, NB_LINE, "line %u: the device is one of %s, not of %s",
                  script->system.line, device->system, spoken);
         return OTA_E_ARGUMENT;

@@ -144,7 +144,7 @@ static bool boots_as_said(struct nb_play *play, const struct nb_step *step)
     const char *boot = nb_trace_latest(&play->unit->trace, "boot");
     if (boot && (step->expect.version_count == 0 || nb_expect_matches(&step->expect, boot, false)))
         return true;
-    nb_outcome_set(play->outcome, NB_FAIL, "line %u: stable, but not as `%.90s` says", step->line,
+    nb_outcome_set(play->outcome, NB_FAIL, "line %u: " NB_NOT_AS_SAID " `%.90s` says", step->line,
                    step->text);
     return false;
 }

@@ -79,9 +79,8 @@ static bool names_world(const struct nb_script *script, const char *world)
 /* The system of a cell: its own value, or the only one that the script names. */
 static const char *system_of(const struct nb_script *script, const struct nb_cell *cell)
 {
-    if (cell->system[0] || script->system.count == 0)
-        return cell->system[0] ? cell->system : "anycloud";
-    return script->system.items[0];
+    const char *system = nb_cell_system(script, cell);
+    return system ? system : "anycloud";
 }
 
 typedef int nb_engine(const struct nb_script *script, const struct nb_cell *cell,

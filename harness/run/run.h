@@ -12,6 +12,7 @@
 #include "sim/device.h"
 
 #define NB_STORY_LINES  12
+#define NB_NOT_AS_SAID  "stable, but not as" /* why `until stable` fails at rest */
 #define NB_NOTE_LINES   16
 #define NB_LINE         200
 #define NB_DRAWN        8
@@ -127,6 +128,9 @@ double nb_cpu_seconds(void);
  * was made on the disk can be taken away. */
 extern volatile int nb_run_stop;
 void nb_run_catch_signals(void);
+
+/* The system whose cloud is played in a cell; NULL: the device's own, for the script names none. */
+const char *nb_cell_system(const struct nb_script *script, const struct nb_cell *cell);
 
 /* The device of a cell: preset, or generic from part and scheme (defaults: nrf52840, swap-move,
  * 128 KiB slots), with the script's loader switches, the kit's trusted key and, for scripts with

@@ -21,7 +21,7 @@ struct entry {
     const uint8_t *image; /* its bytes; the kit's */
     char url[FILE_HOST_PATH];
     struct harmony_patch patches[NB_BASES];
-    char patch_urls[NB_BASES][64 + NB_WORD];
+    char patch_urls[NB_BASES][128];
 };
 
 struct side {
