@@ -285,6 +285,7 @@ static void serves_over_https(void **state)
 {
     static struct cloud cloud;
     static struct text text;
+    char words[40];
     (void)state;
     start_https(&cloud, "--image v2.bin --base v1.bin --sign signer.pem");
     update(&cloud, "https");
