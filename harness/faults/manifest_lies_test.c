@@ -84,6 +84,7 @@ static const struct {
     {"patch-digest-number", "\"0a\"", "1"},
     {"patch-other-base", "\"0a\"", "\"1a\""},
     {"patch-no-url", "\"PatchURL\":\"p\",", ""},
+    {"patch-gone", "\"PatchURL\":\"p\"", "\"PatchURL\":\"p.gone\""},
     {"patch-wrong-digest", "\"1b\"", "\"0b\""},
     {"patch-wrong-target", "\"2c\"", "\"0c\""},
 };
