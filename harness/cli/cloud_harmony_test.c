@@ -285,12 +285,12 @@ static void serves_over_https(void **state)
 {
     static struct cloud cloud;
     static struct text text;
-    char words[40];
+    char range[40];
     (void)state;
     start_https(&cloud, "--image v2.bin --base v1.bin --sign signer.pem");
     update(&cloud, "https");
-    snprintf(words, sizeof words, "8192-%u", V2_SIZE - 1);
-    assert_int_equal(get(&cloud, "https", "/v2.bin", words, &text), 206);
+    snprintf(range, sizeof range, "8192-%u", V2_SIZE - 1);
+    assert_int_equal(get(&cloud, "https", "/v2.bin", range, &text), 206);
     assert_int_equal(get(&cloud, "http", "/ota.json", NULL, &text), 0);
     assert_int_equal(stop(&cloud), 128 + SIGTERM);
     /* without -v of a file's parts the last one is told, and no other */
