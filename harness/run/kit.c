@@ -26,12 +26,22 @@ struct made {
     struct made *next;
 };
 
+/* An image is made once: its bytes' address says which it is. */
+struct made_patch {
+    const uint8_t *base;
+    const uint8_t *target;
+    uint8_t *data;
+    size_t size;
+    struct made_patch *next;
+};
+
 struct nb_kit {
     char dir[200];
     char trusted[256]; /* path prefixes of the pairs */
     char other[256];
     char trusted_public[280];
     struct made *images;
+    struct made_patch *patches;
     unsigned image_count;
     struct nb_broker broker;
     enum nb_tls broker_tls;
@@ -99,6 +109,12 @@ void nb_kit_free(struct nb_kit *kit)
         free(kit->images->data);
         free(kit->images);
         kit->images = next;
+    }
+    while (kit->patches) {
+        struct made_patch *next = kit->patches->next;
+        free(kit->patches->data);
+        free(kit->patches);
+        kit->patches = next;
     }
     nb_broker_stop(&kit->broker);
     remove_directory(kit->dir, 2);
@@ -466,5 +482,31 @@ int nb_kit_image(struct nb_kit *kit, const struct nb_script *script, const struc
     made->next = kit->images;
     kit->images = made;
     *out = made->blob;
+    return 0;
+}
+
+int nb_kit_patch(struct nb_kit *kit, const struct nb_blob *base, const struct nb_blob *target,
+                 struct nb_bytes *out)
+{
+    struct made_patch *made = kit->patches;
+    while (made && (made->base != base->data || made->target != target->data))
+        made = made->next;
+    if (!made) {
+        made = calloc(1, sizeof *made);
+        if (!made)
+            return OTA_E_NO_SPACE;
+        int rc = nb_jojodiff_make((struct nb_bytes){base->data, base->size},
+                                  (struct nb_bytes){target->data, target->size}, &made->data,
+                                  &made->size);
+        if (rc) {
+            free(made);
+            return rc;
+        }
+        made->base = base->data;
+        made->target = target->data;
+        made->next = kit->patches;
+        kit->patches = made;
+    }
+    *out = (struct nb_bytes){made->data, made->size};
     return 0;
 }

@@ -1,11 +1,12 @@
 /* What the cells of one scenario share: a scratch directory, a trusted and
- * another P-256 key pair made on the spot, and the images made so far.
+ * another P-256 key pair made on the spot, and the images and patches made so far.
  *
  * Nothing in here outlives the process: nb_kit_free removes the directory. */
 #ifndef NOBRICK_HARNESS_RUN_KIT_H
 #define NOBRICK_HARNESS_RUN_KIT_H
 
 #include "agent/image/harmony.h"
+#include "harness/image/patch.h"
 #include "harness/run/daemon.h"
 #include "harness/run/run.h"
 
@@ -53,5 +54,10 @@ OTA_MUST_CHECK int nb_kit_image(struct nb_kit *kit, const struct nb_script *scri
                                 const struct nb_cell *cell, const struct sim_device *device,
                                 const struct nb_image *image, struct nb_blob *out,
                                 struct flash_text_error *error);
+
+/* The patch that makes `target` of `base`, two images of this kit. Made once; the bytes are the
+ * kit's, until nb_kit_free. OTA_E_NO_SPACE: no memory. */
+OTA_MUST_CHECK int nb_kit_patch(struct nb_kit *kit, const struct nb_blob *base,
+                                const struct nb_blob *target, struct nb_bytes *out);
 
 #endif

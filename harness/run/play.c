@@ -137,6 +137,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
     const struct nb_image *image = step->image >= 0 ? &script->images[step->image] : NULL;
     struct nb_image bases[NB_BASES];
     struct nb_blob sources[NB_BASES];
+    struct nb_bytes patches[NB_BASES];
     struct nb_blob blob;
     char reason[NB_LINE] = "";
     const struct nb_offered offered = {.kind = step->kind,
@@ -145,6 +146,7 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
                                        .blob = &blob,
                                        .bases = bases,
                                        .sources = sources,
+                                       .patches = patches,
                                        .board = play->device.board};
     int rc = 0;
     if (image)
@@ -153,6 +155,8 @@ static int offer(struct nb_play *play, const struct nb_step *step, struct flash_
         bases[i] = script->images[image->bases[i]];
         rc = nb_kit_image(play->cell->kit, script, play->cell, &play->device, &bases[i],
                           &sources[i], error);
+        if (rc == 0)
+            rc = nb_kit_patch(play->cell->kit, &sources[i], &blob, &patches[i]);
     }
     if (rc == 0)
         rc = nb_net_offer(&play->net, &offered, reason);

@@ -9,12 +9,13 @@
 
 /* What a `cloud …` line puts on offer. */
 struct nb_offered {
-    enum nb_step_kind kind;        /* NB_CLOUD_OFFER, ADD, ERASE or NONE */
-    struct img_version erased;     /* ERASE */
-    const struct nb_image *image;  /* OFFER, ADD; else NULL */
-    const struct nb_blob *blob;    /* its bytes; the kit's */
-    const struct nb_image *bases;  /* of its patches, in the order of image->bases … */
-    const struct nb_blob *sources; /* … and their bytes */
+    enum nb_step_kind kind;         /* NB_CLOUD_OFFER, ADD, ERASE or NONE */
+    struct img_version erased;      /* ERASE */
+    const struct nb_image *image;   /* OFFER, ADD; else NULL */
+    const struct nb_blob *blob;     /* its bytes; the kit's */
+    const struct nb_image *bases;   /* of its patches, in the order of image->bases … */
+    const struct nb_blob *sources;  /* … their bytes … */
+    const struct nb_bytes *patches; /* … and the patches from them; the kit's */
     const char *board;
 };
 

@@ -1,7 +1,6 @@
 /* Harmony's cloud side in a run: a manifest, images and patches as files on the run's HTTP servers.
  */
 #include "harness/faults/manifest_lies.h"
-#include "harness/image/patch.h"
 #include "harness/peers/file_host.h"
 #include "harness/peers/harmony_manifest.h"
 #include "harness/run/side.h"
@@ -115,31 +114,22 @@ static int add_patch(struct nb_net *net, const struct nb_offered *offered, size_
     struct harmony_patch *patch = &entry->patches[i];
     struct img_row base;
     char path[NB_WORD];
-    uint8_t *made = NULL;
-    size_t size = 0;
+    struct nb_bytes file = offered->patches[i];
     int rc = read_row(&offered->sources[i], &base, reason);
     if (rc)
         return rc;
-    rc =
-        nb_jojodiff_make((struct nb_bytes){offered->sources[i].data, offered->sources[i].size},
-                         (struct nb_bytes){offered->blob->data, offered->blob->size}, &made, &size);
-    if (rc)
-        return rc;
-    const uint8_t *data = lie->patch ? lie->patch : made;
-    size = lie->patch ? lie->patch_size : size;
+    if (lie->patch)
+        file = (struct nb_bytes){lie->patch, lie->patch_size};
     snprintf(path, sizeof path, "/v%u-v%u.patch", offered->bases[i].number, offered->image->number);
     snprintf(entry->patch_urls[i], sizeof entry->patch_urls[i], "%s%s", origin, path);
     patch->url = entry->patch_urls[i];
     patch->base_version = base.version;
     memcpy(patch->base_digest, base.digest, sizeof patch->base_digest);
     memcpy(patch->target_digest, entry->what.digest, sizeof patch->target_digest);
-    if (EVP_Digest(data, size, patch->digest, NULL, EVP_sha256(), NULL) != 1)
-        rc = OTA_E_NO_SPACE;
-    if (rc == 0)
-        rc = put(net, path, data, size, FILE_TYPE);
-    free(made);
-    net->offered_size = (uint32_t)size;
-    return rc;
+    if (EVP_Digest(file.data, file.size, patch->digest, NULL, EVP_sha256(), NULL) != 1)
+        return OTA_E_NO_SPACE;
+    net->offered_size = (uint32_t)file.size;
+    return put(net, path, file.data, file.size, FILE_TYPE);
 }
 
 static int describe(struct nb_net *net, const struct nb_offered *offered, struct entry *entry,
