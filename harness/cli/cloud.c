@@ -168,13 +168,7 @@ static int prepare_server(struct publisher *publisher)
     char text[300];
     if (!options->listens)
         return OTA_OK;
-    struct nb_cloud_listen listen = {.tls = options->listen_tls,
-                                     .port = options->listen_port,
-                                     .cert = options->cert,
-                                     .key = options->key,
-                                     .client_ca = options->client_ca};
-    memcpy(listen.host, options->listen_host, sizeof listen.host);
-    publisher->server = nb_cloud_server(publisher->loop, &listen, text);
+    publisher->server = nb_cloud_server(publisher->loop, &options->listen, text);
     if (publisher->server == NULL) {
         publisher->told = true;
         return OTA_E_IO;
@@ -199,7 +193,7 @@ static void place_offer(const struct publisher *publisher, struct anycloud_offer
         snprintf(offer->host, sizeof offer->host, "%s", options->data_host);
         offer->port = options->data_port;
     } else if (options->connection != ANYCLOUD_OVER_MQTT) {
-        snprintf(offer->host, sizeof offer->host, "%s", options->listen_host);
+        snprintf(offer->host, sizeof offer->host, "%s", options->listen.host);
         offer->port = nb_http_server_peer(publisher->server)->port;
     } else if (options->listens) { /* a job over HTTP must name the broker */
         snprintf(offer->host, sizeof offer->host, "%s", options->broker.host);
@@ -298,9 +292,9 @@ static int check_pems(const struct cloud_options *options)
         const char *option;
         const char *path;
     } files[] = {
-        {"--ca", broker->ca_path},   {"--cert", broker->cert_path},
-        {"--key", broker->key_path}, {"--cert", options->cert},
-        {"--key", options->key},     {"--client-ca", options->client_ca},
+        {"--ca", broker->ca_path},      {"--cert", broker->cert_path},
+        {"--key", broker->key_path},    {"--cert", options->listen.cert},
+        {"--key", options->listen.key}, {"--client-ca", options->listen.client_ca},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (nb_check_pem("cloud", files[i].option, files[i].path) != OTA_OK)

@@ -277,12 +277,11 @@ static int use_server(const struct given *given, struct cloud_harmony_options *o
     int result = nb_cloud_listen(text, false, &out->listen);
     if (result != 0)
         return result;
-    if (listen->tls && (listen->cert == NULL || listen->key == NULL))
-        return nb_cloud_usage("HTTPS needs --cert and --key", NULL);
     if (!listen->tls && (listen->cert != NULL || listen->key != NULL))
         return nb_cloud_usage("--cert and --key need --listen https://ADDR[:PORT]", NULL);
-    if (listen->client_ca != NULL && !listen->tls)
-        return nb_cloud_usage("--client-ca needs an HTTPS server", NULL);
+    result = nb_cloud_listen_files(listen);
+    if (result != 0)
+        return result;
     if (given->url == NULL && nb_cloud_is_everywhere(listen->host))
         return nb_cloud_usage("devices cannot be sent to this address; say --url", text);
     return 0;

@@ -93,7 +93,7 @@ static const struct text_option {
     {"ca", 0, true, offsetof(struct given, ca)},
     {"cert", 0, true, offsetof(struct given, cert)},
     {"key", 0, true, offsetof(struct given, key)},
-    {"client-ca", 0, false, offsetof(struct cloud_options, client_ca)},
+    {"client-ca", 0, false, offsetof(struct cloud_options, listen.client_ca)},
     {"updates", 0, true, offsetof(struct given, updates)},
     {"log", 0, true, offsetof(struct given, log)},
     {"events", 0, true, offsetof(struct given, events)},
@@ -241,20 +241,15 @@ static int use_server(const struct given *given, struct cloud_options *out)
             strncmp(text, "https://", 8) == 0 ? ANYCLOUD_OVER_HTTPS : ANYCLOUD_OVER_HTTP;
     bool over_http = out->connection != ANYCLOUD_OVER_MQTT;
     if (out->listens) {
-        struct nb_cloud_listen listen;
-        int result = nb_cloud_listen(text, out->connection == ANYCLOUD_OVER_HTTPS, &listen);
+        int result = nb_cloud_listen(text, out->connection == ANYCLOUD_OVER_HTTPS, &out->listen);
         if (result != 0)
             return result;
-        out->listen_tls = listen.tls;
-        out->listen_port = listen.port;
-        memcpy(out->listen_host, listen.host, sizeof listen.host);
-        if (out->listen_tls && (given->cert == NULL || given->key == NULL))
-            return nb_cloud_usage("HTTPS needs --cert and --key", NULL);
     }
-    out->cert = given->cert;
-    out->key = given->key;
-    if (out->client_ca != NULL && !out->listen_tls)
-        return nb_cloud_usage("--client-ca needs an HTTPS server", NULL);
+    out->listen.cert = given->cert;
+    out->listen.key = given->key;
+    int result = nb_cloud_listen_files(&out->listen);
+    if (result != 0)
+        return result;
     out->has_data_server = given->data_server != NULL;
     if (out->has_data_server && sim_address_parse(given->data_server, out->data_host,
                                                   sizeof out->data_host, &out->data_port) != 0)
@@ -262,10 +257,10 @@ static int use_server(const struct given *given, struct cloud_options *out)
     if (over_http && !out->has_data_server) {
         if (!out->listens)
             return nb_cloud_usage("--connection http needs --listen or --data-server", NULL);
-        if (nb_cloud_is_everywhere(out->listen_host))
+        if (nb_cloud_is_everywhere(out->listen.host))
             return nb_cloud_usage("devices cannot be sent to this address; say --data-server",
                                   text);
-        if (out->listen_tls != (out->connection == ANYCLOUD_OVER_HTTPS))
+        if (out->listen.tls != (out->connection == ANYCLOUD_OVER_HTTPS))
             return nb_cloud_usage("--connection and --listen differ; say --data-server", text);
     }
     if (!over_http && !out->has_broker && !out->has_data_server)

@@ -2,6 +2,7 @@
 #ifndef NOBRICK_HARNESS_CLI_CLOUD_OPTIONS_H
 #define NOBRICK_HARNESS_CLI_CLOUD_OPTIONS_H
 
+#include "harness/cli/cloud_words.h"
 #include "harness/peers/anycloud_documents.h"
 #include "sim/posix/mqtt.h"
 
@@ -17,12 +18,7 @@ struct cloud_options {
     struct posix_mqtt_config broker; /* with its TLS files */
     /* HTTP */
     bool listens;
-    bool listen_tls;
-    char listen_host[256];
-    uint16_t listen_port; /* 0: any that is free */
-    const char *cert;     /* the server's */
-    const char *key;
-    const char *client_ca; /* NULL: clients need no certificate */
+    struct nb_cloud_listen listen;
     const char *job_path;
     /* what jobs say */
     enum anycloud_connection connection;

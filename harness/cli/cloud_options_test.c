@@ -117,24 +117,24 @@ static void servers(void **state)
     struct cloud_options options;
     (void)state;
     assert_int_equal(parse("--listen 127.0.0.1:8080", &options), 0);
-    assert_true(options.listens && options.has_broker && !options.listen_tls);
+    assert_true(options.listens && options.has_broker && !options.listen.tls);
     assert_int_equal(options.connection, ANYCLOUD_OVER_MQTT);
     assert_int_equal(parse("--listen 127.0.0.1 --broker none", &options), 0);
     assert_int_equal(options.connection, ANYCLOUD_OVER_HTTP);
-    assert_int_equal(options.listen_port, 0);
+    assert_int_equal(options.listen.port, 0);
     assert_false(options.has_broker);
     assert_int_equal(
         parse("--listen https://127.0.0.1:1 --broker none --cert c --key k --client-ca a",
               &options),
         0);
     assert_int_equal(options.connection, ANYCLOUD_OVER_HTTPS);
-    assert_true(options.listen_tls);
+    assert_true(options.listen.tls);
     assert_int_equal(parse("--listen 127.0.0.1:1 --connection https --cert c --key k", &options),
                      0);
-    assert_true(options.listen_tls);
+    assert_true(options.listen.tls);
     assert_int_equal(
         parse("--listen https://127.0.0.1:1 --connection mqtt --cert c --key k", &options), 0);
-    assert_true(options.listen_tls);
+    assert_true(options.listen.tls);
     assert_int_equal(parse("--connection HTTP --data-server 10.0.0.88:81", &options), 0);
     assert_string_equal(options.data_host, "10.0.0.88");
     assert_int_equal(options.data_port, 81);

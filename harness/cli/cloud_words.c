@@ -63,6 +63,15 @@ int nb_cloud_listen(const char *text, bool tls, struct nb_cloud_listen *out)
     return 0;
 }
 
+int nb_cloud_listen_files(const struct nb_cloud_listen *listen)
+{
+    if (listen->tls && (listen->cert == NULL || listen->key == NULL))
+        return nb_cloud_usage("HTTPS needs --cert and --key", NULL);
+    if (!listen->tls && listen->client_ca != NULL)
+        return nb_cloud_usage("--client-ca needs an HTTPS server", NULL);
+    return 0;
+}
+
 bool nb_cloud_is_everywhere(const char *host)
 {
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;

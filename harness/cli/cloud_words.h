@@ -33,6 +33,8 @@ struct nb_cloud_listen {
 /* `--listen`: [http[s]://]ADDR[:PORT]; `tls`: what it is when it does not say so. Certificates are
  * the caller's to fill in. */
 int nb_cloud_listen(const char *text, bool tls, struct nb_cloud_listen *out);
+/* Are those that it needs there, and no CA where there is no TLS? */
+int nb_cloud_listen_files(const struct nb_cloud_listen *listen);
 /* Devices cannot be sent to this address: it stands for all of them. */
 bool nb_cloud_is_everywhere(const char *host);
 
