@@ -235,7 +235,9 @@ static int message(struct ota_service *service, enum ota_service_message message
 static void configure(const struct ota_service_config *config, struct ota_config *agent_config)
 {
     agent_config->stay_after_complete = !config->auto_reset;
-    if (config->interval_ms != 0)
+    if (!config->periodic)
+        agent_config->timing.next_check = LONGEST_MS;
+    else if (config->interval_ms != 0)
         agent_config->timing.next_check = config->interval_ms;
 }
 
@@ -243,24 +245,22 @@ static void begin(struct ota_service *service, const struct ota_service_config *
                   struct ota_agent *agent, struct ota_config *agent_config)
 {
     *service = (struct ota_service){.config = *config, .agent = agent};
-    configure(config, agent_config);
     if (service->config.interval_ms == 0)
         service->config.interval_ms = agent_config->timing.next_check;
     if (service->config.interval_ms == 0)
         service->config.interval_ms = ota_default_timing.next_check;
+    configure(config, agent_config);
     if (!config->periodic)
-        agent_config->timing.initial_check = agent_config->timing.next_check = LONGEST_MS;
+        agent_config->timing.initial_check = LONGEST_MS;
 }
 
 static void set(struct ota_service *service, const struct ota_service_config *config)
 {
-    struct ota_timing *timing = &service->agent->config.timing;
+    struct ota_config *agent_config = &service->agent->config;
     service->config = *config;
-    configure(config, &service->agent->config);
-    if (!config->periodic)
-        timing->next_check = LONGEST_MS;
+    configure(config, agent_config);
     if (service->agent->state == OTA_STATE_IDLE)
-        ota_wait(service->agent, timing->next_check);
+        ota_wait(service->agent, agent_config->timing.next_check);
 }
 
 static void lead(struct ota_service *service, const struct ota_source *server)
